@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// Every way that a packet ends without being sent: one name, one sentence. The list is shared by
+// the counters, the JSON results, the documentation (docs/counters.md) and the tests.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace shunt {
+
+// clang-format off
+#define SHUNT_DROP_REASONS(X)                                                                      \
+    X(truncated,            "the frame ends before the headers that it announces")                 \
+    X(ipv4_bad_header,      "IPv4 version, header length or total length is impossible")           \
+    X(ipv4_bad_checksum,    "the IPv4 header checksum is wrong")                                   \
+    X(ipv6_bad_header,      "IPv6 version, payload length or extension chain is impossible")       \
+    X(l4_bad_header,        "the TCP or UDP header is longer than the packet or too short")        \
+    X(split_header,         "headers lie across buffers and could not be joined")                  \
+    X(fragment,             "a fragment of a packet for a service or from a real server")          \
+    X(partial_checksum,     "the sender left the checksum to its network card (ethtool -K IF tx off)") \
+    X(no_destination,       "the service has no usable real server; the client got port unreachable") \
+    X(destination_removed,  "the connection's real server was taken out of its service")           \
+    X(connections_full,     "the connection table is full")                                        \
+    X(ttl_expired,          "TTL or hop limit ran out here; the sender got time exceeded")         \
+    X(no_route,             "no route to the next hop; the sender got host unreachable")           \
+    X(neighbour_unresolved, "the next hop's link address did not become known in time")            \
+    X(hold_queue_full,      "too many packets wait for link addresses")                            \
+    X(too_big,              "larger than the outgoing port's MTU")                                 \
+    X(handoff_full,         "the owner worker's ring was full")                                    \
+    X(transmit_full,        "the port did not take the packet")                                    \
+    X(host_full,            "the kernel twin did not take the packet")                             \
+    X(no_twin,              "meant for the host, but the port has no kernel twin")                 \
+    X(no_buffer,            "no packet buffer was free")                                           \
+    X(shutdown,             "still waiting when the daemon ended")
+// clang-format on
+
+enum class DropReason : std::uint8_t {
+#define SHUNT_X(name, text) name,
+    SHUNT_DROP_REASONS(SHUNT_X)
+#undef SHUNT_X
+};
+
+struct DropReasonText {
+    std::string_view name;
+    std::string_view text;
+};
+
+inline constexpr std::array drop_reason_texts{
+#define SHUNT_X(name, text) DropReasonText{#name, text},
+    SHUNT_DROP_REASONS(SHUNT_X)
+#undef SHUNT_X
+};
+
+inline constexpr std::size_t drop_reason_count = drop_reason_texts.size();
+
+constexpr std::string_view name(DropReason r) noexcept {
+    return drop_reason_texts[static_cast<std::size_t>(r)].name;
+}
+
+}  // namespace shunt

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// Large zeroed arrays for tables: huge pages when the kernel has them free, transparent huge pages
+// otherwise, ordinary pages as the last resort. Memory is touched only when it is used.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace shunt {
+
+/// An anonymous zeroed mapping. Owner: the object. Thread: any, one at a time.
+class Pages {
+  public:
+    Pages() noexcept = default;
+    /// Maps at least `bytes`. Throws std::bad_alloc when the address space or a limit forbids it.
+    explicit Pages(std::size_t bytes);
+    Pages(Pages&& other) noexcept
+        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Pages& operator=(Pages&& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~Pages();
+
+    [[nodiscard]] void* data() const noexcept { return data_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  private:
+    void* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// A fixed array of zero-initialised T on Pages.
+template <class T>
+    requires std::is_trivially_destructible_v<T>
+class PageArray {
+  public:
+    PageArray() noexcept = default;
+    explicit PageArray(std::size_t count) : pages_(count * sizeof(T)), count_(count) {}
+
+    [[nodiscard]] T& operator[](std::size_t i) noexcept { return data()[i]; }
+    [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return data()[i]; }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
+    [[nodiscard]] std::size_t bytes() const noexcept { return pages_.size(); }
+    [[nodiscard]] T* data() const noexcept { return static_cast<T*>(pages_.data()); }
+
+  private:
+    Pages pages_;
+    std::size_t count_ = 0;
+};
+
+}  // namespace shunt

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// One connection: what a forwarded packet needs, in one cache line for IPv4 and two for IPv6.
+#include <cstdint>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "net/checksum.h"
+#include "net/tuple.h"
+
+namespace shunt {
+
+/// The position of a link-layer next hop in the network table of one snapshot.
+using NextHopIndex = std::uint16_t;
+inline constexpr NextHopIndex no_next_hop = 0xFFFF;
+
+/// Owned by its ConnTable; touched by the worker that owns the table only.
+template <class F>
+struct alignas(64) Conn {
+    using Address = typename F::Address;
+
+    Address client;
+    Address virtual_address;
+    Address real;
+    L4Port client_port;
+    L4Port virtual_port;
+    L4Port real_port;
+    Protocol protocol = Protocol::none;
+    std::uint8_t state = 0;        ///< TcpState for TCP; 0 for UDP
+    bool server_silent = false;    ///< no packet of the server was seen, nor is one expected (DR)
+    bool counted_active = false;   ///< counted in DestCounters::active
+    bool server_available = true;  ///< the real server is still in its service
+    DestId dest;
+    TickTime expires;              ///< moved on by every packet
+    /// The snapshot in which next_hop and the server's availability were last looked up.
+    std::uint32_t generation = 0;
+    std::array<NextHopIndex, 2> next_hop{no_next_hop, no_next_hop};  ///< by Direction
+    ChecksumDelta address_delta;   ///< virtual -> real address, as a client packet is rewritten
+    ChecksumDelta endpoint_delta;  ///< the same with the ports
+    std::uint32_t packets_in = 0;
+
+    /// The tuple of packets in direction `d`, as they arrive here.
+    [[nodiscard]] FlowTuple<F> tuple(Direction d) const noexcept {
+        if (d == Direction::from_client)
+            return {.source = client,
+                    .destination = virtual_address,
+                    .source_port = client_port,
+                    .destination_port = virtual_port,
+                    .protocol = protocol};
+        return {.source = real,
+                .destination = client,
+                .source_port = real_port,
+                .destination_port = client_port,
+                .protocol = protocol};
+    }
+};
+static_assert(sizeof(Conn<Ipv4>) == 64 && sizeof(Conn<Ipv6>) == 128);
+
+}  // namespace shunt

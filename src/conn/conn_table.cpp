@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "conn/conn_table.h"
+
+#include <emmintrin.h>
+#include <rte_hash_crc.h>
+
+#include <bit>
+#include <cassert>
+
+namespace shunt {
+
+namespace {
+
+constexpr std::uint32_t no_slot = 0xFFFFFFFF;
+/// The share of bucket places that may be in use, in percent.
+constexpr std::size_t load_percent = 70;
+
+std::size_t buckets_for(std::uint32_t capacity, std::size_t places) {
+    const std::size_t keys = std::size_t{capacity} * 2;
+    return std::bit_ceil(keys * 100 / load_percent / places + 1);
+}
+
+}  // namespace
+
+template <class F>
+ConnTable<F>::ConnTable(std::uint32_t capacity, std::uint32_t seed, TickTime now)
+    : capacity_(capacity),
+      seed_(seed),
+      bucket_mask_(buckets_for(capacity, places) - 1),
+      buckets_(bucket_mask_ + 1),
+      conns_(capacity),
+      wheel_(capacity, now),
+      free_head_(no_slot) {}
+
+template <class F>
+std::uint32_t ConnTable<F>::hash(const FlowTuple<F>& tuple) const noexcept {
+    static_assert(std::has_unique_object_representations_v<FlowTuple<F>>);
+    std::array<std::uint64_t, sizeof(FlowTuple<F>) / 8> words;
+    std::memcpy(words.data(), &tuple, sizeof(tuple));
+    std::uint32_t h = seed_;
+    for (const auto word : words) h = rte_hash_crc_8byte(word, h);
+    return h;
+}
+
+template <class F>
+unsigned ConnTable<F>::matches(const Bucket& bucket, std::uint16_t tag) noexcept {
+    const auto tags = _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.tags.data()));
+    const auto equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
+    // One bit a place: the 16-bit results are packed to bytes first.
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+}
+
+template <class F>
+ConnRef<F> ConnTable<F>::confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept {
+    const auto direction = static_cast<Direction>(ref & 1U);
+    Conn<F>& conn = conns_[ref >> 1];
+    if (conn.tuple(direction) == tuple) return {&conn, direction};
+    return {};
+}
+
+template <class F>
+ConnRef<F> ConnTable<F>::find(const FlowTuple<F>& tuple, std::uint32_t hash) noexcept {
+    for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
+        const Bucket& bucket = buckets_[at];
+        for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1)
+            if (const auto found = confirm(bucket.refs[std::countr_zero(m)], tuple); found.conn)
+                return found;
+        if (bucket.passed == 0) return {};
+    }
+}
+
+template <class F>
+void ConnTable<F>::find_burst(std::span<const FlowTuple<F>* const> tuples,
+                              std::span<const std::uint32_t> hashes,
+                              std::span<ConnRef<F>> out) noexcept {
+    assert(tuples.size() == hashes.size() && tuples.size() == out.size() && out.size() <= 64);
+    std::array<std::uint32_t, 64> candidate;
+    for (std::size_t i = 0; i < tuples.size(); ++i) {
+        const Bucket& bucket = buckets_[home(hashes[i])];
+        const unsigned m = matches(bucket, tag(hashes[i]));
+        candidate[i] = m != 0 ? bucket.refs[std::countr_zero(m)] : no_slot;
+        if (m != 0) {
+            const char* conn = reinterpret_cast<const char*>(&conns_[candidate[i] >> 1]);
+            for (std::size_t line = 0; line < sizeof(Conn<F>); line += 64)
+                __builtin_prefetch(conn + line, 1);
+        }
+    }
+    for (std::size_t i = 0; i < tuples.size(); ++i) {
+        out[i] = candidate[i] != no_slot ? confirm(candidate[i], *tuples[i]) : ConnRef<F>{};
+        if (out[i].conn == nullptr) [[unlikely]]
+            out[i] = find(*tuples[i], hashes[i]);
+    }
+}
+
+template <class F>
+void ConnTable<F>::file(std::uint32_t hash, std::uint32_t ref) noexcept {
+    for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
+        Bucket& bucket = buckets_[at];
+        if (const unsigned free = matches(bucket, 0); free != 0) {
+            const auto place = static_cast<std::size_t>(std::countr_zero(free));
+            bucket.tags[place] = tag(hash);
+            bucket.refs[place] = ref;
+            return;
+        }
+        ++bucket.passed;
+    }
+}
+
+template <class F>
+void ConnTable<F>::unfile(std::uint32_t hash, std::uint32_t ref) noexcept {
+    for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
+        Bucket& bucket = buckets_[at];
+        for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1) {
+            const auto place = static_cast<std::size_t>(std::countr_zero(m));
+            if (bucket.refs[place] != ref) continue;
+            bucket.tags[place] = 0;
+            return;
+        }
+        assert(bucket.passed > 0);
+        --bucket.passed;
+    }
+}
+
+template <class F>
+Conn<F>* ConnTable<F>::insert(const Conn<F>& conn) noexcept {
+    assert(conn.protocol != Protocol::none);
+    std::uint32_t index = free_head_;
+    if (index != no_slot)
+        free_head_ = conns_[index].generation;
+    else if (slots_used_ < capacity_)
+        index = slots_used_++;
+    else
+        return nullptr;
+    conns_[index] = conn;
+    for (const auto d : {Direction::from_client, Direction::from_server})
+        file(hash(conn.tuple(d)), index << 1 | static_cast<std::uint32_t>(d));
+    wheel_.arm(index, conn.expires);
+    ++size_;
+    return &conns_[index];
+}
+
+template <class F>
+void ConnTable<F>::erase(Conn<F>& conn) noexcept {
+    const auto index = static_cast<std::uint32_t>(&conn - conns_.data());
+    wheel_.disarm(index);
+    release(index);
+}
+
+template <class F>
+void ConnTable<F>::release(std::uint32_t index) noexcept {
+    Conn<F>& conn = conns_[index];
+    for (const auto d : {Direction::from_client, Direction::from_server})
+        unfile(hash(conn.tuple(d)), index << 1 | static_cast<std::uint32_t>(d));
+    conn.protocol = Protocol::none;
+    conn.generation = free_head_;
+    free_head_ = index;
+    --size_;
+}
+
+template <class F>
+void ConnTable<F>::expires_sooner(Conn<F>& conn) noexcept {
+    const auto index = static_cast<std::uint32_t>(&conn - conns_.data());
+    if (wheel_.armed_for(index) <= conn.expires) return;
+    wheel_.disarm(index);
+    wheel_.arm(index, conn.expires);
+}
+
+template class ConnTable<Ipv4>;
+template class ConnTable<Ipv6>;
+
+}  // namespace shunt

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The connection table of one worker and one family.
+//
+// Theory of operation. Connections stand in an array. Each has two keys: the tuple of its packets
+// from the client and the tuple of those from the real server. Both are filed in one array of
+// buckets; a bucket is one cache line with eight places of a 16-bit tag and a 32-bit reference
+// (connection index and direction). A key belongs to the bucket that its hash names and spills into
+// the following ones when that is full; every bucket counts the keys that passed over it, so a
+// search goes on only where something did, and removal leaves no tombstone. With at most 70 % of
+// the places in use a search reads one bucket and one connection: two cache lines, both prefetched
+// for a whole burst before either is read.
+//
+// Worked example: client 192.0.2.7:40000 to 198.51.100.10:80, real server 10.1.0.11:8080, in slot 5.
+// The tuple 192.0.2.7:40000>198.51.100.10:80 is filed with reference 10 (5*2 + from_client), the
+// tuple 10.1.0.11:8080>192.0.2.7:40000 with reference 11.
+#include <cstdint>
+#include <span>
+
+#include "base/pages.h"
+#include "conn/conn.h"
+#include "conn/timer_wheel.h"
+
+namespace shunt {
+
+/// A search result; `conn` is null on a miss.
+template <class F>
+struct ConnRef {
+    Conn<F>* conn = nullptr;
+    Direction direction = Direction::from_client;
+};
+
+/// No locks: one worker owns it. Memory is reserved at construction (std::bad_alloc) and touched on
+/// use.
+template <class F>
+class ConnTable {
+  public:
+    /// `capacity`: the most connections. `seed`: secret, so that tuples cannot be chosen to collide.
+    ConnTable(std::uint32_t capacity, std::uint32_t seed, TickTime now);
+
+    [[nodiscard]] std::uint32_t hash(const FlowTuple<F>& tuple) const noexcept;
+
+    /// Starts to fetch the bucket of a hash.
+    void prefetch(std::uint32_t hash) const noexcept { __builtin_prefetch(&buckets_[home(hash)]); }
+
+    /// Looks up a burst whose buckets were prefetched. All spans have the same size, at most 64.
+    void find_burst(std::span<const FlowTuple<F>* const> tuples,
+                    std::span<const std::uint32_t> hashes, std::span<ConnRef<F>> out) noexcept;
+
+    [[nodiscard]] ConnRef<F> find(const FlowTuple<F>& tuple) noexcept {
+        return find(tuple, hash(tuple));
+    }
+    [[nodiscard]] ConnRef<F> find(const FlowTuple<F>& tuple, std::uint32_t hash) noexcept;
+
+    /// Files a copy of `conn` under both its keys and arms its timer for conn.expires. Null when the
+    /// table is full. Neither key may be in the table: see find().
+    Conn<F>* insert(const Conn<F>& conn) noexcept;
+
+    /// Removes a connection of this table; its slot may be given out again at once.
+    void erase(Conn<F>& conn) noexcept;
+
+    /// To be called when conn.expires moved to an earlier tick; later ones need no call.
+    void expires_sooner(Conn<F>& conn) noexcept;
+
+    /// Visits at most `most` connections whose timers came due. Those whose expiry moved on are filed
+    /// again; for the others `expired(conn)` is called, and they are erased after it.
+    template <class Fn>
+    void advance_timers(TickTime now, std::uint32_t most, Fn&& expired) noexcept {
+        wheel_.advance(now, most, [&](std::uint32_t index) {
+            Conn<F>& conn = conns_[index];
+            if (conn.expires > now) {
+                wheel_.arm(index, conn.expires);
+                return;
+            }
+            expired(conn);
+            release(index);
+        });
+    }
+
+    /// Calls `fn(const Conn&)` for the live connections in slots [from, from+count).
+    template <class Fn>
+    void for_each(std::uint32_t from, std::uint32_t count, Fn&& fn) const {
+        const std::uint32_t end = from + count < slots_used_ ? from + count : slots_used_;
+        for (std::uint32_t i = from; i < end; ++i)
+            if (conns_[i].protocol != Protocol::none) fn(conns_[i]);
+    }
+
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+    [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    /// Slots that were ever used; for_each sees nothing beyond.
+    [[nodiscard]] std::uint32_t slots_used() const noexcept { return slots_used_; }
+    /// Bytes reserved for buckets, connections and timers together.
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return buckets_.bytes() + conns_.bytes() + wheel_.bytes();
+    }
+
+  private:
+    static constexpr unsigned places = 8;
+    struct alignas(64) Bucket {
+        std::array<std::uint16_t, places> tags;  ///< 0: free
+        std::array<std::uint32_t, places> refs;
+        std::uint32_t passed;  ///< keys filed behind this bucket that wanted it or one before it
+    };
+    static_assert(sizeof(Bucket) == 64);
+
+    [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept { return hash & bucket_mask_; }
+    [[nodiscard]] static std::uint16_t tag(std::uint32_t hash) noexcept {
+        return static_cast<std::uint16_t>((hash >> 16) | 1U);
+    }
+    [[nodiscard]] static unsigned matches(const Bucket& bucket, std::uint16_t tag) noexcept;
+    [[nodiscard]] ConnRef<F> confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept;
+    void file(std::uint32_t hash, std::uint32_t ref) noexcept;
+    void unfile(std::uint32_t hash, std::uint32_t ref) noexcept;
+    void release(std::uint32_t index) noexcept;
+
+    std::uint32_t capacity_;
+    std::uint32_t seed_;
+    std::size_t bucket_mask_;
+    PageArray<Bucket> buckets_;
+    PageArray<Conn<F>> conns_;
+    TimerWheel wheel_;
+    std::uint32_t size_ = 0;
+    std::uint32_t slots_used_ = 0;
+    std::uint32_t free_head_;  ///< erased slots, chained through Conn::generation
+};
+
+extern template class ConnTable<Ipv4>;
+extern template class ConnTable<Ipv6>;
+
+}  // namespace shunt

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "conn/tcp_state.h"
+
+namespace shunt {
+
+namespace {
+
+using Row = std::array<TcpState, tcp_state_count>;
+using Table = std::array<std::array<Row, 4>, 3>;
+
+constexpr auto NO = TcpState::none;
+constexpr auto ES = TcpState::established;
+constexpr auto SS = TcpState::syn_sent;
+constexpr auto SR = TcpState::syn_recv;
+constexpr auto FW = TcpState::fin_wait;
+constexpr auto TW = TcpState::time_wait;
+constexpr auto CL = TcpState::close;
+constexpr auto CW = TcpState::close_wait;
+constexpr auto LA = TcpState::last_ack;
+constexpr auto LI = TcpState::listen;
+constexpr auto SA = TcpState::synack;
+
+// [side][event][state]; the columns are the states in the order of their numbers.
+// clang-format off
+constexpr Table transitions = {{
+    {{  // from the client
+    //        NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA
+    /* SYN */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
+    /* FIN */ {CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, TW},
+    /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
+    /* RST */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, SR},
+    }},
+    {{  // from the server
+    /* SYN */ {SS, ES, SS, SR, SS, SS, SS, SS, SS, LI, SR},
+    /* FIN */ {TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW},
+    /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES},
+    /* RST */ {CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL},
+    }},
+    {{  // only the client is seen
+    /* SYN */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
+    /* FIN */ {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
+    /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
+    /* RST */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+    }},
+}};
+// clang-format on
+
+constexpr std::array<std::string_view, tcp_state_count> names = {
+    "NONE",  "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "TIME_WAIT",
+    "CLOSE", "CLOSE_WAIT",  "LAST_ACK", "LISTEN",   "SYNACK"};
+
+}  // namespace
+
+TcpState tcp_next(TcpState state, TcpSide side, TcpEvent event) noexcept {
+    if (event == TcpEvent::none) return CL;
+    return transitions[static_cast<std::size_t>(side)][static_cast<std::size_t>(event)]
+                      [static_cast<std::size_t>(state)];
+}
+
+std::string_view tcp_state_name(TcpState s) noexcept {
+    return names[static_cast<std::size_t>(s)];
+}
+
+}  // namespace shunt

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The TCP connection states and their constant transition table (ipvs-behaviour 3.1, 3.3).
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/time.h"
+#include "net/tuple.h"
+
+namespace shunt {
+
+/// Values are the IPVS state numbers, which also travel in its sync protocol.
+enum class TcpState : std::uint8_t {
+    none,
+    established,
+    syn_sent,
+    syn_recv,
+    fin_wait,
+    time_wait,
+    close,
+    close_wait,
+    last_ack,
+    listen,
+    synack,
+};
+inline constexpr std::size_t tcp_state_count = 11;
+
+/// Which column of flags decides, in this order of priority.
+enum class TcpEvent : std::uint8_t { syn, fin, ack, rst, none };
+
+constexpr TcpEvent tcp_event(std::uint8_t flags) noexcept {
+    if ((flags & TcpHeader::rst) != 0) return TcpEvent::rst;
+    if ((flags & TcpHeader::syn) != 0) return TcpEvent::syn;
+    if ((flags & TcpHeader::fin) != 0) return TcpEvent::fin;
+    if ((flags & TcpHeader::ack) != 0) return TcpEvent::ack;
+    return TcpEvent::none;
+}
+
+/// Who is seen to speak: a connection whose server is never heard has a table of its own.
+enum class TcpSide : std::uint8_t { from_client, from_server, client_only };
+
+/// The state after `event`. A segment without SYN, FIN, ACK and RST closes.
+TcpState tcp_next(TcpState state, TcpSide side, TcpEvent event) noexcept;
+
+/// Does the state count as active on the real server?
+constexpr bool tcp_active(TcpState s) noexcept {
+    return s == TcpState::established || s == TcpState::syn_sent || s == TcpState::syn_recv ||
+           s == TcpState::synack;
+}
+
+/// The name in connection listings.
+std::string_view tcp_state_name(TcpState s) noexcept;
+
+}  // namespace shunt

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The configuration file as values. Read by load_config() (libconfig++), checked whole before
+// anything is touched. The commented reference of every key is conf/shunt.conf.
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/address.h"
+#include "service/real_server.h"
+
+namespace shunt::ctl {
+
+/// A configuration that cannot be used: what() is "FILE:LINE: key: reason", one line.
+class ConfigError : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+enum class HugePages : std::uint8_t { automatic, on, off };
+enum class IdleMode : std::uint8_t { adaptive, poll };
+enum class NetworkProvider : std::uint8_t { kernel, fixed };
+
+struct PortConfig {
+    std::string name;    ///< the twin's interface name, 1-15 characters, unique
+    std::string device;  ///< PCI address, or DPDK device string such as "net_af_packet,iface=veth0"
+    std::uint16_t queues = 0;  ///< receive queues wanted; 0: one a worker, as far as the device has them
+    bool twin = true;          ///< make the kernel twin
+    std::optional<MacAddress> mac;  ///< instead of the device's own
+    std::uint16_t mtu = 0;          ///< 0: the device's own
+    std::string file;               ///< where it was configured, for later errors
+    int line = 0;
+};
+
+struct ServerConfig {
+    Endpoint address;
+    ForwardMethod forward = ForwardMethod::nat;
+    std::uint32_t weight = 1;
+};
+
+struct ServiceConfig {
+    Protocol protocol = Protocol::tcp;
+    Endpoint address;
+    std::string scheduler = "wlc";
+    std::vector<ServerConfig> servers;
+};
+
+/// What the static network provider knows (NetworkProvider::fixed).
+struct FixedNetwork {
+    struct Address {
+        std::string port;
+        IpAddress address;
+        std::uint8_t prefix_length = 0;
+        std::uint16_t vlan = 0;
+    };
+    struct Hop {
+        std::string port;
+        std::optional<IpAddress> gateway;
+        std::uint16_t vlan = 0;
+        std::uint32_t weight = 1;
+    };
+    struct Route {
+        IpPrefix prefix;
+        std::vector<Hop> hops;
+    };
+    struct Neighbour {
+        std::string port;
+        IpAddress address;
+        MacAddress mac;
+        std::uint16_t vlan = 0;
+    };
+    std::vector<Address> addresses;
+    std::vector<Route> routes;
+    std::vector<Neighbour> neighbours;
+};
+
+struct Config {
+    std::uint16_t workers = 1;               ///< 1-64
+    std::vector<unsigned> worker_cpus;       ///< pin worker i to CPU i of the list; empty: float
+    IdleMode idle = IdleMode::adaptive;
+    HugePages huge_pages = HugePages::automatic;
+    std::uint32_t memory_mb = 0;             ///< for DPDK; 0: computed from the sizes
+    std::uint32_t connections = 0;           ///< most connections over all workers; 0: from memory
+    std::uint32_t packet_buffers = 0;        ///< mbufs; 0: computed
+    std::uint32_t servers = 16384;           ///< most real servers, removed ones that live on included
+
+    std::string socket_path = "/run/shunt/shunt.sock";
+    std::uint32_t socket_mode = 0660;
+    std::string socket_group;                ///< empty: unchanged
+
+    std::string log_level = "info";          ///< trace, debug, info, warn, error
+
+    std::vector<PortConfig> ports;           ///< at least one
+    NetworkProvider network = NetworkProvider::kernel;
+    FixedNetwork fixed;
+
+    std::chrono::seconds tcp_timeout{900};
+    std::chrono::seconds tcp_fin_timeout{120};
+    std::chrono::seconds udp_timeout{300};
+
+    std::vector<ServiceConfig> services;
+    /// Ends the daemon when no packet came for so long; 0: never. For replay of finite captures.
+    std::chrono::milliseconds exit_when_idle{0};
+};
+
+/// Reads and checks `path`. `schedulers` are the names that a service may use. Throws ConfigError.
+Config load_config(const std::string& path, const std::vector<std::string>& schedulers);
+
+/// The same for a text that stands in no file: `name` takes the file's place in errors, and
+/// @include is refused. Throws ConfigError.
+Config parse_config(std::string_view text, const std::string& name,
+                    const std::vector<std::string>& schedulers);
+
+/// What the reference says about one key. `name` is dotted, with [] after a list:
+/// "ports[].queues".
+struct ConfigKey {
+    std::string name;
+    std::string values;         ///< what may stand there
+    std::string default_value;  ///< as it would be written; "required" when there is none
+    std::string meaning;        ///< one line
+};
+
+/// Every key that the reader knows, in the order of the reference.
+std::vector<ConfigKey> config_keys();
+
+}  // namespace shunt::ctl

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// A burst on its way through the stages, and lists of places in it.
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/id.h"
+#include "conn/conn_table.h"
+#include "net/parse.h"
+
+namespace shunt {
+
+/// Enough for the overlap of memory accesses that a staged lookup lives on; more only spills L1.
+inline constexpr std::uint16_t burst_size = 32;
+
+/// Packets are owned by the batch until a stage gives them away with a verdict.
+struct Batch {
+    PortId port;              ///< where all of them came in
+    std::uint16_t count = 0;
+    std::array<rte_mbuf*, burst_size> packets;
+    std::array<PacketMeta, burst_size> meta;
+    bool owner_known = false;  ///< handed over by another worker: this one is the owner
+};
+
+/// Places in a batch, in order of arrival.
+class PlaceList {
+  public:
+    void push(std::uint8_t place) noexcept { places_[count_++] = place; }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
+    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] const std::uint8_t* begin() const noexcept { return places_.data(); }
+    [[nodiscard]] const std::uint8_t* end() const noexcept { return places_.data() + count_; }
+
+  private:
+    std::array<std::uint8_t, burst_size> places_;
+    std::uint8_t count_ = 0;
+};
+
+/// A packet whose connection is known.
+template <class F>
+struct Claimed {
+    std::uint8_t place;
+    Direction direction;
+    Conn<F>* conn;
+};
+
+template <class F>
+class ClaimedList {
+  public:
+    void push(const Claimed<F>& c) noexcept { items_[count_++] = c; }
+    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] const Claimed<F>* begin() const noexcept { return items_.data(); }
+    [[nodiscard]] const Claimed<F>* end() const noexcept { return items_.data() + count_; }
+
+  private:
+    std::array<Claimed<F>, burst_size> items_;
+    std::uint8_t count_ = 0;
+};
+
+/// The bytes of a packet's first buffer. The only place where mbuf memory becomes a span.
+inline std::span<std::byte> first_bytes(rte_mbuf* m) noexcept {
+    return {rte_pktmbuf_mtod(m, std::byte*), m->data_len};
+}
+
+}  // namespace shunt

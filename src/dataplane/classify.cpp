@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Stage 2: is this packet any of the pipeline's business, and whose?
+#include "dataplane/host_path.h"
+#include "dataplane/stages.h"
+
+namespace shunt {
+
+namespace {
+
+/// The client's endpoint in a packet of some service, or nothing when it is neither to a virtual
+/// address nor from a real server.
+template <class F>
+struct Client {
+    typename F::Address address;
+    L4Port port;
+};
+
+template <class F>
+std::optional<Client<F>> client_of(const ServiceTable& services,
+                                   const FlowTuple<F>& tuple) noexcept {
+    if (services.is_virtual<F>(tuple.destination)) return Client<F>{tuple.source, tuple.source_port};
+    if (services.is_real<F>(tuple.source, tuple.source_port))
+        return Client<F>{tuple.destination, tuple.destination_port};
+    return std::nullopt;
+}
+
+bool for_network_layer(const WorkerState& worker, PortId port, const PacketMeta& meta) noexcept {
+    return !meta.to_group && worker.network().accepts(port, meta.vlan, meta.destination_mac);
+}
+
+}  // namespace
+
+template <class F>
+PlaceList stage_classify(WorkerState& worker, Batch& batch, const PlaceList& places) noexcept {
+    const bool several = worker.shared.workers > 1 && !batch.owner_known;
+    PlaceList mine;
+    for (const auto place : places) {
+        rte_mbuf* packet = batch.packets[place];
+        const PacketMeta& meta = batch.meta[place];
+        const auto& tuple = meta.tuple<F>();
+        const bool whole = meta.fragment == FragmentKind::none;
+        if (!for_network_layer(worker, batch.port, meta) || (!meta.has_ports && whole)) {
+            send_to_host(worker, batch.port, packet);
+            continue;
+        }
+        if (whole && !several) {
+            mine.push(place);
+            continue;
+        }
+        const auto client = client_of<F>(worker.services(), tuple);
+        if (!client) {
+            send_to_host(worker, batch.port, packet);
+        } else if (!whole) {
+            worker.drop(packet, DropReason::fragment);
+        } else if (const auto owner = worker.shared.owner->owner<F>(client->address, client->port);
+                   owner != worker.id) {
+            worker.handoff.give(owner, packet, batch.port);
+        } else {
+            mine.push(place);
+        }
+    }
+    return mine;
+}
+
+template PlaceList stage_classify<Ipv4>(WorkerState&, Batch&, const PlaceList&) noexcept;
+template PlaceList stage_classify<Ipv6>(WorkerState&, Batch&, const PlaceList&) noexcept;
+
+}  // namespace shunt

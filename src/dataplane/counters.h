@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// What a worker counts about packets. Every packet that enters leaves by exactly one verdict:
+//
+//     received + from_twin + taken_over + resumed + generated
+//         = forwarded + to_host + from_host + handed_off + held + dropped (all reasons)
+//
+// for each worker at any moment between two iterations. Over all workers, when the rings between
+// them are empty, handed_off = taken_over; when nothing waits, held = resumed.
+#include <array>
+
+#include "base/counter.h"
+#include "base/drop_reason.h"
+
+namespace shunt {
+
+struct alignas(64) WorkerCounters {
+    // Ways in.
+    Counter received;    ///< from a port
+    Counter from_twin;   ///< from the host's stack, by a kernel twin
+    Counter taken_over;  ///< from another worker
+    Counter resumed;     ///< held before, tried again
+    Counter generated;   ///< made here: ICMP errors
+    // Verdicts.
+    Counter forwarded;   ///< sent by a port: translated packets and generated ones
+    Counter to_host;     ///< given to the host's stack
+    Counter from_host;   ///< the host's own packets, sent by a port
+    Counter handed_off;  ///< given to another worker
+    Counter held;        ///< put aside until a link address is known
+    std::array<Counter, drop_reason_count> dropped;
+
+    // Work.
+    Counter iterations;
+    Counter busy_cycles;  ///< TSC cycles of iterations that found work
+
+    void drop(DropReason reason, std::uint64_t n = 1) noexcept {
+        dropped[static_cast<std::size_t>(reason)].add(n);
+    }
+    [[nodiscard]] std::uint64_t all_dropped() const noexcept {
+        std::uint64_t sum = 0;
+        for (const auto& c : dropped) sum += c.value();
+        return sum;
+    }
+    /// Do ways in and verdicts agree? Only exact while the worker stands still.
+    [[nodiscard]] bool conserved() const noexcept {
+        return received.value() + from_twin.value() + taken_over.value() + resumed.value() +
+                   generated.value() ==
+               forwarded.value() + to_host.value() + from_host.value() + handed_off.value() +
+                   held.value() + all_dropped();
+    }
+};
+
+}  // namespace shunt

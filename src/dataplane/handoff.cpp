@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/handoff.h"
+
+#include "dataplane/ring.h"
+
+namespace shunt {
+
+HandoffRings::HandoffRings(std::uint16_t workers, std::uint32_t depth) : workers_(workers) {
+    rings_.resize(std::size_t{workers} * workers);
+    for (std::size_t i = 0; i < rings_.size(); ++i)
+        if (i / workers != i % workers)
+            rings_[i] = make_ring("handoff", depth, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+bool HandoffRings::complete() const noexcept {
+    for (std::size_t i = 0; i < rings_.size(); ++i)
+        if (rings_[i] == nullptr && i / workers_ != i % workers_) return false;
+    return true;
+}
+
+Handoff::Handoff(WorkerId self, const HandoffRings& rings, WorkerCounters& counters)
+    : self_(self), rings_(rings), counters_(counters), outgoing_(rings.workers()) {}
+
+void Handoff::give(WorkerId owner, rte_mbuf* packet, PortId port) noexcept {
+    packet->port = port.value();
+    Outgoing& out = outgoing_[owner.value()];
+    out.packets[out.count++] = packet;
+    if (out.count == out.packets.size()) flush(owner);
+}
+
+void Handoff::flush() noexcept {
+    for (std::uint16_t to = 0; to < outgoing_.size(); ++to)
+        if (outgoing_[to].count > 0) flush(WorkerId(to));
+}
+
+void Handoff::flush(WorkerId owner) noexcept {
+    Outgoing& out = outgoing_[owner.value()];
+    const unsigned taken =
+        rte_ring_sp_enqueue_burst(rings_.between(self_, owner),
+                                  reinterpret_cast<void**>(out.packets.data()), out.count, nullptr);
+    counters_.handed_off.add(taken);
+    if (taken < out.count) {
+        counters_.drop(DropReason::handoff_full, out.count - taken);
+        rte_pktmbuf_free_bulk(out.packets.data() + taken, out.count - taken);
+    }
+    out.count = 0;
+}
+
+std::uint16_t Handoff::dequeue(WorkerId from, Burst& packets) noexcept {
+    const unsigned count = rte_ring_sc_dequeue_burst(rings_.between(from, self_),
+                                                     reinterpret_cast<void**>(packets.data()),
+                                                     packets.size(), nullptr);
+    counters_.taken_over.add(count);
+    return static_cast<std::uint16_t>(count);
+}
+
+}  // namespace shunt

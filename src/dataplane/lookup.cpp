@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Stage 3: connections of a whole burst.
+#include "dataplane/connections.h"
+#include "dataplane/stages.h"
+
+namespace shunt {
+
+namespace {
+
+/// A SYN that hits a connection which is over opens a new one in its place: the client uses the
+/// port again (conn_reuse_mode 1, ipvs-behaviour 2.10).
+template <class F>
+bool reuses_port(const Conn<F>& conn, const PacketMeta& meta, Direction direction) noexcept {
+    if (conn.protocol != Protocol::tcp || direction != Direction::from_client ||
+        (meta.tcp_flags & TcpHeader::syn) == 0)
+        return false;
+    const auto state = static_cast<TcpState>(conn.state);
+    return state == TcpState::time_wait || state == TcpState::close;
+}
+
+}  // namespace
+
+template <class F>
+ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& places,
+                            PlaceList& misses) noexcept {
+    ConnTable<F>& table = worker.conns<F>();
+    std::array<const FlowTuple<F>*, burst_size> tuples;
+    std::array<std::uint32_t, burst_size> hashes;
+    std::array<ConnRef<F>, burst_size> found;
+    std::size_t n = 0;
+    for (const auto place : places) {
+        tuples[n] = &batch.meta[place].tuple<F>();
+        hashes[n] = table.hash(*tuples[n]);
+        table.prefetch(hashes[n]);
+        ++n;
+    }
+    table.find_burst(std::span(tuples).first(n), std::span(hashes).first(n),
+                     std::span(found).first(n));
+
+    ClaimedList<F> claimed;
+    n = 0;
+    for (const auto place : places) {
+        const ConnRef<F> ref = found[n++];
+        if (ref.conn == nullptr) {
+            misses.push(place);
+        } else if (reuses_port(*ref.conn, batch.meta[place], ref.direction)) [[unlikely]] {
+            // Erased only in stage_admit: an earlier packet of this burst may still need it.
+            misses.push(place);
+        } else {
+            claimed.push({place, ref.direction, ref.conn});
+        }
+    }
+    return claimed;
+}
+
+template ClaimedList<Ipv4> stage_lookup(WorkerState&, Batch&, const PlaceList&,
+                                        PlaceList&) noexcept;
+template ClaimedList<Ipv6> stage_lookup(WorkerState&, Batch&, const PlaceList&,
+                                        PlaceList&) noexcept;
+
+}  // namespace shunt

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/stages.h"
+
+namespace shunt {
+
+namespace {
+
+template <class F>
+void run_family(WorkerState& worker, Batch& batch, const PlaceList& places) noexcept {
+    if (places.empty()) return;
+    const PlaceList mine = stage_classify<F>(worker, batch, places);
+    PlaceList misses;
+    ClaimedList<F> claimed = stage_lookup<F>(worker, batch, mine, misses);
+    if (!misses.empty()) stage_admit<F>(worker, batch, misses, claimed);
+    stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, claimed));
+}
+
+}  // namespace
+
+void run_pipeline(WorkerState& worker, Batch& batch) noexcept {
+    const ByFamily families = stage_parse(worker, batch);
+    run_family<Ipv4>(worker, batch, families.ipv4);
+    run_family<Ipv6>(worker, batch, families.ipv6);
+}
+
+}  // namespace shunt

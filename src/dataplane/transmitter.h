@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// One worker's way out: a buffer a device, sent in bursts. A device with fewer transmit queues than
+// there are workers has its queues shared: the workers without one pass their packets to the
+// worker that owns the queue, over a ring, so that no queue ever needs a lock.
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/id.h"
+#include "dataplane/counters.h"
+
+namespace shunt {
+
+/// A packet's verdict once the device has taken it.
+enum class SendKind : std::uint8_t { forwarded, to_host, from_host };
+
+/// Devices are numbered: port p is device 2p, its kernel twin device 2p+1.
+struct DeviceIndex {
+    std::uint16_t value = 0;
+    [[nodiscard]] static DeviceIndex of_port(PortId p) noexcept {
+        return {static_cast<std::uint16_t>(p.value() * 2)};
+    }
+    [[nodiscard]] static DeviceIndex of_twin(PortId p) noexcept {
+        return {static_cast<std::uint16_t>(p.value() * 2 + 1)};
+    }
+};
+
+struct RingFree {
+    void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
+};
+using RingPtr = std::unique_ptr<rte_ring, RingFree>;
+
+/// How all workers reach one device. Shared, written at start only.
+struct DeviceQueues {
+    bool present = false;
+    std::uint16_t ethdev = 0;
+    std::uint16_t transmit_queues = 0;
+    std::uint16_t mtu = 1500;
+    /// One a transmit queue when other workers share it: many producers, the queue's worker consumes.
+    std::vector<RingPtr> relays;
+};
+
+class Transmitter {
+  public:
+    /// `devices` outlives this; `counters` are the worker's own.
+    Transmitter(WorkerId worker, const std::vector<DeviceQueues>& devices,
+                WorkerCounters& counters);
+
+    [[nodiscard]] bool has(DeviceIndex d) const noexcept {
+        return d.value < devices_.size() && devices_[d.value].present;
+    }
+    /// Takes the packet. It is counted when the device or the relay has taken it, or as dropped.
+    void send(DeviceIndex d, rte_mbuf* packet, SendKind kind) noexcept;
+    /// Sends what is buffered, and what other workers passed here. Returns packets moved.
+    std::uint32_t flush() noexcept;
+
+  private:
+    struct Buffer {
+        std::uint16_t count = 0;
+        std::array<rte_mbuf*, 32> packets;
+    };
+    void flush(std::uint16_t device) noexcept;
+    void transmit(const DeviceQueues& device, std::uint16_t queue, rte_mbuf** packets,
+                  std::uint16_t count) noexcept;
+    std::uint32_t take_relayed(const DeviceQueues& device) noexcept;
+
+    WorkerId worker_;
+    const std::vector<DeviceQueues>& devices_;
+    WorkerCounters& counters_;
+    std::vector<Buffer> buffers_;
+};
+
+}  // namespace shunt

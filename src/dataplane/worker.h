@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// One worker: everything that it touches for a packet, and its loop.
+#include <rte_mempool.h>
+#include <rte_rcu_qsbr.h>
+
+#include <atomic>
+#include <vector>
+
+#include "dataplane/batch.h"
+#include "dataplane/handoff.h"
+#include "dataplane/hold_queue.h"
+#include "dataplane/owner.h"
+#include "dataplane/snapshot.h"
+#include "service/dest_counters.h"
+
+namespace shunt {
+
+enum class Idle : std::uint8_t { adaptive, poll };
+
+/// What the control thread asks a worker to do between two bursts. Owned by the asker, who keeps it
+/// until done() and may not touch it before.
+class WorkerRequest {
+  public:
+    WorkerRequest() = default;
+    WorkerRequest(const WorkerRequest&) = delete;
+    WorkerRequest& operator=(const WorkerRequest&) = delete;
+    virtual ~WorkerRequest() = default;
+    /// One bounded step of work on the worker's thread; true when there is none left.
+    virtual bool step(struct WorkerState& worker) noexcept = 0;
+
+    [[nodiscard]] bool done() const noexcept { return done_.load(std::memory_order_acquire); }
+    void finish() noexcept { done_.store(true, std::memory_order_release); }
+
+  private:
+    std::atomic<bool> done_{false};
+};
+
+/// How far the end of the daemon has come, for all workers.
+enum class Phase : std::uint8_t {
+    run,
+    drain,  ///< nothing new is received; rings between workers are emptied
+    end,
+};
+
+/// What all workers of a process share. Made by the control thread before they start.
+struct SharedState {
+    std::atomic<const Snapshot*> snapshot{nullptr};  ///< written by control, never null while running
+    std::atomic<Phase> phase{Phase::run};
+    rte_rcu_qsbr* rcu = nullptr;
+    rte_mempool* pool = nullptr;
+    std::vector<DeviceQueues> devices;
+    std::unique_ptr<HandoffRings> handoff;
+    std::unique_ptr<OwnerFunction> owner;
+    RingPtr resolve_requests;  ///< ResolveRequest elements, many producers; control consumes
+    std::vector<DestCounters*> dest_counters;  ///< one array a worker, for Loads
+    std::uint64_t start_tsc = 0;
+    std::uint64_t tsc_per_tick = 0;
+    std::uint16_t workers = 1;
+};
+
+/// A device queue that a worker polls.
+struct ReceiveQueue {
+    PortId port;
+    std::uint16_t ethdev = 0;
+    std::uint16_t queue = 0;
+    bool twin = false;
+};
+
+/// Everything of one worker. Touched by its thread only, but for the counters, which anyone may
+/// read, and `requests`, which the control thread fills.
+struct WorkerState {
+    struct Limits {
+        std::uint32_t connections = 0;  ///< of each family
+        std::uint32_t servers = 0;      ///< DestId slots
+        std::size_t held_packets = 512;
+    };
+
+    /// Throws std::bad_alloc or std::runtime_error when memory is short. Thread: control.
+    WorkerState(WorkerId id, SharedState& shared, const Limits& limits, std::uint32_t hash_seed);
+
+    template <class F>
+    [[nodiscard]] ConnTable<F>& conns() noexcept {
+        if constexpr (std::is_same_v<F, Ipv4>)
+            return conns_v4;
+        else
+            return conns_v6;
+    }
+    [[nodiscard]] const ServiceTable& services() const noexcept { return *snapshot->services; }
+    [[nodiscard]] const NetTable& network() const noexcept { return *snapshot->network; }
+    [[nodiscard]] DestCounters& counters_of(DestId id) noexcept { return dests[id.value()]; }
+
+    void drop(rte_mbuf* packet, DropReason reason) noexcept {
+        counters.drop(reason);
+        rte_pktmbuf_free(packet);
+    }
+
+    WorkerId id;
+    SharedState& shared;
+    const Snapshot* snapshot = nullptr;  ///< the one in force during this iteration
+    TickTime now;
+    WorkerCounters counters;
+    ConnTable<Ipv4> conns_v4;
+    ConnTable<Ipv6> conns_v6;
+    PageArray<DestCounters> dests;  ///< by DestId
+    Transmitter transmitter;
+    Handoff handoff;
+    HoldQueue held;
+    std::vector<ReceiveQueue> queues;
+    RingPtr requests;  ///< WorkerRequest*, control produces
+};
+
+/// The loop of one worker. Thread: the worker's lcore.
+class Worker {
+  public:
+    Worker(WorkerState& state, Idle idle) noexcept : state_(state), idle_(idle) {}
+
+    /// Runs until the phase is Phase::end; then every packet that it still held has been dropped.
+    void run() noexcept;
+
+    /// One iteration: receive, process, transmit, take over, requests, timers, quiescence. Returns
+    /// the packets moved.
+    std::uint32_t iterate() noexcept;
+
+  private:
+    void adopt_snapshot() noexcept;
+    std::uint32_t receive() noexcept;
+    void serve_request() noexcept;
+    void advance_time() noexcept;
+    void back_off() noexcept;
+
+    WorkerState& state_;
+    Idle idle_;
+    std::uint32_t generation_ = 0;
+    std::uint32_t empty_iterations_ = 0;
+    WorkerRequest* request_ = nullptr;
+};
+
+}  // namespace shunt

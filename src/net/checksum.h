@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The Internet checksum (RFC 1071) and its incremental update (RFC 1624, equation 3).
+// Sums are one's complement and byte-order neutral: they are computed over raw wire words.
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace shunt {
+
+/// Folds a 32-bit one's complement sum to 16 bits.
+constexpr std::uint16_t fold(std::uint32_t sum) noexcept {
+    sum = (sum & 0xFFFF) + (sum >> 16);
+    sum = (sum & 0xFFFF) + (sum >> 16);
+    return static_cast<std::uint16_t>(sum);
+}
+
+/// A change to a checksummed region, as one 16-bit one's complement number. Changes add up, the
+/// reverse change is the complement, and zero (either form) means that nothing changed.
+class ChecksumDelta {
+  public:
+    constexpr ChecksumDelta() noexcept = default;
+
+    /// The change from `before` to `after`; both have the same even size.
+    template <class T>
+    [[nodiscard]] static ChecksumDelta replace(const T& before, const T& after) noexcept {
+        static_assert(sizeof(T) % 2 == 0 && sizeof(T) <= 64);
+        std::uint32_t sum = 0;
+        for (std::size_t i = 0; i < sizeof(T); i += 2) {
+            std::uint16_t b;
+            std::uint16_t a;
+            std::memcpy(&b, reinterpret_cast<const char*>(&before) + i, 2);
+            std::memcpy(&a, reinterpret_cast<const char*>(&after) + i, 2);
+            sum += static_cast<std::uint16_t>(~b) + std::uint32_t{a};
+        }
+        return ChecksumDelta(fold(sum));
+    }
+
+    [[nodiscard]] constexpr ChecksumDelta operator+(ChecksumDelta o) const noexcept {
+        return ChecksumDelta(fold(std::uint32_t{sum_} + o.sum_));
+    }
+    [[nodiscard]] constexpr ChecksumDelta reversed() const noexcept {
+        return ChecksumDelta(static_cast<std::uint16_t>(~sum_));
+    }
+    /// The checksum field after this change.
+    [[nodiscard]] constexpr std::uint16_t apply(std::uint16_t checksum) const noexcept {
+        return static_cast<std::uint16_t>(
+            ~fold(static_cast<std::uint16_t>(~checksum) + std::uint32_t{sum_}));
+    }
+
+  private:
+    constexpr explicit ChecksumDelta(std::uint16_t sum) noexcept : sum_(sum) {}
+    std::uint16_t sum_ = 0;
+};
+
+/// The one's complement sum of `bytes` added to `sum`; an odd last byte is padded with zero, so
+/// only the last piece of a region may be odd.
+std::uint32_t checksum_add(std::uint32_t sum, std::span<const std::byte> bytes) noexcept;
+
+/// The checksum field over `bytes`, whose own checksum field must be zero; zero when `bytes`
+/// includes a right checksum.
+std::uint16_t checksum(std::span<const std::byte> bytes) noexcept;
+
+}  // namespace shunt

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "service/scheduler.h"
+
+namespace shunt {
+
+/// lc and wlc: the eligible server with the smallest load, or load per weight; the first of equals
+/// (ipvs-behaviour 4.1, 4.2). Load is 256 * active + all connections.
+class LeastConnection final : public Scheduler {
+  public:
+    enum class Weighting : std::uint8_t { none, by_weight };
+    explicit LeastConnection(Weighting weighting) noexcept : weighting_(weighting) {}
+
+    [[nodiscard]] std::string_view name() const noexcept override {
+        return weighting_ == Weighting::none ? "lc" : "wlc";
+    }
+    [[nodiscard]] std::optional<std::size_t> choose(std::span<const RealServer> servers,
+                                                    const Loads& loads,
+                                                    SchedulerState& state) const noexcept override;
+
+  private:
+    Weighting weighting_;
+};
+
+}  // namespace shunt

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sched/weighted_round_robin.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace shunt {
+
+namespace {
+
+struct Position {
+    std::int64_t threshold = 0;
+    std::uint32_t current = 0;  ///< sequence number; 0: the head of the list
+
+    static Position from(std::uint64_t word) noexcept {
+        return {static_cast<std::int64_t>(word >> 32), static_cast<std::uint32_t>(word)};
+    }
+    [[nodiscard]] std::uint64_t word() const noexcept {
+        return static_cast<std::uint64_t>(threshold) << 32 | current;
+    }
+};
+
+struct Steps {
+    std::int64_t step = 0;     ///< gcd of the positive weights, 1 if there are none
+    std::int64_t highest = 0;  ///< the threshold at which only the heaviest take part
+
+    explicit Steps(std::span<const RealServer> servers) noexcept {
+        std::int64_t heaviest = 0;
+        for (const auto& s : servers) {
+            step = std::gcd(step, std::int64_t{s.weight});
+            heaviest = std::max(heaviest, std::int64_t{s.weight});
+        }
+        if (step == 0) step = 1;
+        highest = heaviest - (step - 1);
+    }
+};
+
+/// The index of the first server behind the current one.
+std::size_t behind(std::span<const RealServer> servers, std::uint32_t current) noexcept {
+    std::size_t i = 0;
+    if (current != 0)
+        while (i < servers.size() && servers[i].sequence >= current) ++i;
+    return i;
+}
+
+/// One choice from `position`, which moves on.
+std::optional<std::size_t> step_on(std::span<const RealServer> servers, const Steps& steps,
+                                   Position& position) noexcept {
+    if (steps.highest <= 0) return {};
+    std::size_t i = behind(servers, position.current);
+    for (;;) {
+        const bool whole_list = i == 0;
+        for (; i < servers.size(); ++i) {
+            if (!servers[i].eligible() || servers[i].weight < position.threshold) continue;
+            position.current = servers[i].sequence;
+            return i;
+        }
+        if (whole_list && position.threshold <= steps.step) return {};
+        position.threshold -= steps.step;
+        if (position.threshold <= 0) position.threshold = steps.highest;
+        i = 0;
+    }
+}
+
+}  // namespace
+
+std::optional<std::size_t> WeightedRoundRobin::choose(std::span<const RealServer> servers,
+                                                      const Loads& /*loads*/,
+                                                      SchedulerState& state) const noexcept {
+    const Steps steps(servers);
+    std::uint64_t seen = state.word.load(std::memory_order_relaxed);
+    for (;;) {
+        Position position = Position::from(seen);
+        const auto choice = step_on(servers, steps, position);
+        if (!choice || state.word.compare_exchange_weak(seen, position.word(),
+                                                        std::memory_order_relaxed))
+            return choice;
+    }
+}
+
+void WeightedRoundRobin::reconfigure(std::span<const RealServer> servers,
+                                     SchedulerState& state) const noexcept {
+    const Steps steps(servers);
+    std::uint64_t seen = state.word.load(std::memory_order_relaxed);
+    for (;;) {
+        Position position = Position::from(seen);
+        position.current = 0;
+        if (position.threshold > steps.highest || position.threshold == 0)
+            position.threshold = steps.highest;
+        else if (steps.step > 1)
+            position.threshold = position.threshold / steps.step * steps.step + 1;
+        if (state.word.compare_exchange_weak(seen, position.word(), std::memory_order_relaxed))
+            return;
+    }
+}
+
+}  // namespace shunt

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "service/scheduler.h"
+
+namespace shunt {
+
+/// wrr: round robin in which a server takes part while its weight reaches a falling threshold
+/// (ipvs-behaviour 4.3).
+///
+/// The state word holds the current threshold (upper half) and the sequence number of the current
+/// server (lower half; 0 is the list's head). The step (gcd of the weights) and the highest
+/// threshold follow from the servers.
+class WeightedRoundRobin final : public Scheduler {
+  public:
+    [[nodiscard]] std::string_view name() const noexcept override { return "wrr"; }
+    [[nodiscard]] std::optional<std::size_t> choose(std::span<const RealServer> servers,
+                                                    const Loads& loads,
+                                                    SchedulerState& state) const noexcept override;
+    void reconfigure(std::span<const RealServer> servers,
+                     SchedulerState& state) const noexcept override;
+};
+
+}  // namespace shunt

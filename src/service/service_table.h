@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The virtual services and real servers of one moment: immutable, shared by all workers, replaced
+// as a whole. The control thread builds it; workers read it between two RCU quiescent states.
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <memory>
+#include <vector>
+
+#include "net/tuple.h"
+#include "service/scheduler.h"
+
+namespace shunt {
+
+/// What makes a service one: protocol and virtual endpoint. Port 0 takes every port.
+struct ServiceKey {
+    Protocol protocol = Protocol::tcp;
+    Endpoint endpoint;
+    auto operator<=>(const ServiceKey&) const noexcept = default;
+};
+
+struct VirtualService {
+    ServiceKey key;
+    const Scheduler* scheduler = nullptr;  ///< never null; lives as long as the process
+    std::shared_ptr<SchedulerState> state;  ///< shared by all versions of this service
+    std::vector<RealServer> servers;        ///< newest first
+};
+
+class ServiceTable {
+  public:
+    /// One DestId slot: what an existing connection has to know about its real server.
+    struct DestSlot {
+        bool available = false;  ///< still in its service
+        std::uint32_t weight = 0;
+        Endpoint endpoint;
+        ForwardMethod forward = ForwardMethod::nat;
+        bool in_use = false;  ///< the slot names a server, in its service or removed
+    };
+
+    ServiceTable() = default;
+    /// `slots` is indexed by DestId and holds removed servers too while connections name them.
+    ServiceTable(std::vector<std::shared_ptr<const VirtualService>> services,
+                 std::vector<DestSlot> slots);
+
+    /// The service for a new connection: exact port first, then port 0 (ipvs-behaviour 1.3).
+    template <class F>
+    [[nodiscard]] const VirtualService* find(Protocol protocol, const typename F::Address& address,
+                                             L4Port port) const noexcept;
+
+    /// Does some service have this address?
+    template <class F>
+    [[nodiscard]] bool is_virtual(const typename F::Address& address) const noexcept {
+        return sets<F>().virtuals.contains(address);
+    }
+    /// Is this endpoint a NAT real server, present or removed with connections left?
+    template <class F>
+    [[nodiscard]] bool is_real(const typename F::Address& address, L4Port port) const noexcept {
+        return sets<F>().reals.contains({address, port, Protocol::none});
+    }
+
+    [[nodiscard]] const DestSlot& slot(DestId id) const noexcept { return slots_[id.value()]; }
+    [[nodiscard]] std::span<const DestSlot> slots() const noexcept { return slots_; }
+    [[nodiscard]] std::span<const std::shared_ptr<const VirtualService>> services() const noexcept {
+        return services_;
+    }
+
+  private:
+    template <class F>
+    struct FamilyEndpoint {
+        typename F::Address address;
+        L4Port port;
+        Protocol protocol = Protocol::none;
+        bool operator==(const FamilyEndpoint&) const noexcept = default;
+    };
+    struct Hash {
+        template <class T>
+        std::size_t operator()(const T& value) const noexcept;
+    };
+    template <class F>
+    struct FamilySets {
+        boost::unordered_flat_map<FamilyEndpoint<F>, const VirtualService*, Hash> services;
+        boost::unordered_flat_set<typename F::Address, Hash> virtuals;
+        boost::unordered_flat_set<FamilyEndpoint<F>, Hash> reals;
+    };
+    template <class F>
+    [[nodiscard]] const FamilySets<F>& sets() const noexcept {
+        if constexpr (std::is_same_v<F, Ipv4>)
+            return ipv4_;
+        else
+            return ipv6_;
+    }
+    template <class F>
+    void index(FamilySets<F>& sets);
+
+    std::vector<std::shared_ptr<const VirtualService>> services_;
+    std::vector<DestSlot> slots_;
+    FamilySets<Ipv4> ipv4_;
+    FamilySets<Ipv6> ipv6_;
+};
+
+template <class T>
+std::size_t ServiceTable::Hash::operator()(const T& value) const noexcept {
+    static_assert(std::is_trivially_copyable_v<T>);
+    std::array<char, sizeof(T)> bytes;
+    std::memcpy(bytes.data(), &value, sizeof(T));
+    return std::hash<std::string_view>{}(std::string_view(bytes.data(), bytes.size()));
+}
+
+}  // namespace shunt

@@ -1,0 +1,561 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A load balancer's surroundings on one machine: client, balancer, switch and real servers, each a
+network namespace, joined by veth pairs. Standard library only; needs root, iproute2, ethtool and,
+for what runs inside, nginx, iperf3 and python3.
+
+    client eth0 ---- port0 [balancer: shuntd] port1 ---- sw0 [switch] sw1.. ---- eth0 server1..N
+                     wan0 (twin)              lan0 (twin)
+
+shuntd takes port0 and port1 by AF_PACKET and makes the twins wan0 and lan0, which carry the
+balancer's addresses. Several labs may run at a time: names carry the process id. A Lab is used by
+one thread, as a context manager, or by start() and stop(); whatever happens, close() removes its
+namespaces, processes and directory (atexit and SIGTERM, SIGHUP included).
+"""
+
+import atexit
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+PEERS = HERE / "peers.py"
+
+CLIENT4, CLIENT6 = "192.0.2.100", "2001:db8:1::100"
+WAN4, WAN6 = "192.0.2.1", "2001:db8:1::1"
+VIP4, VIP6 = "192.0.2.10", "2001:db8:1::10"
+LAN4, LAN6 = "198.51.100.1", "2001:db8:2::1"
+LAN_PREFIX4, LAN_PREFIX6 = "198.51.100.0/24", "2001:db8:2::/64"
+
+HTTP_PORT, UDP_ECHO_PORT, IPERF_PORT = 80, 7777, 5201
+
+
+class LabError(Exception):
+    """The lab could not do what was asked of it; str() is for people."""
+
+
+def endpoint(host, port):
+    """HOST:PORT as the balancer's interfaces write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def wait_until(condition, seconds, what):
+    """Polls until condition() is true and returns its value; LabError after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise LabError(f"waited {seconds} s in vain: {what}")
+        time.sleep(0.02)
+
+
+class Rpc:
+    """One connection to the daemon's control socket."""
+
+    def __init__(self, path, timeout=10.0):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout)
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
+        self.reader = self.socket.makefile("rb")
+        self.last_id = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.reader.close()
+        self.socket.close()
+
+    def call(self, method, **parameters):
+        """The result of a request; LabError with the daemon's sentence if it was refused."""
+        reply = self.exchange(method, parameters)
+        if "error" in reply:
+            raise LabError(f"{method}: {reply['error'].get('message')}")
+        return reply["result"]
+
+    def exchange(self, method, parameters):
+        """The whole reply object."""
+        self.last_id += 1
+        request = {"jsonrpc": "2.0", "id": self.last_id, "method": method}
+        if parameters:
+            request["params"] = parameters
+        self.socket.sendall(json.dumps(request).encode() + b"\n")
+        line = self.reader.readline()
+        if not line.endswith(b"\n"):
+            raise LabError(f"{method}: the daemon closed the connection")
+        return json.loads(line)
+
+
+class Namespace:
+    """A network namespace and the commands that run in it."""
+
+    def __init__(self, name):
+        self.name = name
+
+    @classmethod
+    def make(cls, name):
+        must(["ip", "netns", "add", name])
+        return cls(name)
+
+    def command(self, argv):
+        return ["ip", "netns", "exec", self.name, *map(str, argv)]
+
+    def run(self, argv, timeout=60, check=False, **options):
+        """subprocess.run inside; text, output captured. check: LabError unless it exits with 0."""
+        options.setdefault("stdin", subprocess.DEVNULL)
+        if "input" in options:
+            del options["stdin"]
+        result = subprocess.run(self.command(argv), text=True, timeout=timeout,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                                **options)
+        if check and result.returncode != 0:
+            raise LabError(f"{self.name}: {' '.join(map(str, argv))}: exit {result.returncode}\n"
+                           f"{result.stdout}{result.stderr}")
+        return result
+
+    def popen(self, argv, **options):
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.Popen(self.command(argv), start_new_session=True, **options)
+
+    def ip(self, lines):
+        """Runs `ip` commands, one a line, in one go."""
+        must(["ip", "-n", self.name, "-batch", "-"], input=lines)
+
+    def sysctl(self, values):
+        """Sets kernel parameters of this namespace: {"net.ipv4.ip_forward": 1}."""
+        script = "".join(f"echo {value} >/proc/sys/{key.replace('.', '/')}\n"
+                         for key, value in values.items())
+        self.run(["sh", "-e", "-c", script], check=True)
+
+    def pids(self):
+        result = subprocess.run(["ip", "netns", "pids", self.name], text=True,
+                                capture_output=True, check=False)
+        return [int(pid) for pid in result.stdout.split()]
+
+    def delete(self):
+        for pid in self.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        subprocess.run(["ip", "netns", "delete", self.name], check=False,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def must(argv, **options):
+    """subprocess.run, LabError on failure."""
+    result = subprocess.run(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            check=False, **options)
+    if result.returncode != 0:
+        raise LabError(f"{' '.join(map(str, argv))}: {result.stdout.strip()}")
+
+
+@dataclass
+class Server:
+    """A real server: nginx on 80 (says its name), UDP echo on 7777, iperf3 on 5201."""
+    name: str
+    namespace: Namespace
+    address4: str
+    address6: str
+    processes: dict = field(default_factory=dict)  # "nginx" | "echo" | "iperf3" -> Popen
+
+    def address(self, family):
+        return self.address4 if family == 4 else self.address6
+
+    def kill(self, program):
+        """Ends one of its programs as a crash would."""
+        process = self.processes.pop(program)
+        process.kill()
+        process.wait()
+
+
+@dataclass
+class DaemonExit:
+    """How the daemon ended."""
+    code: int
+    seconds: float
+    output: str
+
+    @property
+    def conservation(self):
+        """The line that accounts for every packet, or None."""
+        lines = [line for line in self.output.splitlines() if "conservation:" in line]
+        return lines[-1] if lines else None
+
+    def fault(self):
+        """What was wrong about the end, or None."""
+        if self.code != 0:
+            return f"shuntd ended with exit code {self.code}"
+        if self.seconds >= 2.0:
+            return f"shuntd took {self.seconds:.2f} s to end, which has to be under 2 s"
+        if self.conservation is None:
+            return "shuntd printed no conservation line"
+        if not self.conservation.rstrip().endswith(": ok"):
+            return f"packets are unaccounted for: {self.conservation}"
+        return None
+
+
+def service_text(protocol, address, scheduler, servers):
+    """One entry of the configuration's `services`; servers are (address, weight)."""
+    rows = ",\n".join(f'        {{ address = "{a}"; forward = "nat"; weight = {w}; }}'
+                      for a, w in servers)
+    return (f'    {{ protocol = "{protocol}"; address = "{address}"; scheduler = "{scheduler}";\n'
+            f"      servers = (\n{rows}\n      ); }}")
+
+
+class Lab:
+    """See the module's text. `build` holds shuntd, shuntctl and the link ipvsadm."""
+
+    live = []  # labs that close_all() has to remove, newest last
+    made = 0
+
+    def __init__(self, build, servers=3, workers=1, queues=1, directory=None, prefix=None,
+                 connections=65536, log_level="info", www=None):
+        Lab.made += 1
+        self.build = Path(build).resolve()
+        self.workers = workers
+        self.queues = queues
+        self.connections = connections
+        self.log_level = log_level
+        self.prefix = prefix or f"lab{os.getpid()}x{Lab.made}"
+        self.own_directory = directory is None
+        self.directory = Path(directory or tempfile.mkdtemp(prefix="shunt-lab."))
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o755)
+        self.www = Path(www) if www else self.directory / "www"
+        self.socket_path = self.directory / "shunt.sock"
+        self.config_path = self.directory / "shunt.conf"
+        self.namespaces = []
+        self.processes = []
+        self.servers = []
+        self.daemon = None
+        self.daemon_log = self.directory / "shuntd.log"
+        Lab.live.append(self)
+        try:
+            self.make_namespaces(servers)
+            self.make_links()
+            self.address_hosts()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # --- topology ------------------------------------------------------------------------------
+
+    def namespace(self, name):
+        made = Namespace.make(f"{self.prefix}-{name}")
+        self.namespaces.append(made)
+        return made
+
+    def make_namespaces(self, servers):
+        if os.geteuid() != 0:
+            raise LabError("network namespaces need root")
+        if not Path("/proc/sys/net/ipv6").exists():
+            raise LabError("this kernel runs without IPv6, which the lab needs")
+        self.client = self.namespace("client")
+        self.balancer = self.namespace("balancer")
+        self.switch = self.namespace("switch")
+        for i in range(1, servers + 1):
+            self.servers.append(Server(f"server{i}", self.namespace(f"server{i}"),
+                                       f"198.51.100.{10 + i}", f"2001:db8:2::{10 + i}"))
+        for space in self.namespaces:
+            space.sysctl({"net.ipv6.conf.all.accept_dad": 0,
+                          "net.ipv6.conf.default.accept_dad": 0,
+                          "net.ipv6.conf.default.accept_ra": 0})
+
+    def make_links(self):
+        link = "link add {} netns {} type veth peer name {} netns {}\n".format
+        lines = link("eth0", self.client.name, "port0", self.balancer.name)
+        lines += link("port1", self.balancer.name, "sw0", self.switch.name)
+        for i, server in enumerate(self.servers, 1):
+            lines += link("eth0", server.namespace.name, f"sw{i}", self.switch.name)
+        must(["ip", "-batch", "-"], input=lines)
+        bridge = "link add br0 type bridge mcast_snooping 0\nlink set br0 up\n"
+        for i in range(len(self.servers) + 1):
+            bridge += f"link set sw{i} master br0 up\n"
+        self.switch.ip(bridge)
+        # AF_PACKET on the balancer gets frames as the sender's stack left them: the senders have
+        # to fill in checksums and cut segments themselves.
+        for space in [self.client, *(server.namespace for server in self.servers)]:
+            space.run(["ethtool", "-K", "eth0", "tx", "off"], check=True)
+
+    def address_hosts(self):
+        self.client.ip(f"link set lo up\nlink set eth0 up\n"
+                       f"addr add {CLIENT4}/24 dev eth0\n"
+                       f"addr add {CLIENT6}/64 dev eth0 nodad\n"
+                       f"route add {LAN_PREFIX4} via {WAN4}\n"
+                       f"route add {LAN_PREFIX6} via {WAN6}\n")
+        for server in self.servers:
+            server.namespace.ip(f"link set lo up\nlink set eth0 up\n"
+                                f"addr add {server.address4}/24 dev eth0\n"
+                                f"addr add {server.address6}/64 dev eth0 nodad\n"
+                                f"route add default via {LAN4}\n"
+                                f"route add default via {LAN6}\n")
+        self.balancer.sysctl({"net.ipv4.ip_forward": 1,
+                              "net.ipv6.conf.all.forwarding": 1,
+                              "net.ipv4.conf.all.rp_filter": 0,
+                              "net.ipv4.conf.default.rp_filter": 0})
+        self.balancer.ip("link set lo up\nlink set port0 up\nlink set port1 up\n")
+
+    # --- what runs on the hosts ----------------------------------------------------------------
+
+    def spawn(self, space, argv, log, **options):
+        """A program that lives as long as the lab; its output goes to DIRECTORY/LOG."""
+        with open(self.directory / log, "ab") as output:
+            process = space.popen(argv, stdout=output, stderr=subprocess.STDOUT, **options)
+        self.processes.append(process)
+        return process
+
+    def start_servers(self, timeout=20):
+        """Starts every server's programs and returns when all of them listen."""
+        self.www.mkdir(parents=True, exist_ok=True)
+        for server in self.servers:
+            self.start_nginx(server)
+            server.processes["echo"] = self.spawn(
+                server.namespace, [sys.executable, PEERS, "udp-echo", server.name, UDP_ECHO_PORT],
+                f"{server.name}-echo.log")
+            server.processes["iperf3"] = self.spawn(
+                server.namespace, ["iperf3", "--server", "--port", IPERF_PORT],
+                f"{server.name}-iperf3.log")
+        for server in self.servers:
+            wait_until(lambda: self.listens(server), timeout, f"{server.name} does not listen")
+
+    def start_nginx(self, server):
+        directory = self.directory / server.name
+        directory.mkdir(exist_ok=True)
+        (directory / "nginx.conf").write_text(NGINX_CONF.format(name=server.name, www=self.www))
+        server.processes["nginx"] = self.spawn(
+            server.namespace, ["nginx", "-p", directory, "-e", "error.log", "-c", "nginx.conf"],
+            f"{server.name}-nginx.log")
+
+    def listens(self, server):
+        for program, process in server.processes.items():
+            if process.poll() is not None:
+                raise LabError(f"{server.name}: {program} ended at once, see "
+                               f"{self.directory}/{server.name}-{program}.log")
+        table = server.namespace.run(["ss", "-Hlntu"]).stdout
+        return all(re.search(rf":{port}\s", table)
+                   for port in (HTTP_PORT, UDP_ECHO_PORT, IPERF_PORT))
+
+    # --- the daemon ----------------------------------------------------------------------------
+
+    def config_text(self, services=(), extra=""):
+        """The daemon's configuration for this lab; `services` from service_text()."""
+        pairs = f",qpairs={self.queues}" if self.queues > 1 else ""
+        ports = ",\n".join(
+            f'    {{ name = "{twin}"; queues = {self.queues};\n'
+            f'      device = "net_af_packet,iface={iface},framecnt=4096,qdisc_bypass=1{pairs}"; }}'
+            for twin, iface in (("wan0", "port0"), ("lan0", "port1")))
+        listed = ",\n".join(services)
+        return (f"workers = {self.workers};\n"
+                f"connections = {self.connections};\n"
+                f'log = {{ level = "{self.log_level}"; }};\n'
+                f'socket = {{ path = "{self.socket_path}"; }};\n'
+                f"ports = (\n{ports}\n);\n"
+                f"services = (\n{listed}\n);\n{extra}")
+
+    def daemon_command(self, config=None):
+        return [self.build / "shuntd", "--config", config or self.config_path,
+                "--socket", self.socket_path]
+
+    def start_daemon(self, services=(), extra="", timeout=20):
+        """Starts shuntd, waits until it answers, and gives the twins their addresses."""
+        self.config_path.write_text(self.config_text(services, extra))
+        with open(self.daemon_log, "ab") as log:
+            self.daemon = self.balancer.popen(self.daemon_command(), stdout=log,
+                                              stderr=subprocess.STDOUT)
+        self.processes.append(self.daemon)
+        wait_until(self.daemon_answers, timeout, "shuntd does not answer on its socket")
+        self.address_twins()
+
+    def daemon_answers(self):
+        if self.daemon.poll() is not None:
+            raise LabError(f"shuntd ended with {self.daemon.returncode} while it started:\n"
+                           + self.daemon_output())
+        try:
+            with self.rpc(timeout=2.0) as rpc:
+                return rpc.call("status.get")
+        except OSError:
+            return None
+
+    def address_twins(self):
+        """What an operator does on a new balancer: addresses, VIPs included, on the twins."""
+        self.balancer.ip(f"link set wan0 up\nlink set lan0 up\n"
+                         f"addr add {WAN4}/24 dev wan0\n"
+                         f"addr add {WAN6}/64 dev wan0 nodad\n"
+                         f"addr add {VIP4}/32 dev wan0\n"
+                         f"addr add {VIP6}/128 dev wan0 nodad\n"
+                         f"addr add {LAN4}/24 dev lan0\n"
+                         f"addr add {LAN6}/64 dev lan0 nodad\n")
+
+    def daemon_output(self):
+        return self.daemon_log.read_text(errors="replace") if self.daemon_log.exists() else ""
+
+    def stop_daemon(self):
+        """SIGTERM, as systemd would; returns how the daemon took it."""
+        begin = time.monotonic()
+        self.daemon.send_signal(signal.SIGTERM)
+        try:
+            self.daemon.wait(10)
+        except subprocess.TimeoutExpired:
+            self.daemon.kill()
+            self.daemon.wait()
+        ended = DaemonExit(self.daemon.returncode, time.monotonic() - begin, self.daemon_output())
+        self.processes.remove(self.daemon)
+        self.daemon = None
+        return ended
+
+    def rpc(self, timeout=10.0):
+        return Rpc(self.socket_path, timeout)
+
+    def call(self, method, **parameters):
+        """One request on a connection of its own."""
+        with self.rpc() as rpc:
+            return rpc.call(method, **parameters)
+
+    def ctl_environment(self):
+        return {**os.environ, "SHUNT_SOCKET": str(self.socket_path)}
+
+    def ctl(self, *argv, check=True, **options):
+        """Runs shuntctl on the balancer."""
+        return self.balancer.run([self.build / "shuntctl", *argv], check=check,
+                                 env=self.ctl_environment(), **options)
+
+    def ipvsadm(self, *argv, check=True, **options):
+        """Runs the ipvsadm link on the balancer."""
+        return self.balancer.run([self.build / "ipvsadm", *argv], check=check,
+                                 env=self.ctl_environment(), **options)
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def close(self):
+        """Ends every process and removes every namespace; may be called again."""
+        if self not in Lab.live:
+            return
+        Lab.live.remove(self)
+        for process in self.processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(3)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for space in self.namespaces:
+            space.delete()
+        if self.own_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def detach(self):
+        """Leaves everything running; returns what remove_detached() needs, fit for JSON."""
+        Lab.live.remove(self)
+        return {"directory": str(self.directory),
+                "namespaces": [space.name for space in self.namespaces]}
+
+
+NGINX_CONF = """\
+user root;
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log error.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    sendfile on;
+    default_type text/plain;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen 80 backlog=1024;
+        listen [::]:80 backlog=1024;
+        location = / {{ return 200 "{name}\\n"; }}
+        location / {{ root {www}; }}
+    }}
+}}
+"""
+
+
+def remove_detached(state):
+    """Ends a lab that detach() left behind; returns what the daemon printed."""
+    spaces = [Namespace(name) for name in state["namespaces"]]
+    daemons = [pid for space in spaces for pid in space.pids() if command_name(pid) == "shuntd"]
+    for pid in daemons:
+        os.kill(pid, signal.SIGTERM)
+    try:
+        wait_until(lambda: not any(pid in space.pids() for pid in daemons for space in spaces),
+                   5, "shuntd does not end")
+    except LabError as error:
+        print(error, file=sys.stderr)
+    log = Path(state["directory"]) / "shuntd.log"
+    output = log.read_text(errors="replace") if log.exists() else ""
+    for space in spaces:
+        space.delete()
+    shutil.rmtree(state["directory"], ignore_errors=True)
+    return output
+
+
+def command_name(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def close_all():
+    for lab in list(reversed(Lab.live)):
+        lab.close()
+
+
+def end_on_signal(number, _frame):
+    sys.exit(128 + number)
+
+
+def install_clean_up():
+    """To be called once by a program that makes labs."""
+    atexit.register(close_all)
+    signal.signal(signal.SIGTERM, end_on_signal)
+    signal.signal(signal.SIGHUP, end_on_signal)
+
+
+def make_file(path, size):
+    """A file of `size` bytes in which no two blocks are alike; returns its SHA-256."""
+    import hashlib
+    digest = hashlib.sha256()
+    noise = os.urandom(1 << 20)
+    with open(path, "wb") as out:
+        written = 0
+        while written < size:
+            block = written.to_bytes(8, "big") + noise[8:]
+            block = block[:min(len(block), size - written)]
+            out.write(block)
+            digest.update(block)
+            written += len(block)
+    return digest.hexdigest()

@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The small programs that run on the hosts of the lab. Servers run until they are ended; clients
+print one JSON object and exit with 0 whatever they saw: the caller judges.
+
+    peers.py udp-echo NAME PORT              answers each datagram with "NAME " and its payload
+    peers.py tcp-echo PORT                   echoes each connection until its end
+    peers.py udp-client HOST PORT COUNT [--no-checksum] [--timeout S]
+    peers.py tcp-connect HOST PORT           connects, and says how that went and how long it took
+    peers.py tcp-client HOST PORT BYTES      sends BYTES to an echo and compares what comes back
+    peers.py who-has HOST INTERFACE          asks by ARP or ND, collects every answer for a second
+"""
+
+import argparse
+import errno
+import json
+import os
+import select
+import socket
+import socketserver
+import struct
+import sys
+import time
+from collections import Counter
+
+SO_NO_CHECK = 11  # Linux: send IPv4 UDP without a checksum
+
+
+def family_of(host):
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def error_name(error):
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return errno.errorcode.get(error.errno, str(error))
+
+
+def both_families(kind, port):
+    """A socket that takes IPv4 and IPv6 on every address."""
+    made = socket.socket(socket.AF_INET6, kind)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    made.bind(("::", port))
+    return made
+
+
+def udp_echo(arguments):
+    with both_families(socket.SOCK_DGRAM, arguments.port) as server:
+        while True:
+            payload, sender = server.recvfrom(65535)
+            server.sendto(arguments.name.encode() + b" " + payload, sender)
+
+
+class EchoHandler(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+
+
+class EchoServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, port):
+        super().__init__(("::", port), EchoHandler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = both_families(socket.SOCK_STREAM, port)
+        self.socket.listen(64)
+
+
+def tcp_echo(arguments):
+    EchoServer(arguments.port).serve_forever()
+
+
+def udp_client(arguments):
+    """Each datagram from a port of its own, so each is a flow of its own."""
+    servers, errors, slowest = Counter(), Counter(), 0.0
+    for number in range(arguments.count):
+        payload = b"%d %s" % (number, os.urandom(8).hex().encode())
+        with socket.socket(family_of(arguments.host), socket.SOCK_DGRAM) as client:
+            client.settimeout(arguments.timeout)
+            if arguments.no_checksum:
+                client.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+            begin = time.monotonic()
+            try:
+                client.connect((arguments.host, arguments.port))
+                client.send(payload)
+                name, _, echoed = client.recv(65535).partition(b" ")
+            except OSError as error:
+                errors[error_name(error)] += 1
+                continue
+            slowest = max(slowest, time.monotonic() - begin)
+        if echoed == payload:
+            servers[name.decode()] += 1
+        else:
+            errors["wrong payload"] += 1
+    return {"servers": servers, "errors": errors, "slowest": round(slowest, 6)}
+
+
+def tcp_connect(arguments):
+    begin = time.monotonic()
+    try:
+        socket.create_connection((arguments.host, arguments.port), timeout=5).close()
+        outcome = "connected"
+    except OSError as error:
+        outcome = error_name(error)
+    return {"outcome": outcome, "seconds": round(time.monotonic() - begin, 6)}
+
+
+def tcp_client(arguments):
+    sent = os.urandom(arguments.bytes)
+    received = bytearray()
+    try:
+        with socket.create_connection((arguments.host, arguments.port), timeout=10) as client:
+            client.setblocking(False)
+            exchange(client, sent, received)
+        outcome = "same" if received == sent else "differs"
+    except OSError as error:
+        outcome = error_name(error)
+    return {"outcome": outcome, "received": len(received)}
+
+
+def exchange(client, sent, received):
+    """Sends everything while it reads, until the peer closes or is silent for 10 s."""
+    position = 0
+    while True:
+        writers = [client] if position < len(sent) else []
+        readable, writable, _ = select.select([client], writers, [], 10)
+        if writable:
+            position += client.send(sent[position:position + 65536])
+            if position == len(sent):
+                client.shutdown(socket.SHUT_WR)
+        if readable:
+            data = client.recv(65536)
+            if not data:
+                return
+            received += data
+        if not readable and not writable:
+            raise TimeoutError
+
+
+def who_has(arguments):
+    ask = ask_nd if family_of(arguments.host) == socket.AF_INET6 else ask_arp
+    return {"answers": ask(arguments.host, arguments.interface)}
+
+
+def collect(sock, seconds, read):
+    """What read() makes of every frame that comes within the time; None is left out."""
+    answers, end = [], time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if select.select([sock], [], [], left)[0]:
+            answer = read(sock)
+            if answer:
+                answers.append(answer)
+    return answers
+
+
+def ask_arp(host, interface):
+    target = socket.inet_aton(host)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, 9))
+        source = socket.inet_aton(probe.getsockname()[0])
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)) as raw:
+        raw.bind((interface, 0x0806))
+        own = raw.getsockname()[4]
+        raw.send(b"\xff" * 6 + own + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1)
+                 + own + source + bytes(6) + target)
+
+        def read(sock):
+            frame = sock.recv(2048)
+            if frame[:6] == own and frame[20:22] == b"\0\2" and frame[28:32] == target:
+                return frame[22:28].hex(":")
+            return None
+
+        return collect(raw, 1.0, read)
+
+
+def ask_nd(host, interface):
+    target = socket.inet_pton(socket.AF_INET6, host)
+    index = socket.if_nametoindex(interface)
+    with open(f"/sys/class/net/{interface}/address", encoding="ascii") as file:
+        own = bytes.fromhex(file.read().strip().replace(":", ""))
+    group = socket.inet_ntop(socket.AF_INET6,
+                             socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")[:13]
+                             + target[13:])
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as raw:
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        solicitation = struct.pack("!BBHI", 135, 0, 0, 0) + target + b"\1\1" + own
+        raw.sendto(solicitation, (group, 0, 0, index))
+
+        def read(sock):
+            message = sock.recv(2048)
+            if message[0] == 136 and message[8:24] == target:
+                return message[26:32].hex(":")
+            return None
+
+        return collect(raw, 1.0, read)
+
+
+def arguments_parser():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+
+    def command(name, function, *positionals):
+        added = commands.add_parser(name)
+        added.set_defaults(function=function)
+        for positional, kind in positionals:
+            added.add_argument(positional, type=kind)
+        return added
+
+    command("udp-echo", udp_echo, ("name", str), ("port", int))
+    command("tcp-echo", tcp_echo, ("port", int))
+    client = command("udp-client", udp_client, ("host", str), ("port", int), ("count", int))
+    client.add_argument("--no-checksum", action="store_true")
+    client.add_argument("--timeout", type=float, default=2.0)
+    command("tcp-connect", tcp_connect, ("host", str), ("port", int))
+    command("tcp-client", tcp_client, ("host", str), ("port", int), ("bytes", int))
+    command("who-has", who_has, ("host", str), ("interface", str))
+    return parser
+
+
+def main():
+    arguments = arguments_parser().parse_args()
+    print(json.dumps(arguments.function(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
