@@ -20,6 +20,11 @@ std::size_t buckets_for(std::uint32_t capacity, std::size_t places) {
     return std::bit_ceil(keys * 100 / load_percent / places + 1);
 }
 
+/// The position of the lowest set bit.
+std::size_t lowest(unsigned mask) noexcept {
+    return static_cast<std::size_t>(std::countr_zero(mask));
+}
+
 }  // namespace
 
 template <class F>
@@ -63,7 +68,7 @@ ConnRef<F> ConnTable<F>::find(const FlowTuple<F>& tuple, std::uint32_t hash) noe
     for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
         const Bucket& bucket = buckets_[at];
         for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1)
-            if (const auto found = confirm(bucket.refs[std::countr_zero(m)], tuple); found.conn)
+            if (const auto found = confirm(bucket.refs[lowest(m)], tuple); found.conn)
                 return found;
         if (bucket.passed == 0) return {};
     }
@@ -78,7 +83,7 @@ void ConnTable<F>::find_burst(std::span<const FlowTuple<F>* const> tuples,
     for (std::size_t i = 0; i < tuples.size(); ++i) {
         const Bucket& bucket = buckets_[home(hashes[i])];
         const unsigned m = matches(bucket, tag(hashes[i]));
-        candidate[i] = m != 0 ? bucket.refs[std::countr_zero(m)] : no_slot;
+        candidate[i] = m != 0 ? bucket.refs[lowest(m)] : no_slot;
         if (m != 0) {
             const char* conn = reinterpret_cast<const char*>(&conns_[candidate[i] >> 1]);
             for (std::size_t line = 0; line < sizeof(Conn<F>); line += 64)
@@ -97,7 +102,7 @@ void ConnTable<F>::file(std::uint32_t hash, std::uint32_t ref) noexcept {
     for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
         Bucket& bucket = buckets_[at];
         if (const unsigned free = matches(bucket, 0); free != 0) {
-            const auto place = static_cast<std::size_t>(std::countr_zero(free));
+            const std::size_t place = lowest(free);
             bucket.tags[place] = tag(hash);
             bucket.refs[place] = ref;
             return;
@@ -106,12 +111,27 @@ void ConnTable<F>::file(std::uint32_t hash, std::uint32_t ref) noexcept {
     }
 }
 
+/// Puts `ref` where the first connection with the same key is filed; returns the reference that is
+/// to be filed behind it, which is `ref` itself when there is no such connection.
+template <class F>
+std::uint32_t ConnTable<F>::displace(const FlowTuple<F>& tuple, std::uint32_t hash,
+                                     std::uint32_t ref) noexcept {
+    for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
+        Bucket& bucket = buckets_[at];
+        for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1) {
+            std::uint32_t& filed = bucket.refs[lowest(m)];
+            if (confirm(filed, tuple).conn != nullptr) return std::exchange(filed, ref);
+        }
+        if (bucket.passed == 0) return ref;
+    }
+}
+
 template <class F>
 void ConnTable<F>::unfile(std::uint32_t hash, std::uint32_t ref) noexcept {
     for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
         Bucket& bucket = buckets_[at];
         for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1) {
-            const auto place = static_cast<std::size_t>(std::countr_zero(m));
+            const std::size_t place = lowest(m);
             if (bucket.refs[place] != ref) continue;
             bucket.tags[place] = 0;
             return;
@@ -132,8 +152,11 @@ Conn<F>* ConnTable<F>::insert(const Conn<F>& conn) noexcept {
     else
         return nullptr;
     conns_[index] = conn;
-    for (const auto d : {Direction::from_client, Direction::from_server})
-        file(hash(conn.tuple(d)), index << 1 | static_cast<std::uint32_t>(d));
+    for (const auto d : {Direction::from_client, Direction::from_server}) {
+        const FlowTuple<F> tuple = conn.tuple(d);
+        const std::uint32_t h = hash(tuple);
+        file(h, displace(tuple, h, index << 1 | static_cast<std::uint32_t>(d)));
+    }
     wheel_.arm(index, conn.expires);
     ++size_;
     return &conns_[index];

@@ -53,7 +53,9 @@ class ConnTable {
     [[nodiscard]] ConnRef<F> find(const FlowTuple<F>& tuple, std::uint32_t hash) noexcept;
 
     /// Files a copy of `conn` under both its keys and arms its timer for conn.expires. Null when the
-    /// table is full. Neither key may be in the table: see find().
+    /// table is full. The client's key may not be in the table yet: see find(). The server's may: one
+    /// client port can reach one server by two virtual addresses; its replies then belong to the
+    /// connection made last, for as long as that exists.
     Conn<F>* insert(const Conn<F>& conn) noexcept;
 
     /// Removes a connection of this table; its slot may be given out again at once.
@@ -110,6 +112,8 @@ class ConnTable {
     [[nodiscard]] static unsigned matches(const Bucket& bucket, std::uint16_t tag) noexcept;
     [[nodiscard]] ConnRef<F> confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept;
     void file(std::uint32_t hash, std::uint32_t ref) noexcept;
+    [[nodiscard]] std::uint32_t displace(const FlowTuple<F>& tuple, std::uint32_t hash,
+                                         std::uint32_t ref) noexcept;
     void unfile(std::uint32_t hash, std::uint32_t ref) noexcept;
     void release(std::uint32_t index) noexcept;
 

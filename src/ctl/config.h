@@ -27,7 +27,7 @@ enum class NetworkProvider : std::uint8_t { kernel, fixed };
 struct PortConfig {
     std::string name;    ///< the twin's interface name, 1-15 characters, unique
     std::string device;  ///< PCI address, or DPDK device string such as "net_af_packet,iface=veth0"
-    std::uint16_t queues = 0;  ///< receive queues wanted; 0: one a worker, as far as the device has them
+    std::uint16_t queues = 0;  ///< receive queues; 0: one a worker, as far as the device has them
     bool twin = true;          ///< make the kernel twin
     std::optional<MacAddress> mac;  ///< instead of the device's own
     std::uint16_t mtu = 0;          ///< 0: the device's own
@@ -78,22 +78,22 @@ struct FixedNetwork {
 };
 
 struct Config {
-    std::uint16_t workers = 1;               ///< 1-64
-    std::vector<unsigned> worker_cpus;       ///< pin worker i to CPU i of the list; empty: float
+    std::uint16_t workers = 1;          ///< 1-64
+    std::vector<unsigned> worker_cpus;  ///< pin worker i to CPU i of the list; empty: float
     IdleMode idle = IdleMode::adaptive;
     HugePages huge_pages = HugePages::automatic;
-    std::uint32_t memory_mb = 0;             ///< for DPDK; 0: computed from the sizes
-    std::uint32_t connections = 0;           ///< most connections over all workers; 0: from memory
-    std::uint32_t packet_buffers = 0;        ///< mbufs; 0: computed
-    std::uint32_t servers = 16384;           ///< most real servers, removed ones that live on included
+    std::uint32_t memory_mb = 0;       ///< for DPDK; 0: computed from the sizes
+    std::uint32_t connections = 0;     ///< most connections over all workers; 0: from memory
+    std::uint32_t packet_buffers = 0;  ///< mbufs; 0: computed
+    std::uint32_t servers = 16384;     ///< most real servers, removed ones that live on included
 
     std::string socket_path = "/run/shunt/shunt.sock";
     std::uint32_t socket_mode = 0660;
-    std::string socket_group;                ///< empty: unchanged
+    std::string socket_group;  ///< empty: unchanged
 
-    std::string log_level = "info";          ///< trace, debug, info, warn, error
+    std::string log_level = "info";  ///< trace, debug, info, warn, error
 
-    std::vector<PortConfig> ports;           ///< at least one
+    std::vector<PortConfig> ports;  ///< at least one
     NetworkProvider network = NetworkProvider::kernel;
     FixedNetwork fixed;
 

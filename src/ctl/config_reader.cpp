@@ -13,14 +13,22 @@ using libconfig::Setting;
 std::string type_text(const Setting& setting) {
     switch (setting.getType()) {
         case Setting::TypeInt:
-        case Setting::TypeInt64: return "a number";
-        case Setting::TypeFloat: return "a number with a fraction";
-        case Setting::TypeString: return "text in quotes";
-        case Setting::TypeBoolean: return "true or false";
-        case Setting::TypeGroup: return "a group {...}";
-        case Setting::TypeArray: return "an array [...]";
-        case Setting::TypeList: return "a list (...)";
-        case Setting::TypeNone: break;
+        case Setting::TypeInt64:
+            return "a number";
+        case Setting::TypeFloat:
+            return "a number with a fraction";
+        case Setting::TypeString:
+            return "text in quotes";
+        case Setting::TypeBoolean:
+            return "true or false";
+        case Setting::TypeGroup:
+            return "a group {...}";
+        case Setting::TypeArray:
+            return "an array [...]";
+        case Setting::TypeList:
+            return "a list (...)";
+        case Setting::TypeNone:
+            break;
     }
     return "nothing";
 }
@@ -43,9 +51,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-void Value::fail(std::string_view reason) const { throw_config_error(origin(), path_, reason); }
+void Value::fail(std::string_view reason) const {
+    throw_config_error(origin(), path_, reason);
+}
 
-ConfigText::Origin Value::origin() const { return text_->origin(setting_->getSourceLine()); }
+ConfigText::Origin Value::origin() const {
+    return text_->origin(setting_->getSourceLine());
+}
 
 void Value::expect(bool good, const std::string& what) const {
     if (!good) fail("is " + type_text(*setting_) + ", expected " + what);
@@ -70,9 +82,13 @@ std::string Value::text() const {
     return *setting_;
 }
 
-void Value::expect_section() const { expect(setting_->isGroup(), "a group {...}"); }
+void Value::expect_section() const {
+    expect(setting_->isGroup(), "a group {...}");
+}
 
-void Value::expect_list() const { expect(setting_->isList(), "a list ( {...}, ... )"); }
+void Value::expect_list() const {
+    expect(setting_->isList(), "a list ( {...}, ... )");
+}
 
 void Value::expect_numbers() const {
     expect(setting_->isArray() || setting_->isList(), "an array of numbers [...]");
@@ -84,7 +100,9 @@ std::vector<std::string> Value::names() const {
     return all;
 }
 
-bool Value::has(const std::string& name) const { return setting_->exists(name); }
+bool Value::has(const std::string& name) const {
+    return setting_->exists(name);
+}
 
 Value Value::at(const std::string& name) const {
     const auto path = path_.empty() ? name : path_ + '.' + name;

@@ -48,8 +48,8 @@ class Value {
 
     // Sections and lists.
     void expect_section() const;
-    void expect_list() const;     ///< of sections: ( {...}, {...} )
-    void expect_numbers() const;  ///< an array or list: [ 1, 2 ]
+    void expect_list() const;                              ///< of sections: ( {...}, {...} )
+    void expect_numbers() const;                           ///< an array or list: [ 1, 2 ]
     [[nodiscard]] std::vector<std::string> names() const;  ///< of a section's keys
     [[nodiscard]] bool has(const std::string& name) const;
     /// The member, or this section under the member's path when it is not written down, so that
@@ -68,10 +68,20 @@ class Value {
 
 enum class Need : std::uint8_t { optional, required };
 
+/// The words of a key, in the order of the reference, and what each means.
+template <class E>
+using Words = std::vector<std::pair<std::string, E>>;
+
 // A default as it would be written in the file.
-inline std::string show(bool value) { return value ? "true" : "false"; }
-inline std::string show(const std::string& value) { return '"' + value + '"'; }
-inline std::string show(std::integral auto value) { return std::to_string(value); }
+inline std::string show(bool value) {
+    return value ? "true" : "false";
+}
+inline std::string show(const std::string& value) {
+    return '"' + value + '"';
+}
+inline std::string show(std::integral auto value) {
+    return std::to_string(value);
+}
 template <class Rep, class Period>
 std::string show(std::chrono::duration<Rep, Period> value) {
     return std::to_string(value.count());
@@ -109,32 +119,35 @@ class Keys {
 
     template <class Field>
     Keys& flag(std::string name, Field field, std::string meaning) {
-        return value(
-            std::move(name), Need::optional, "true or false", fallback(field), std::move(meaning),
-            [field](const Value& v, T& out) { std::invoke(field, out) = v.flag(); });
+        return value(std::move(name), Need::optional, "true or false", fallback(field),
+                     std::move(meaning),
+                     [field](const Value& v, T& out) { std::invoke(field, out) = v.flag(); });
     }
 
-    /// One of the words of `choices`; the first is the default.
+    /// One of `words`. The field's own default must be among them.
     template <class Field, class E>
-    Keys& choice(std::string name, Field field, std::vector<std::pair<std::string, E>> choices,
-                 std::string meaning) {
+    Keys& choice(std::string name, Field field, Words<E> words, std::string meaning) {
+        T fresh;
         std::string values;
-        for (const auto& [word, meant] : choices)
-            values += (values.empty() ? "\"" : ", \"") + word + '"';
-        auto read = [field, choices, values](const Value& v, T& out) {
+        std::string default_value;
+        for (const auto& [word, meant] : words) {
+            values += (values.empty() ? "" : ", ") + show(word);
+            if (meant == std::invoke(field, fresh)) default_value = show(word);
+        }
+        auto read = [field, words, values](const Value& v, T& out) {
             const auto given = v.text();
-            for (const auto& [word, meant] : choices)
+            for (const auto& [word, meant] : words)
                 if (word == given) return void(std::invoke(field, out) = meant);
             v.fail(quote(given) + " is not known, expected one of " + values);
         };
-        return value(std::move(name), Need::optional, values, show(choices.front().first),
-                     std::move(meaning), std::move(read));
+        return value(std::move(name), Need::optional, values, default_value, std::move(meaning),
+                     std::move(read));
     }
 
     /// A group whose keys fill a part of the T.
     Keys& section(const std::string& name, const Keys& inner) {
-        keys_.push_back({name, Need::optional,
-                         [inner](const Value& v, T& out) { inner.read_into(v, out); }});
+        keys_.push_back(
+            {name, Need::optional, [inner](const Value& v, T& out) { inner.read_into(v, out); }});
         append_reference(name + ".", inner.reference());
         return *this;
     }

@@ -20,18 +20,20 @@ constexpr int include_depth_max = 8;
 constexpr std::size_t text_bytes_max = std::size_t{64} << 20;
 constexpr std::string_view too_large = "the configuration is over 64 MiB";
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_name_start(char c) { return is_letter(c) || c == '*'; }
-bool is_name_part(char c) { return is_name_start(c) || is_digit(c) || c == '-' || c == '_'; }
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-bool is_truth_value(std::string_view name) {
-    const auto same = [name](std::string_view word) {
-        return std::equal(name.begin(), name.end(), word.begin(), word.end(),
-                          [](char a, char b) { return (a | 0x20) == b; });
-    };
-    return same("true") || same("false");
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_name_start(char c) {
+    return is_letter(c) || c == '*';
+}
+bool is_name_part(char c) {
+    return is_name_start(c) || is_digit(c) || c == '-' || c == '_';
+}
+bool is_blank(char c) {
+    return c == ' ' || c == '\t';
 }
 
 std::string read_whole_file(const std::string& path, const ConfigText::Origin& asked_by,
@@ -161,12 +163,20 @@ class ConfigScanner {
     void name() {
         const auto word = take_while(is_name_part);
         out_.text_ += word;
-        if (is_truth_value(word)) return;
-        const auto [first, fresh] = sections_.back().try_emplace(std::string(word), Place{file_, line_});
+        if (!is_set_here()) return;
+        const auto [first, fresh] =
+            sections_.back().try_emplace(std::string(word), Place{file_, line_});
         if (fresh) return;
-        auto reason = "is set a second time; the first is in line " + std::to_string(first->second.line);
+        auto reason =
+            "is set a second time; the first is in line " + std::to_string(first->second.line);
         if (first->second.file != file_) reason += " of " + out_.files_[first->second.file];
         fail(word, reason);
+    }
+
+    /// Is the name that was just read followed by "=" or ":"?
+    [[nodiscard]] bool is_set_here() const {
+        const auto next = text_.find_first_not_of(" \t\r\n", at_);
+        return next != std::string_view::npos && (text_[next] == '=' || text_[next] == ':');
     }
 
     /// A whole number without the suffix gets it: libconfig then keeps all 64 bits.

@@ -6,6 +6,17 @@
 
 namespace shunt {
 
+/// Does the packet open a new connection in the place of `conn`, which is over? A client that uses
+/// a port again sends a SYN (conn_reuse_mode 1, ipvs-behaviour 2.10).
+template <class F>
+bool reuses_port(const Conn<F>& conn, const PacketMeta& meta, Direction direction) noexcept {
+    if (conn.protocol != Protocol::tcp || direction != Direction::from_client ||
+        (meta.tcp_flags & TcpHeader::syn) == 0)
+        return false;
+    const auto state = static_cast<TcpState>(conn.state);
+    return state == TcpState::time_wait || state == TcpState::close;
+}
+
 /// Looks up again what the connection keeps from the snapshot: its next hops and whether its real
 /// server is still in its service.
 template <class F>

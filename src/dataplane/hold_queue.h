@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// Packets that wait for a next hop's link address: bounded, first come first served. A packet is
-// finished but for its link-layer header; it is tried again when a new snapshot is seen.
+// Packets that wait for a next hop's link address: bounded, first come first served. A packet
+// begins with its network header, finished; it is tried again when a new snapshot is seen.
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
@@ -31,8 +31,6 @@ class HoldQueue {
         IpAddress target;         ///< where the packet goes; routed anew when tried again
         std::uint32_t flow_hash;  ///< the same choice among several next hops
         TickTime until;
-        std::uint8_t l3_offset;
-        std::uint16_t l3_length;
     };
 
     explicit HoldQueue(std::size_t most) : most_(most) { items_.reserve(most); }

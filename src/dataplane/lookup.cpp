@@ -5,21 +5,6 @@
 
 namespace shunt {
 
-namespace {
-
-/// A SYN that hits a connection which is over opens a new one in its place: the client uses the
-/// port again (conn_reuse_mode 1, ipvs-behaviour 2.10).
-template <class F>
-bool reuses_port(const Conn<F>& conn, const PacketMeta& meta, Direction direction) noexcept {
-    if (conn.protocol != Protocol::tcp || direction != Direction::from_client ||
-        (meta.tcp_flags & TcpHeader::syn) == 0)
-        return false;
-    const auto state = static_cast<TcpState>(conn.state);
-    return state == TcpState::time_wait || state == TcpState::close;
-}
-
-}  // namespace
-
 template <class F>
 ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& places,
                             PlaceList& misses) noexcept {
@@ -44,7 +29,6 @@ ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& 
         if (ref.conn == nullptr) {
             misses.push(place);
         } else if (reuses_port(*ref.conn, batch.meta[place], ref.direction)) [[unlikely]] {
-            // Erased only in stage_admit: an earlier packet of this burst may still need it.
             misses.push(place);
         } else {
             claimed.push({place, ref.direction, ref.conn});

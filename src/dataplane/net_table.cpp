@@ -2,6 +2,7 @@
 #include "dataplane/net_table.h"
 
 #include <rte_errno.h>
+#include <rte_memory.h>
 #include <rte_rib.h>
 #include <rte_rib6.h>
 

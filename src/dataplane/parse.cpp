@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 1: headers to PacketMeta.
+#include <rte_ether.h>
+
 #include "dataplane/host_path.h"
 #include "dataplane/stages.h"
 
@@ -12,10 +14,21 @@ bool join_headers(rte_mbuf* packet) noexcept {
     return packet->nb_segs > 1 && rte_pktmbuf_linearize(packet) == 0;
 }
 
-std::optional<DropReason> parse_packet(rte_mbuf* packet, PacketMeta& meta) noexcept {
-    auto refused = parse(PacketReader(first_bytes(packet)), packet->pkt_len, meta);
+HeaderChecksum checked_by_card(const rte_mbuf* packet) noexcept {
+    return (packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD
+               ? HeaderChecksum::verified
+               : HeaderChecksum::verify;
+}
+
+/// `packet` changes when a VLAN tag that was taken out on the way here is put back.
+std::optional<DropReason> parse_packet(rte_mbuf*& packet, PacketMeta& meta) noexcept {
+    if ((packet->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 && rte_vlan_insert(&packet) != 0)
+        return DropReason::no_buffer;
+    const auto header_checksum = checked_by_card(packet);
+    auto refused =
+        parse(PacketReader(first_bytes(packet)), packet->pkt_len, meta, header_checksum);
     if (refused == DropReason::split_header && join_headers(packet))
-        refused = parse(PacketReader(first_bytes(packet)), packet->pkt_len, meta);
+        refused = parse(PacketReader(first_bytes(packet)), packet->pkt_len, meta, header_checksum);
     return refused;
 }
 

@@ -10,9 +10,12 @@ void run_family(WorkerState& worker, Batch& batch, const PlaceList& places) noex
     if (places.empty()) return;
     const PlaceList mine = stage_classify<F>(worker, batch, places);
     PlaceList misses;
-    ClaimedList<F> claimed = stage_lookup<F>(worker, batch, mine, misses);
-    if (!misses.empty()) stage_admit<F>(worker, batch, misses, claimed);
-    stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, claimed));
+    const ClaimedList<F> known = stage_lookup<F>(worker, batch, mine, misses);
+    stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, known));
+    if (misses.empty()) return;
+    // Only now: a new connection may take the place of one that a packet above belongs to.
+    const ClaimedList<F> admitted = stage_admit<F>(worker, batch, misses);
+    stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, admitted));
 }
 
 }  // namespace

@@ -7,8 +7,9 @@
 
 namespace shunt {
 
-/// A DPDK ring with a name of its own; `depth` is rounded up to a power of two. Null when memory is
-/// short: the caller refuses to start. Thread: control.
-RingPtr make_ring(std::string_view what, std::uint32_t depth, unsigned flags);
+/// A DPDK ring with a name of its own; `depth` is rounded up to a power of two, `element_size` is a
+/// multiple of 4 bytes. Null when memory is short: the caller refuses to start. Thread: control.
+RingPtr make_ring(std::string_view what, std::uint32_t depth, unsigned flags,
+                  unsigned element_size = sizeof(void*));
 
 }  // namespace shunt

@@ -29,18 +29,19 @@ template <class F>
 ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& places,
                             PlaceList& misses) noexcept;
 
-/// 4. admit.cpp: new connections for packets that may open one, appended to `claimed`; the others go
-/// to the host or are refused.
+/// 4. admit.cpp: new connections for packets that may open one; the others go to the host or are
+/// refused.
 template <class F>
-void stage_admit(WorkerState& worker, Batch& batch, const PlaceList& misses,
-                 ClaimedList<F>& claimed) noexcept;
+ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, const PlaceList& misses) noexcept;
 
-/// 5. advance.cpp: availability of the real server, protocol state, expiry, statistics.
+/// 5. advance.cpp: availability of the real server, protocol state, expiry, statistics. Returns the
+/// packets to forward.
 template <class F>
 ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch,
                              const ClaimedList<F>& claimed) noexcept;
 
-/// 6. forward_nat.cpp: TTL and address translation, then resolve.
+/// 6. forward_nat.cpp: TTL, MTU and address translation; then each packet is sent or held
+/// (7. resolve.h).
 template <class F>
 void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed) noexcept;
 

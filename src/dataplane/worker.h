@@ -125,7 +125,7 @@ class Worker {
   private:
     void adopt_snapshot() noexcept;
     std::uint32_t receive() noexcept;
-    void serve_request() noexcept;
+    std::uint32_t serve_request() noexcept;
     void advance_time() noexcept;
     void back_off() noexcept;
 
@@ -133,6 +133,7 @@ class Worker {
     Idle idle_;
     std::uint32_t generation_ = 0;
     std::uint32_t empty_iterations_ = 0;
+    Batch batch_;  ///< the burst at hand; one at a time
     WorkerRequest* request_ = nullptr;
 };
 

@@ -40,7 +40,8 @@ Verdict parse_ports(PacketReader frame, std::uint32_t frame_length, PacketMeta& 
     return sound;
 }
 
-Verdict parse_ipv4(PacketReader frame, std::uint32_t frame_length, PacketMeta& meta) noexcept {
+Verdict parse_ipv4(PacketReader frame, std::uint32_t frame_length, PacketMeta& meta,
+                   HeaderChecksum header_checksum) noexcept {
     const auto header = frame.read<Ipv4Header>(meta.l3_offset);
     if (!header) return missing(frame, frame_length);
     const unsigned header_length = (header->version_length & 0xFU) * 4;
@@ -50,7 +51,8 @@ Verdict parse_ipv4(PacketReader frame, std::uint32_t frame_length, PacketMeta& m
         return DropReason::ipv4_bad_header;
     const auto header_bytes = frame.sub(meta.l3_offset, header_length);
     if (header_bytes.size() < header_length) return missing(frame, frame_length);
-    if (checksum(header_bytes.bytes()) != 0) return DropReason::ipv4_bad_checksum;
+    if (header_checksum == HeaderChecksum::verify && checksum(header_bytes.bytes()) != 0)
+        return DropReason::ipv4_bad_checksum;
 
     meta.network = NetworkKind::ipv4;
     meta.l3_length = static_cast<std::uint16_t>(total_length);
@@ -123,7 +125,7 @@ Verdict parse_ipv6(PacketReader frame, std::uint32_t frame_length, PacketMeta& m
 }  // namespace
 
 std::optional<DropReason> parse(PacketReader frame, std::uint32_t frame_length,
-                                PacketMeta& meta) noexcept {
+                                PacketMeta& meta, HeaderChecksum header_checksum) noexcept {
     meta = PacketMeta{};
     const auto ethernet = frame.read<EthernetHeader>(0);
     if (!ethernet) return missing(frame, frame_length);
@@ -144,7 +146,7 @@ std::optional<DropReason> parse(PacketReader frame, std::uint32_t frame_length,
     }
     meta.l3_offset = static_cast<std::uint8_t>(l3);
     if (type == static_cast<std::uint16_t>(EtherType::ipv4))
-        return parse_ipv4(frame, frame_length, meta);
+        return parse_ipv4(frame, frame_length, meta, header_checksum);
     if (type == static_cast<std::uint16_t>(EtherType::ipv6))
         return parse_ipv6(frame, frame_length, meta);
     return sound;

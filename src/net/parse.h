@@ -17,6 +17,8 @@ enum class FragmentKind : std::uint8_t { none, first, later };
 
 /// Valid after parse(); offsets are bytes from the start of the frame.
 struct alignas(64) PacketMeta {
+    PacketMeta() noexcept : tuple_v4() {}
+
     std::uint16_t l4_offset = 0;  ///< first byte after the network header(s); IP packets only
     std::uint16_t l3_length = 0;  ///< network header and payload, without Ethernet padding
     std::uint16_t vlan = 0;       ///< VLAN id of the outermost tag; 0 for none
@@ -29,7 +31,7 @@ struct alignas(64) PacketMeta {
     bool to_group = false;  ///< Ethernet multicast or broadcast
     MacAddress destination_mac;
     union {
-        FlowTuple<Ipv4> tuple_v4{};
+        FlowTuple<Ipv4> tuple_v4;
         FlowTuple<Ipv6> tuple_v6;
     };
 
@@ -47,10 +49,14 @@ struct alignas(64) PacketMeta {
 };
 static_assert(sizeof(PacketMeta) == 64);
 
+/// Who verifies the IPv4 header checksum: parse(), or the network card has done it already.
+enum class HeaderChecksum : std::uint8_t { verify, verified };
+
 /// Fills `meta` from a frame. `frame` holds the contiguous first bytes, `frame_length` says how
 /// long the whole frame is. Returns why the frame must be dropped, or nothing when it is sound.
 /// Rules: RFC 1122 3.2.1, RFC 8200 4; ipvs-behaviour 1.2 (step 4), 1.4 (short L4 headers).
-[[nodiscard]] std::optional<DropReason> parse(PacketReader frame, std::uint32_t frame_length,
-                                              PacketMeta& meta) noexcept;
+[[nodiscard]] std::optional<DropReason> parse(
+    PacketReader frame, std::uint32_t frame_length, PacketMeta& meta,
+    HeaderChecksum header_checksum = HeaderChecksum::verify) noexcept;
 
 }  // namespace shunt

@@ -160,6 +160,11 @@ class Namespace:
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def peer_command(*argv):
+    """The command line of a program of peers.py."""
+    return [sys.executable, PEERS, *argv]
+
+
 def must(argv, **options):
     """subprocess.run, LabError on failure."""
     result = subprocess.run(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -335,7 +340,7 @@ class Lab:
         for server in self.servers:
             self.start_nginx(server)
             server.processes["echo"] = self.spawn(
-                server.namespace, [sys.executable, PEERS, "udp-echo", server.name, UDP_ECHO_PORT],
+                server.namespace, peer_command("udp-echo", server.name, UDP_ECHO_PORT),
                 f"{server.name}-echo.log")
             server.processes["iperf3"] = self.spawn(
                 server.namespace, ["iperf3", "--server", "--port", IPERF_PORT],
@@ -384,6 +389,10 @@ class Lab:
     def start_daemon(self, services=(), extra="", timeout=20):
         """Starts shuntd, waits until it answers, and gives the twins their addresses."""
         self.config_path.write_text(self.config_text(services, extra))
+        self.launch_daemon(timeout)
+
+    def launch_daemon(self, timeout=20):
+        """The same with the configuration that is there from an earlier start."""
         with open(self.daemon_log, "ab") as log:
             self.daemon = self.balancer.popen(self.daemon_command(), stdout=log,
                                               stderr=subprocess.STDOUT)
@@ -414,10 +423,17 @@ class Lab:
     def daemon_output(self):
         return self.daemon_log.read_text(errors="replace") if self.daemon_log.exists() else ""
 
-    def stop_daemon(self):
-        """SIGTERM, as systemd would; returns how the daemon took it."""
+    def kill_daemon(self):
+        """Ends it as a crash would."""
+        self.daemon.kill()
+        self.daemon.wait()
+        self.processes.remove(self.daemon)
+        self.daemon = None
+
+    def stop_daemon(self, number=signal.SIGTERM):
+        """A signal, SIGTERM as systemd would; returns how the daemon took it."""
         begin = time.monotonic()
-        self.daemon.send_signal(signal.SIGTERM)
+        self.daemon.send_signal(number)
         try:
             self.daemon.wait(10)
         except subprocess.TimeoutExpired:

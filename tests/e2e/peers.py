@@ -9,6 +9,8 @@ print one JSON object and exit with 0 whatever they saw: the caller judges.
     peers.py tcp-connect HOST PORT           connects, and says how that went and how long it took
     peers.py tcp-client HOST PORT BYTES      sends BYTES to an echo and compares what comes back
     peers.py who-has HOST INTERFACE          asks by ARP or ND, collects every answer for a second
+    peers.py capture-udp INTERFACE PORT COUNT   checksums of IPv4 datagrams to PORT, as on the wire;
+                                             prints {"ready": true} first
 """
 
 import argparse
@@ -73,9 +75,12 @@ def tcp_echo(arguments):
 
 
 def udp_client(arguments):
-    """Each datagram from a port of its own, so each is a flow of its own."""
+    """Each datagram from a port of its own, so each is a flow of its own. Gives up early when
+    hardly any is answered."""
     servers, errors, slowest = Counter(), Counter(), 0.0
     for number in range(arguments.count):
+        if errors.total() > 5 + servers.total():
+            break
         payload = b"%d %s" % (number, os.urandom(8).hex().encode())
         with socket.socket(family_of(arguments.host), socket.SOCK_DGRAM) as client:
             client.settimeout(arguments.timeout)
@@ -198,6 +203,20 @@ def ask_nd(host, interface):
         return collect(raw, 1.0, read)
 
 
+def capture_udp(arguments):
+    checksums = []
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as raw:
+        raw.bind((arguments.interface, 0x0800))
+        print(json.dumps({"ready": True}), flush=True)
+        while len(checksums) < arguments.count:
+            frame = raw.recv(65536)
+            udp = 14 + (frame[14] & 15) * 4
+            port, _, checksum = struct.unpack_from("!HHH", frame, udp + 2)
+            if frame[23] == socket.IPPROTO_UDP and port == arguments.port:
+                checksums.append(checksum)
+    return {"checksums": checksums}
+
+
 def arguments_parser():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -218,6 +237,7 @@ def arguments_parser():
     command("tcp-connect", tcp_connect, ("host", str), ("port", int))
     command("tcp-client", tcp_client, ("host", str), ("port", int), ("bytes", int))
     command("who-has", who_has, ("host", str), ("interface", str))
+    command("capture-udp", capture_udp, ("interface", str), ("port", int), ("count", int))
     return parser
 
 

@@ -1,0 +1,626 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/config.h"
+
+#include <sys/un.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "ctl/config_reader.h"
+
+namespace shunt::ctl {
+
+namespace {
+
+constexpr std::size_t interface_name_max = 15;  // IFNAMSIZ without the final zero
+constexpr std::size_t socket_path_max = sizeof(sockaddr_un::sun_path) - 1;
+constexpr long long workers_max = 64;
+constexpr long long cpu_max = 1023;
+constexpr long long vlan_max = 4094;
+constexpr long long weight_max = 65535;       // as ipvsadm
+constexpr long long timeout_max = 2'678'400;  // 31 days, as timeout.set
+constexpr long long day_ms = 86'400'000;
+
+// --- Readers of single values: each takes the Value and gives what the field holds, or fails. ----
+
+bool is_one_of(char c, std::string_view allowed) {
+    return allowed.find(c) != std::string_view::npos;
+}
+
+bool is_word(std::string_view text, std::string_view also) {
+    return std::all_of(text.begin(), text.end(), [also](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_one_of(c, "0123456789") ||
+               is_one_of(c, also);
+    });
+}
+
+std::string read_interface_name(const Value& v) {
+    const auto name = v.text();
+    const bool good = !name.empty() && name.size() <= interface_name_max && name != "." &&
+                      name != ".." && is_word(name, "._-");
+    if (!good)
+        v.fail(quote(name) +
+               " cannot name an interface, expected 1 to 15 letters, digits, "
+               "\".\", \"_\" or \"-\"");
+    return name;
+}
+
+/// "0000:01:00.0" or "01:00.0", in small letters and with its domain; else nothing.
+std::string whole_pci_address(std::string_view text) {
+    std::string out;
+    for (const char c : text) out += (c >= 'A' && c <= 'F') ? static_cast<char>(c | 0x20) : c;
+    constexpr std::string_view short_form = "xx:xx.x";
+    if (out.size() == short_form.size()) out.insert(0, "0000:");
+    constexpr std::string_view form = "xxxx:xx:xx.x";
+    const auto fits = [](char c, char pattern) {
+        return pattern == 'x' ? is_one_of(c, "0123456789abcdef") : c == pattern;
+    };
+    return std::equal(out.begin(), out.end(), form.begin(), form.end(), fits) ? out : "";
+}
+
+/// One spelling for devices that are the same.
+std::string canonical_device(const std::string& device) {
+    const auto comma = std::min(device.find(','), device.size());
+    const auto pci = whole_pci_address(std::string_view(device).substr(0, comma));
+    return pci.empty() ? device : pci;
+}
+
+/// The driver's part of a DPDK device has a "_" (net_tap0) or a ":" (a bus); a VMBus device is a
+/// UUID. What has none of them is most often the name of a kernel interface.
+std::string read_device(const Value& v) {
+    const auto device = v.text();
+    const auto driver = std::string_view(device).substr(0, device.find(','));
+    constexpr std::size_t uuid_size = 36;
+    const bool plain = std::all_of(device.begin(), device.end(),
+                                   [](char c) { return c > ' ' && c < 0x7F && c != '"'; });
+    const bool known = !whole_pci_address(driver).empty() || driver.size() == uuid_size ||
+                       (driver.find_first_of("_:") != driver.npos && driver.size() > 2 &&
+                        is_word(driver.substr(0, 1), ""));
+    if (!plain || !known)
+        v.fail(quote(device) +
+               " is no device, expected a PCI address such as 0000:01:00.0 or a "
+               "DPDK device such as net_af_packet,iface=eth1");
+    return device;
+}
+
+MacAddress read_mac(const Value& v) {
+    const auto text = v.text();
+    const auto mac = parse_mac(text);
+    if (!mac) v.fail(quote(text) + " is no link address, expected such as 02:00:00:00:00:01");
+    if (mac->is_group() || *mac == MacAddress{})
+        v.fail(quote(text) + " is not the address of one interface");
+    return *mac;
+}
+
+/// An address that one host can have.
+void expect_host(const Value& v, const IpAddress& address) {
+    address.visit([&](const auto& a) {
+        const char* kind = a.is_unspecified() ? "unspecified"
+                           : a.is_multicast() ? "a multicast address"
+                           : a.is_broadcast() ? "the broadcast address"
+                                              : nullptr;
+        if (kind != nullptr)
+            v.fail(quote(v.text()) + " is " + kind + ", expected the address of one host");
+    });
+}
+
+IpAddress read_address(const Value& v) {
+    const auto text = v.text();
+    const auto address = parse_address(text);
+    if (!address) v.fail(quote(text) + " is no address, expected such as 192.0.2.1 or 2001:db8::1");
+    expect_host(v, *address);
+    return *address;
+}
+
+Endpoint read_endpoint(const Value& v) {
+    const auto text = v.text();
+    const auto endpoint = parse_endpoint(text);
+    if (!endpoint)
+        v.fail(quote(text) +
+               " is no endpoint, expected ADDRESS:PORT such as 192.0.2.1:80 or [2001:db8::1]:80");
+    expect_host(v, endpoint->address);
+    return *endpoint;
+}
+
+Endpoint read_service_endpoint(const Value& v) {
+    const auto endpoint = read_endpoint(v);
+    if (endpoint.port.value() == 0)
+        v.fail(
+            "port 0 (every port) needs persistence, which is not supported yet; expected a port "
+            "1 to 65535");
+    return endpoint;
+}
+
+Endpoint read_server_endpoint(const Value& v) {
+    const auto endpoint = read_endpoint(v);
+    if (endpoint.port.value() == 0) v.fail("port 0 is no port of a server, expected 1 to 65535");
+    return endpoint;
+}
+
+/// An address and its prefix length, which is that of the whole address without "/".
+struct AddressWithLength {
+    IpAddress address;
+    std::uint8_t length = 0;
+};
+
+AddressWithLength read_address_with_length(const Value& v, const char* example) {
+    const auto text = v.text();
+    const auto slash = text.find('/');
+    const auto address = parse_address(std::string_view(text).substr(0, slash));
+    const auto bad = [&](const std::string& why) {
+        v.fail(quote(text) + why + ", expected such as " + example);
+    };
+    if (!address) bad(" is no address with a prefix length");
+    unsigned length = address->bits();
+    if (slash != std::string::npos) {
+        const char* end = text.data() + text.size();
+        const auto [at, error] = std::from_chars(text.data() + slash + 1, end, length);
+        if (error != std::errc{} || at != end || length > address->bits())
+            bad(" has no prefix length of 0 to " + std::to_string(address->bits()));
+    }
+    return {*address, static_cast<std::uint8_t>(length)};
+}
+
+IpAddress network_of(const IpAddress& address, unsigned length) {
+    return address.visit([length](auto a) -> IpAddress {
+        std::array<std::uint8_t, sizeof(a)> bytes;
+        std::memcpy(bytes.data(), &a, sizeof(a));
+        for (unsigned bit = length; bit < bytes.size() * 8; ++bit)
+            bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+        std::memcpy(&a, bytes.data(), sizeof(a));
+        return a;
+    });
+}
+
+IpPrefix read_prefix(const Value& v) {
+    const auto given = read_address_with_length(v, "192.0.2.0/24 or 2001:db8::/32");
+    const IpPrefix prefix{network_of(given.address, given.length), given.length};
+    if (prefix.address != given.address)
+        v.fail(quote(v.text()) + " has bits behind the prefix, expected " + to_string(prefix));
+    return prefix;
+}
+
+void read_host_prefix(const Value& v, FixedNetwork::Address& out) {
+    const auto given = read_address_with_length(v, "192.0.2.1/24 or 2001:db8::1/64");
+    out.address = given.address;
+    out.prefix_length = given.length;
+    given.address.visit([&](const auto& a) {
+        if (a.is_unspecified() || a.is_multicast() || a.is_broadcast())
+            v.fail(quote(v.text()) + " is not an address that an interface can have");
+    });
+}
+
+std::vector<unsigned> read_cpus(const Value& v) {
+    v.expect_numbers();
+    std::vector<unsigned> cpus;
+    for (int i = 0; i < v.size(); ++i)
+        cpus.push_back(static_cast<unsigned>(v[i].number({0, cpu_max})));
+    return cpus;
+}
+
+std::uint32_t read_mode(const Value& v) {
+    const auto text = v.text();
+    std::uint32_t mode = 0;
+    const char* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, mode, 8);
+    if (error != std::errc{} || at != end || mode > 0777)
+        v.fail(quote(text) + " is no access mode, expected an octal number \"0000\" to \"0777\"");
+    return mode;
+}
+
+std::string read_socket_path(const Value& v) {
+    const auto path = v.text();
+    if (path.empty() || path.front() != '/')
+        v.fail(quote(path) + " is not usable, expected an absolute path");
+    if (path.size() > socket_path_max)
+        v.fail("the path has " + std::to_string(path.size()) + " characters, a socket can have " +
+               std::to_string(socket_path_max));
+    return path;
+}
+
+std::string read_group(const Value& v) {
+    const auto group = v.text();
+    if (!is_word(group, "._-")) v.fail(quote(group) + " cannot name a group of users");
+    return group;
+}
+
+/// Stores what `read` gives in `field`.
+template <class Field, class Fn>
+auto into(Field field, Fn read) {
+    return [field, read](const Value& v, auto& out) { std::invoke(field, out) = read(v); };
+}
+
+// --- The keys, section by section. ---------------------------------------------------------------
+
+constexpr auto& endpoint_values = "\"ADDRESS:PORT\"";
+constexpr auto& address_values = "\"ADDRESS\"";
+constexpr auto& port_meaning = "the name of one of the ports";
+constexpr auto& vlan_meaning = "VLAN id on that port; 0: untagged";
+
+Keys<PortConfig> port_keys() {
+    Keys<PortConfig> keys;
+    keys.value("name", Need::required, "1 to 15 characters", "",
+               "name of the port and of its kernel twin",
+               [](const Value& v, PortConfig& out) {
+                   out.name = read_interface_name(v);
+                   const auto origin = v.origin();
+                   out.file = origin.file;
+                   out.line = origin.line;
+               })
+        .value("device", Need::required, "PCI address or DPDK device", "",
+               "the device: \"0000:01:00.0\", \"net_af_packet,iface=eth1\"",
+               into(&PortConfig::device, read_device))
+        .number("queues", &PortConfig::queues, {0, workers_max},
+                "receive queues; 0: one for each worker, as far as the device has them")
+        .flag("twin", &PortConfig::twin,
+              "make the kernel twin, through which the host uses the port")
+        .value("mac", Need::optional, "link address", "the device's own",
+               "link address of port and twin", into(&PortConfig::mac, read_mac))
+        .number("mtu", &PortConfig::mtu, {68, 9216, true},
+                "largest network-layer packet in bytes; 0: the device's own");
+    return keys;
+}
+
+Keys<FixedNetwork::Address> address_keys() {
+    Keys<FixedNetwork::Address> keys;
+    keys.value("port", Need::required, "port name", "", port_meaning,
+               into(&FixedNetwork::Address::port, read_interface_name))
+        .value("address", Need::required, "\"ADDRESS/LENGTH\"", "",
+               "an address of the balancer and the length of its network", read_host_prefix)
+        .number("vlan", &FixedNetwork::Address::vlan, {0, vlan_max}, vlan_meaning);
+    return keys;
+}
+
+Keys<FixedNetwork::Hop> hop_keys() {
+    Keys<FixedNetwork::Hop> keys;
+    keys.value("port", Need::required, "port name", "", port_meaning,
+               into(&FixedNetwork::Hop::port, read_interface_name))
+        .value("gateway", Need::optional, address_values, "none",
+               "the next router; without it the targets are on the link",
+               into(&FixedNetwork::Hop::gateway, read_address))
+        .number("vlan", &FixedNetwork::Hop::vlan, {0, vlan_max}, vlan_meaning)
+        .number("weight", &FixedNetwork::Hop::weight, {1, 256},
+                "share of this way among the ways of the route");
+    return keys;
+}
+
+Keys<FixedNetwork::Route> route_keys() {
+    Keys<FixedNetwork::Route> keys;
+    keys.value("to", Need::required, "\"NETWORK/LENGTH\"", "",
+               "the targets; \"0.0.0.0/0\" and \"::/0\" are the default routes",
+               into(&FixedNetwork::Route::prefix, read_prefix))
+        .list("via", Need::required, &FixedNetwork::Route::hops, hop_keys(),
+              "the ways there; connections are spread over several by weight");
+    return keys;
+}
+
+Keys<FixedNetwork::Neighbour> neighbour_keys() {
+    Keys<FixedNetwork::Neighbour> keys;
+    keys.value("port", Need::required, "port name", "", port_meaning,
+               into(&FixedNetwork::Neighbour::port, read_interface_name))
+        .value("address", Need::required, address_values, "", "address of a host on the link",
+               into(&FixedNetwork::Neighbour::address, read_address))
+        .value("mac", Need::required, "link address", "", "link address of that host",
+               into(&FixedNetwork::Neighbour::mac, read_mac))
+        .number("vlan", &FixedNetwork::Neighbour::vlan, {0, vlan_max}, vlan_meaning);
+    return keys;
+}
+
+Keys<Config> network_keys() {
+    Keys<Config> keys;
+    keys.choice("provider", &Config::network,
+                Words<NetworkProvider>{{"kernel", NetworkProvider::kernel},
+                                       {"static", NetworkProvider::fixed}},
+                "where addresses, routes and neighbours come from: the twins, or this file")
+        .list(
+            "addresses", Need::optional, [](Config & c) -> auto& { return c.fixed.addresses; },
+            address_keys(), "addresses of the balancer (static provider only)")
+        .list(
+            "routes", Need::optional, [](Config & c) -> auto& { return c.fixed.routes; },
+            route_keys(), "routes beyond the networks of the addresses (static provider only)")
+        .list(
+            "neighbours", Need::optional, [](Config & c) -> auto& { return c.fixed.neighbours; },
+            neighbour_keys(), "hosts on the links (static provider only)");
+    return keys;
+}
+
+Keys<ServerConfig> server_keys() {
+    Keys<ServerConfig> keys;
+    keys.value("address", Need::required, endpoint_values, "", "where the real server listens",
+               into(&ServerConfig::address, read_server_endpoint))
+        .choice("forward", &ServerConfig::forward,
+                Words<ForwardMethod>{{"nat", ForwardMethod::nat}},
+                "how packets travel to the server")
+        .number("weight", &ServerConfig::weight, {0, weight_max},
+                "share of new connections; 0: none, existing ones go on");
+    return keys;
+}
+
+Keys<ServiceConfig> service_keys() {
+    Keys<ServiceConfig> keys;
+    keys.choice("protocol", &ServiceConfig::protocol,
+                Words<Protocol>{{"tcp", Protocol::tcp}, {"udp", Protocol::udp}},
+                "protocol of the service")
+        .value("address", Need::required, endpoint_values, "",
+               "the virtual endpoint that clients connect to",
+               into(&ServiceConfig::address, read_service_endpoint))
+        .value("scheduler", Need::optional, "scheduler name", show(ServiceConfig().scheduler),
+               "picks the server of a new connection: \"rr\", \"wrr\", \"lc\", \"wlc\"",
+               into(&ServiceConfig::scheduler, [](const Value& v) { return v.text(); }))
+        .list("servers", Need::optional, &ServiceConfig::servers, server_keys(),
+              "the real servers");
+    return keys;
+}
+
+Keys<Config> memory_keys() {
+    Keys<Config> keys;
+    keys.choice("huge_pages", &Config::huge_pages,
+                Words<HugePages>{
+                    {"auto", HugePages::automatic}, {"on", HugePages::on}, {"off", HugePages::off}},
+                "use huge pages: when there are enough, always, or never")
+        .number("size_mb", &Config::memory_mb, {64, 1'048'576, true},
+                "MiB for DPDK; 0: computed from the other sizes");
+    return keys;
+}
+
+Keys<Config> socket_keys() {
+    Keys<Config> keys;
+    keys.value("path", Need::optional, "absolute path", show(Config().socket_path),
+               "UNIX socket of the control protocol", into(&Config::socket_path, read_socket_path))
+        .value("mode", Need::optional, "octal number in quotes", "\"0660\"",
+               "access mode of the socket", into(&Config::socket_mode, read_mode))
+        .value("group", Need::optional, "group name", "\"\"",
+               "group that owns the socket; \"\": the daemon's own",
+               into(&Config::socket_group, read_group));
+    return keys;
+}
+
+Keys<Config> log_keys() {
+    Words<std::string> levels;
+    for (const char* level : {"trace", "debug", "info", "warn", "error"})
+        levels.emplace_back(level, level);
+    Keys<Config> keys;
+    keys.choice("level", &Config::log_level, levels, "least important message that is written");
+    return keys;
+}
+
+Keys<Config> timeout_keys() {
+    Keys<Config> keys;
+    keys.number("tcp", &Config::tcp_timeout, {1, timeout_max},
+                "seconds that an established TCP connection may be silent")
+        .number("tcp_fin", &Config::tcp_fin_timeout, {1, timeout_max},
+                "the same after the first FIN")
+        .number("udp", &Config::udp_timeout, {1, timeout_max}, "the same for UDP");
+    return keys;
+}
+
+Keys<Config> root_keys() {
+    Keys<Config> keys;
+    keys.number("workers", &Config::workers, {1, workers_max}, "threads that forward packets")
+        .value("worker_cpus", Need::optional, "[CPU, ...], each 0 to 1023", "[]",
+               "the CPU of each worker; empty: the kernel chooses",
+               into(&Config::worker_cpus, read_cpus))
+        .choice("idle", &Config::idle,
+                Words<IdleMode>{{"adaptive", IdleMode::adaptive}, {"poll", IdleMode::poll}},
+                "workers without packets: sleep more and more, or poll without rest")
+        .number("connections", &Config::connections, {1024, 500'000'000, true},
+                "most connections over all workers; 0: from the memory of the machine")
+        .number("servers", &Config::servers, {1, 1'048'576},
+                "most real servers, with removed ones that still have connections")
+        .number("packet_buffers", &Config::packet_buffers, {1024, 16'777'216, true},
+                "packet buffers for all ports; 0: computed")
+        .section("memory", memory_keys())
+        .section("socket", socket_keys())
+        .section("log", log_keys())
+        .list("ports", Need::required, &Config::ports, port_keys(), "the ports, at least one")
+        .section("network", network_keys())
+        .section("timeouts", timeout_keys())
+        .list("services", Need::optional, &Config::services, service_keys(),
+              "the virtual services at start; shuntctl changes them while the daemon runs")
+        .number("exit_when_idle_ms", &Config::exit_when_idle, {0, day_ms},
+                "end when no packet came for so many milliseconds; 0: never (for replays)");
+    return keys;
+}
+
+const Keys<Config>& all_keys() {
+    static const Keys<Config> keys = root_keys();
+    return keys;
+}
+
+// --- What no single key can tell. ----------------------------------------------------------------
+
+/// Things that may be there once, and where they stand.
+class Once {
+  public:
+    /// Refuses `value` when `key` was seen before.
+    void see(const std::string& key, const Value& value) {
+        const auto [first, fresh] = seen_.try_emplace(key, value);
+        if (fresh) return;
+        value.fail("the same as " + first->second.path() + " in line " +
+                   std::to_string(first->second.origin().line));
+    }
+    [[nodiscard]] bool has(const std::string& key) const { return seen_.contains(key); }
+
+  private:
+    std::map<std::string, Value> seen_;
+};
+
+/// Checks a Config against itself. Errors point into the tree it was read from.
+class CrossCheck {
+  public:
+    CrossCheck(const Value& root, const Config& config, const std::vector<std::string>& schedulers)
+        : root_(root), config_(config), schedulers_(schedulers) {}
+
+    void run() {
+        check_workers();
+        check_ports();
+        check_network();
+        check_services();
+    }
+
+  private:
+    void check_workers() const {
+        const auto cpus = config_.worker_cpus.size();
+        if (cpus != 0 && cpus != config_.workers)
+            root_.at("worker_cpus")
+                .fail("names " + std::to_string(cpus) + " CPUs for " +
+                      std::to_string(config_.workers) + " workers, expected one each");
+    }
+
+    void check_ports() {
+        const auto ports = root_.at("ports");
+        if (config_.ports.empty()) ports.fail("is empty, expected at least one port");
+        Once devices;
+        for (int i = 0; i < ports.size(); ++i) {
+            const auto& port = config_.ports[static_cast<std::size_t>(i)];
+            port_names_.see(port.name, ports[i].at("name"));
+            devices.see(canonical_device(port.device), ports[i].at("device"));
+        }
+    }
+
+    void expect_port(const Value& entry, const std::string& name) const {
+        if (port_names_.has(name)) return;
+        std::string known;
+        for (const auto& port : config_.ports) known += (known.empty() ? "" : ", ") + port.name;
+        entry.at("port").fail(quote(name) +
+                              " is not the name of a port, expected one of: " + known);
+    }
+
+    void check_network() const {
+        const auto network = root_.at("network");
+        if (config_.network == NetworkProvider::kernel) {
+            for (const char* key : {"addresses", "routes", "neighbours"})
+                if (root_.has("network") && network.has(key))
+                    network.at(key).fail("is possible only with network.provider = \"static\"");
+            return;
+        }
+        check_addresses(network);
+        check_routes(network);
+        check_neighbours(network);
+    }
+
+    void check_addresses(const Value& network) const {
+        Once seen;
+        for (std::size_t i = 0; i < config_.fixed.addresses.size(); ++i) {
+            const auto& address = config_.fixed.addresses[i];
+            const auto entry = network.at("addresses")[static_cast<int>(i)];
+            expect_port(entry, address.port);
+            seen.see(address.port + ' ' + std::to_string(address.vlan) + ' ' +
+                         to_string(address.address),
+                     entry.at("address"));
+        }
+    }
+
+    void check_routes(const Value& network) const {
+        Once seen;
+        for (std::size_t i = 0; i < config_.fixed.routes.size(); ++i) {
+            const auto& route = config_.fixed.routes[i];
+            const auto entry = network.at("routes")[static_cast<int>(i)];
+            seen.see(to_string(route.prefix), entry.at("to"));
+            if (route.hops.empty()) entry.at("via").fail("is empty, expected at least one way");
+            for (std::size_t h = 0; h < route.hops.size(); ++h) {
+                const auto hop = entry.at("via")[static_cast<int>(h)];
+                expect_port(hop, route.hops[h].port);
+                const auto& gateway = route.hops[h].gateway;
+                if (gateway && gateway->family() != route.prefix.address.family())
+                    hop.at("gateway").fail(quote(to_string(*gateway)) +
+                                           " is of another family than the route");
+            }
+        }
+    }
+
+    void check_neighbours(const Value& network) const {
+        Once seen;
+        for (std::size_t i = 0; i < config_.fixed.neighbours.size(); ++i) {
+            const auto& neighbour = config_.fixed.neighbours[i];
+            const auto entry = network.at("neighbours")[static_cast<int>(i)];
+            expect_port(entry, neighbour.port);
+            seen.see(neighbour.port + ' ' + std::to_string(neighbour.vlan) + ' ' +
+                         to_string(neighbour.address),
+                     entry.at("address"));
+        }
+    }
+
+    void check_services() const {
+        Once seen;
+        std::size_t servers = 0;
+        for (std::size_t i = 0; i < config_.services.size(); ++i) {
+            const auto& service = config_.services[i];
+            const auto entry = root_.at("services")[static_cast<int>(i)];
+            seen.see(std::string(to_string(service.protocol)) + ' ' + to_string(service.address),
+                     entry.at("address"));
+            check_scheduler(entry.at("scheduler"), service.scheduler);
+            check_servers(entry, service);
+            servers += service.servers.size();
+        }
+        if (servers > config_.servers)
+            root_.at("services")
+                .fail("hold " + std::to_string(servers) + " servers, but the key servers allows " +
+                      std::to_string(config_.servers));
+    }
+
+    void check_scheduler(const Value& value, const std::string& name) const {
+        if (std::find(schedulers_.begin(), schedulers_.end(), name) != schedulers_.end()) return;
+        std::string known;
+        for (const auto& scheduler : schedulers_) known += (known.empty() ? "" : ", ") + scheduler;
+        value.fail(quote(name) + " is no scheduler, expected one of: " + known);
+    }
+
+    static void check_servers(const Value& service_entry, const ServiceConfig& service) {
+        Once seen;
+        for (std::size_t i = 0; i < service.servers.size(); ++i) {
+            const auto& server = service.servers[i];
+            const auto address = service_entry.at("servers")[static_cast<int>(i)].at("address");
+            if (server.address.address.family() != service.address.address.family())
+                address.fail(quote(to_string(server.address)) +
+                             " is of another family than its service");
+            seen.see(to_string(server.address), address);
+        }
+    }
+
+    const Value& root_;
+    const Config& config_;
+    const std::vector<std::string>& schedulers_;
+    Once port_names_;
+};
+
+std::string_view explain_parse_error(std::string_view said) {
+    if (said == "syntax error")
+        return "not understood here; look for a missing \";\", bracket or quote in this line or "
+               "before it";
+    if (said == "memory exhausted") return "groups and lists are nested too deep";
+    return said;
+}
+
+Config read(const ConfigText& text, const std::vector<std::string>& schedulers) {
+    libconfig::Config tree;
+    try {
+        tree.readString(text.text());
+    } catch (const libconfig::ParseException& error) {
+        const auto line = static_cast<unsigned>(std::max(error.getLine(), 1));
+        throw_config_error(text.origin(line), "syntax", explain_parse_error(error.getError()));
+    }
+    const Value root(tree.getRoot(), text, "");
+    Config config;
+    all_keys().read_into(root, config);
+    CrossCheck(root, config, schedulers).run();
+    return config;
+}
+
+}  // namespace
+
+Config load_config(const std::string& path, const std::vector<std::string>& schedulers) {
+    return read(ConfigText::from_file(path), schedulers);
+}
+
+Config parse_config(std::string_view text, const std::string& name,
+                    const std::vector<std::string>& schedulers) {
+    return read(ConfigText::from_memory(text, name), schedulers);
+}
+
+std::vector<ConfigKey> config_keys() {
+    return root_keys().reference();
+}
+
+}  // namespace shunt::ctl

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/daemon.h"
+
+#include <cap-ng.h>
+#include <rte_cycles.h>
+#include <rte_ring_elem.h>
+#include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+#include "ctl/dataplane.h"
+#include "ctl/fixed_network.h"
+#include "ctl/housekeeping.h"
+#include "ctl/methods.h"
+#include "ctl/netlink_mirror.h"
+#include "ctl/periodic.h"
+#include "ctl/rpc_server.h"
+
+namespace shunt::ctl {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Every port needs these but those that read and write files only.
+void check_rights(const Config& config) {
+    capng_get_caps_process();
+    if (capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) != 0 &&
+        capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_RAW) != 0)
+        return;
+    for (const auto& port : config.ports)
+        if (port.twin || kernel_interface_of(port.device) || is_pci_device(port.device))
+            throw StartError(fmt::format(
+                "port {}: no permission to open it: CAP_NET_ADMIN and CAP_NET_RAW are missing; run "
+                "as root, or by the systemd unit",
+                port.name));
+}
+
+unsigned count_devices(const Config& config) {
+    unsigned devices = 0;
+    for (const auto& port : config.ports) devices += port.twin ? 2 : 1;
+    return devices;
+}
+
+std::unique_ptr<Eal> start_eal(const Config& config, const Sizes& sizes) {
+    Eal::Options options{.memory = choose_memory_mode(config.huge_pages, sizes.dpdk_memory_mb),
+                         .memory_mb = sizes.dpdk_memory_mb,
+                         .workers = config.workers,
+                         .worker_cpus = config.worker_cpus,
+                         .pci_devices = {}};
+    for (const auto& port : config.ports)
+        if (is_pci_device(port.device)) options.pci_devices.push_back(port.device);
+    spdlog::info("memory: {}", options.memory == MemoryMode::huge_pages
+                                   ? "huge pages"
+                                   : "ordinary pages (huge pages are not free, or switched off)");
+    return std::make_unique<Eal>(options);
+}
+
+Timeouts timeouts_of(const Config& config) {
+    Timeouts timeouts;
+    timeouts.tcp[static_cast<std::size_t>(TcpState::established)] = config.tcp_timeout;
+    timeouts.tcp[static_cast<std::size_t>(TcpState::fin_wait)] = config.tcp_fin_timeout;
+    timeouts.udp = config.udp_timeout;
+    return timeouts;
+}
+
+Sizes sizes_of(const Config& config) {
+    const Sizes sizes = compute_sizes(config, count_devices(config), available_memory());
+    spdlog::info("sizes: {}", describe(sizes));
+    return sizes;
+}
+
+/// Before anything is opened.
+const Config& checked(const Config& config) {
+    check_rights(config);
+    return config;
+}
+
+}  // namespace
+
+class Daemon::Impl {
+  public:
+    explicit Impl(const Config& config);
+    ~Impl() {
+        if (launched_) dataplane_.shut_down();
+    }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    bool run();
+
+  private:
+    [[nodiscard]] MethodContext context();
+    void start_network();
+    void network_changed(std::shared_ptr<const NetTable> network);
+    void serve_resolve_requests();
+    void watch();
+    void watch_idle();
+    void stop(const std::string& why);
+
+    const Config config_;
+    const Sizes sizes_;
+    const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+    std::unique_ptr<Eal> eal_;
+    Dataplane dataplane_;
+    Publisher publisher_;
+    ServiceRegistry registry_;
+    boost::asio::io_context io_{1};
+    BusyMeter busy_;
+    std::vector<WorkerState*> workers_;
+    ConnectionLister lister_;
+    MethodTable methods_;
+    RpcServer server_;
+    boost::asio::signal_set signals_;
+    std::unique_ptr<NetlinkMirror> mirror_;
+    bool network_known_ = false;
+    bool launched_ = false;
+    std::unique_ptr<Housekeeping> housekeeping_;
+    std::vector<std::unique_ptr<Periodic>> timers_;
+    std::uint64_t partial_checksums_ = 0;
+    std::uint64_t seen_packets_ = 0;
+    std::chrono::steady_clock::time_point last_packet_;
+};
+
+Daemon::Impl::Impl(const Config& config)
+    : config_(checked(config)),
+      sizes_(sizes_of(config_)),
+      eal_(start_eal(config_, sizes_)),
+      dataplane_(config_, sizes_),
+      publisher_(dataplane_.shared()),
+      registry_(publisher_, dataplane_.shared().dest_counters, config_.servers),
+      busy_(dataplane_.counters(), rte_rdtsc()),
+      workers_(dataplane_.workers()),
+      lister_(io_, config_.workers, post_to(workers_)),
+      methods_(make_methods(context())),
+      server_(io_, methods_,
+              {.path = config_.socket_path,
+               .mode = config_.socket_mode,
+               .group = config_.socket_group}),
+      signals_(io_, SIGTERM, SIGINT) {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (!error) stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    });
+    for (const auto& port : dataplane_.ports()) {
+        const PortStatus status = port->status();
+        spdlog::info("port {}: device={} mac={} mtu={} receive_queues={} transmit_queues={} "
+                     "steering=\"{}\" twin={}",
+                     status.name, status.device, to_string(status.mac), status.mtu,
+                     status.receive_queues, status.transmit_queues, status.steering,
+                     status.twin ? status.name : "none");
+    }
+    publisher_.set_timeouts(timeouts_of(config_));
+    registry_.load(config_.services);
+    start_network();
+    dataplane_.launch();
+    launched_ = true;
+    housekeeping_ = std::make_unique<Housekeeping>(io_, publisher_, registry_, busy_);
+    timers_.push_back(std::make_unique<Periodic>(io_, 5ms, [this] { serve_resolve_requests(); }));
+    timers_.push_back(std::make_unique<Periodic>(io_, 1s, [this] { watch(); }));
+    if (config_.exit_when_idle > 0ms)
+        timers_.push_back(std::make_unique<Periodic>(io_, 10ms, [this] { watch_idle(); }));
+}
+
+MethodContext Daemon::Impl::context() {
+    return {.registry = registry_,
+            .publisher = publisher_,
+            .lister = lister_,
+            .busy = busy_,
+            .workers = dataplane_.counters(),
+            .worker_cpus = config_.worker_cpus,
+            .ports =
+                [this] {
+                    std::vector<PortStatus> rows;
+                    for (const auto& port : dataplane_.ports()) rows.push_back(port->status());
+                    return rows;
+                },
+            .connections_capacity = sizes_.connections,
+            .version = SHUNT_VERSION,
+            .started = started_};
+}
+
+void Daemon::Impl::start_network() {
+    if (config_.network == NetworkProvider::fixed) {
+        std::vector<FixedPort> ports;
+        for (const auto& port : dataplane_.ports())
+            ports.push_back(
+                {.name = port->name(), .id = port->id(), .mac = port->mac(), .mtu = port->mtu()});
+        network_changed(make_fixed_network(config_.fixed, ports));
+        return;
+    }
+    std::vector<Twin> twins;
+    for (const auto& port : dataplane_.ports())
+        if (port->has_twin()) twins.push_back({.port = port->id(), .interface = port->name()});
+    mirror_ = std::make_unique<NetlinkMirror>(
+        io_, std::move(twins),
+        [this](std::shared_ptr<const NetTable> network) { network_changed(std::move(network)); },
+        [](const std::string& what) { spdlog::warn("network: {}", what); });
+    // Workers need a first table; clients of the socket are served meanwhile.
+    while (!network_known_ && !io_.stopped()) io_.run_one();
+    if (!network_known_) throw StartError("stopped by a signal while starting");
+}
+
+void Daemon::Impl::network_changed(std::shared_ptr<const NetTable> network) {
+    network_known_ = true;
+    publisher_.set_network(std::move(network));
+}
+
+void Daemon::Impl::serve_resolve_requests() {
+    ResolveRequest request;
+    rte_ring* ring = dataplane_.shared().resolve_requests.get();
+    while (rte_ring_dequeue_elem(ring, &request, sizeof(request)) == 0)
+        if (mirror_) mirror_->resolve(request.ifindex, request.address);
+}
+
+/// What is looked at once a second.
+void Daemon::Impl::watch() {
+    if (mirror_) {
+        std::vector<IpAddress> servers;
+        for (const auto& slot : publisher_.current().services->slots())
+            if (slot.available) servers.push_back(slot.endpoint.address);
+        mirror_->keep_fresh(std::move(servers));
+    }
+    std::uint64_t partial = 0;
+    for (const WorkerCounters* c : dataplane_.counters())
+        partial += c->dropped[static_cast<std::size_t>(DropReason::partial_checksum)].value();
+    if (partial != partial_checksums_)
+        spdlog::warn("{} packets came with a checksum that their sender left to its network card; "
+                     "switch that off on the sender: ethtool -K IF tx off",
+                     partial - partial_checksums_);
+    partial_checksums_ = partial;
+    sd_notify(0, "WATCHDOG=1");
+}
+
+void Daemon::Impl::watch_idle() {
+    std::uint64_t packets = 0;
+    for (const WorkerCounters* c : dataplane_.counters())
+        packets += c->received.value() + c->from_twin.value();
+    const auto now = std::chrono::steady_clock::now();
+    if (packets != seen_packets_) {
+        seen_packets_ = packets;
+        last_packet_ = now;
+    }
+    if (packets > 0 && now - last_packet_ >= config_.exit_when_idle) stop("no more packets");
+}
+
+void Daemon::Impl::stop(const std::string& why) {
+    spdlog::info("stopping: {}", why);
+    sd_notify(0, "STOPPING=1");
+    io_.stop();
+}
+
+bool Daemon::Impl::run() {
+    spdlog::info("ready: version={} pid={} workers={} services={} socket={}", SHUNT_VERSION,
+                 getpid(), config_.workers, registry_.services(), config_.socket_path);
+    sd_notify(0, "READY=1");
+    if (!io_.stopped()) io_.run();
+    dataplane_.shut_down();
+    launched_ = false;
+    const Conservation sum = dataplane_.conservation();
+    if (sum.holds)
+        spdlog::info("{}", describe(sum));
+    else
+        spdlog::error("{}", describe(sum));
+    return sum.holds;
+}
+
+Daemon::Daemon(const Config& config) : impl_(std::make_unique<Impl>(config)) {}
+Daemon::~Daemon() = default;
+bool Daemon::run() { return impl_->run(); }
+
+}  // namespace shunt::ctl

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The DestId slots: which are free, what the workers know about each, and what all workers together
+// counted for it. Thread: control.
+#include <cstdint>
+#include <optional>
+#include <queue>
+#include <vector>
+
+#include "ctl/estimator.h"
+#include "service/dest_counters.h"
+#include "service/service_table.h"
+
+namespace shunt::ctl {
+
+class DestSlots {
+  public:
+    /// `counters`: one array a worker with `capacity` elements each; the vector outlives this and
+    /// may still be empty now.
+    DestSlots(const std::vector<DestCounters*>& counters, std::uint32_t capacity)
+        : counters_(counters), capacity_(capacity) {}
+
+    /// A slot that is not in use, the lowest one; nothing when all are.
+    [[nodiscard]] std::optional<DestId> allot();
+    /// Nobody names the slot any more: no connection, no snapshot.
+    void free(DestId id);
+    [[nodiscard]] std::uint32_t free_count() const noexcept;
+
+    [[nodiscard]] ServiceTable::DestSlot& operator[](DestId id) noexcept {
+        return slots_[id.value()];
+    }
+    /// All slots up to the highest that was ever in use.
+    [[nodiscard]] const std::vector<ServiceTable::DestSlot>& table() const noexcept {
+        return slots_;
+    }
+
+    /// Sums over the workers. Counts run since the process started, whoever had the slot.
+    [[nodiscard]] Traffic counted(DestId id) const noexcept;
+    [[nodiscard]] std::uint32_t active(DestId id) const noexcept;
+    [[nodiscard]] std::uint32_t total(DestId id) const noexcept;
+
+    /// The same over all slots.
+    [[nodiscard]] Traffic counted() const noexcept;
+    [[nodiscard]] std::uint64_t connections() const noexcept;
+    /// The connections of one worker.
+    [[nodiscard]] std::uint64_t connections(WorkerId worker) const noexcept;
+
+  private:
+    const std::vector<DestCounters*>& counters_;
+    std::uint32_t capacity_;
+    std::vector<ServiceTable::DestSlot> slots_;
+    std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, std::greater<>> free_;
+};
+
+}  // namespace shunt::ctl

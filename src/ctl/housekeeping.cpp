@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/housekeeping.h"
+
+#include <rte_cycles.h>
+
+namespace shunt::ctl {
+
+Housekeeping::Housekeeping(boost::asio::io_context& io, Publisher& publisher,
+                           ServiceRegistry& registry, BusyMeter& busy)
+    : publisher_(publisher), registry_(registry), busy_(busy), timer_(io) {
+    timer_.expires_after(tick);
+    wait();
+}
+
+void Housekeeping::wait() {
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        work();
+        // From the last expiry, so that periods keep their length whatever the work takes.
+        timer_.expires_at(timer_.expiry() + tick);
+        wait();
+    });
+}
+
+void Housekeeping::work() {
+    elapsed_ += tick;
+    const auto due = [this](std::chrono::milliseconds period) {
+        return elapsed_ % period == std::chrono::milliseconds::zero();
+    };
+    publisher_.reclaim();
+    if (due(BusyMeter::period)) busy_.sample(rte_rdtsc());
+    if (due(RateEstimator::period)) registry_.estimate();
+    if (due(ServiceRegistry::collect_period)) registry_.collect(ServiceRegistry::Clock::now());
+}
+
+}  // namespace shunt::ctl

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// What the control thread does by the clock: frees old snapshots, estimates rates, measures how busy
+// the workers are, gives removed servers free.
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+
+#include "ctl/busy_meter.h"
+#include "ctl/publisher.h"
+#include "ctl/service_registry.h"
+
+namespace shunt::ctl {
+
+/// Works from construction on, on the io_context's thread. Everything given outlives it.
+class Housekeeping {
+  public:
+    Housekeeping(boost::asio::io_context& io, Publisher& publisher, ServiceRegistry& registry,
+                 BusyMeter& busy);
+
+  private:
+    static constexpr std::chrono::milliseconds tick{100};
+    void wait();
+    void work();
+
+    Publisher& publisher_;
+    ServiceRegistry& registry_;
+    BusyMeter& busy_;
+    boost::asio::steady_timer timer_;
+    std::chrono::milliseconds elapsed_{0};
+};
+
+}  // namespace shunt::ctl

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/methods.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <cerrno>
+#include <cmath>
+#include <memory>
+
+#include "base/drop_reason.h"
+#include "ctl/config_text.h"
+
+namespace shunt::ctl {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr int protocol_version = 1;
+constexpr std::uint64_t default_list_limit = 1000;
+constexpr std::uint64_t most_list_limit = 10'000;
+
+// Reading.
+
+Endpoint read_endpoint(const Params& p, std::string_view name) {
+    const auto text = p.text(name);
+    const auto endpoint = parse_endpoint(text);
+    if (!endpoint)
+        p.fail(name, quote(text) +
+                         " is no endpoint, expected ADDRESS:PORT such as 192.0.2.1:80 or "
+                         "[2001:db8::1]:80");
+    return *endpoint;
+}
+
+ServiceKey read_service(const Params& p) {
+    static const std::array<Parameter, 2> known{{{"protocol", true}, {"address", true}}};
+    const Params service = p.object("service", known);
+    const auto protocol = parse_protocol(service.text("protocol"));
+    if (!protocol)
+        service.fail("protocol", quote(service.text("protocol")) + " is not tcp or udp");
+    return {*protocol, read_endpoint(service, "address")};
+}
+
+Endpoint read_server(const Params& p) {
+    static const std::array<Parameter, 1> known{{{"address", true}}};
+    return read_endpoint(p.object("server", known), "address");
+}
+
+ForwardMethod read_forward(const Params& p) {
+    const auto text = p.text_or("forward", "nat");
+    if (text == "nat") return ForwardMethod::nat;
+    if (text != "dr" && text != "tun" && text != "fullnat" && text != "local")
+        p.fail("forward", quote(text) + " is no forwarding method, expected nat");
+    throw refused(EINVAL, "forwarding method " + std::string(text) + " is not supported yet",
+                  "forward");
+}
+
+ServerConfig read_server_config(const Params& p) {
+    return {.address = read_server(p),
+            .forward = read_forward(p),
+            .weight = static_cast<std::uint32_t>(
+                p.number_or("weight", 0, ServiceRegistry::most_weight, 1))};
+}
+
+// Writing.
+
+json::object to_json(const Traffic& t) {
+    return {{"connections", t.connections},
+            {"packets_in", t.packets_in},
+            {"packets_out", t.packets_out},
+            {"bytes_in", t.bytes_in},
+            {"bytes_out", t.bytes_out}};
+}
+
+json::object to_json(const Stats& stats) {
+    json::object out = to_json(stats.counts);
+    out["rates"] = to_json(stats.rates);
+    return out;
+}
+
+std::string_view forward_name(ForwardMethod method) {
+    switch (method) {
+        case ForwardMethod::nat: break;
+    }
+    return "nat";
+}
+
+json::object to_json(const ServerView& view) {
+    return {{"address", to_string(view.server.endpoint)},
+            {"forward", forward_name(view.server.forward)},
+            {"weight", view.server.weight},
+            {"active", view.active},
+            {"inactive", view.inactive},
+            {"stats", to_json(view.stats)}};
+}
+
+json::object to_json(const ServiceView& view) {
+    json::array servers;
+    servers.reserve(view.servers.size());
+    for (const auto& server : view.servers) servers.push_back(to_json(server));
+    return {{"service",
+             {{"protocol", to_string(view.key.protocol)},
+              {"address", to_string(view.key.endpoint)}}},
+            {"scheduler", view.scheduler},
+            {"stats", to_json(view.stats)},
+            {"servers", std::move(servers)}};
+}
+
+json::object to_json(const ConnectionRow& row) {
+    return {{"protocol", to_string(row.protocol)},
+            {"client", to_string(row.client)},
+            {"virtual", to_string(row.virtual_service)},
+            {"server", to_string(row.server)},
+            {"state", state_name(row)},
+            {"expires", row.expires.count()},
+            {"worker", row.worker.value()}};
+}
+
+json::object to_json(const ConnectionList& list) {
+    json::array rows;
+    rows.reserve(list.rows.size());
+    for (const auto& row : list.rows) rows.push_back(to_json(row));
+    return {{"connections", std::move(rows)},
+            {"cursor", list.next ? json::value(to_string(*list.next)) : json::value(nullptr)}};
+}
+
+json::object to_json(const PortStatus& port) {
+    return {{"port", port.name},
+            {"device", port.device},
+            {"mac", to_string(port.mac)},
+            {"mtu", port.mtu},
+            {"link", port.link_up ? "up" : "down"},
+            {"steering", port.steering},
+            {"receive_queues", port.receive_queues},
+            {"transmit_queues", port.transmit_queues},
+            {"twin", port.twin},
+            {"received", port.received},
+            {"sent", port.sent},
+            {"missed", port.missed},
+            {"errors", port.errors}};
+}
+
+json::array workers_json(const MethodContext& c) {
+    json::array rows;
+    for (std::size_t i = 0; i < c.workers.size(); ++i) {
+        const WorkerId id(static_cast<std::uint16_t>(i));
+        const WorkerCounters& n = *c.workers[i];
+        const bool pinned = i < c.worker_cpus.size();
+        rows.push_back({{"worker", id.value()},
+                        {"cpu", pinned ? json::value(c.worker_cpus[i]) : json::value(nullptr)},
+                        {"busy", std::round(c.busy.share(id) * 1000) / 1000},
+                        {"received", n.received.value()},
+                        {"from_twin", n.from_twin.value()},
+                        {"taken_over", n.taken_over.value()},
+                        {"resumed", n.resumed.value()},
+                        {"generated", n.generated.value()},
+                        {"forwarded", n.forwarded.value()},
+                        {"to_host", n.to_host.value()},
+                        {"from_host", n.from_host.value()},
+                        {"handed_off", n.handed_off.value()},
+                        {"held", n.held.value()},
+                        {"dropped", n.all_dropped()},
+                        {"connections", c.registry.connections(id)}});
+    }
+    return rows;
+}
+
+json::array ports_json(const MethodContext& c) {
+    json::array rows;
+    for (const auto& port : c.ports()) rows.push_back(to_json(port));
+    return rows;
+}
+
+json::object drops_json(const MethodContext& c) {
+    json::object drops;
+    for (std::size_t i = 0; i < drop_reason_count; ++i) {
+        std::uint64_t sum = 0;
+        for (const auto* worker : c.workers) sum += worker->dropped[i].value();
+        drops[drop_reason_texts[i].name] = sum;
+    }
+    return drops;
+}
+
+json::object timeouts_json(const Timeouts& t) {
+    const auto seconds = [](Ticks ticks) {
+        return std::chrono::floor<std::chrono::seconds>(ticks).count();
+    };
+    return {{"tcp", seconds(t.tcp_in(TcpState::established))},
+            {"tcp_fin", seconds(t.tcp_in(TcpState::fin_wait))},
+            {"udp", seconds(t.udp)}};
+}
+
+// The methods.
+
+json::object status_get(const MethodContext& c) {
+    const std::chrono::duration<double> up = std::chrono::steady_clock::now() - c.started;
+    return {{"version", c.version},
+            {"protocol", protocol_version},
+            {"uptime", std::round(up.count() * 1000) / 1000},
+            {"pid", getpid()},
+            {"workers", c.workers.size()},
+            {"connections", c.registry.connections()},
+            {"connections_capacity", c.connections_capacity},
+            {"services", c.registry.services()},
+            {"ports", c.ports().size()}};
+}
+
+json::object service_list(const MethodContext& c, const Params& p) {
+    json::array services;
+    if (p.has("service"))
+        services.push_back(to_json(c.registry.view(read_service(p))));
+    else
+        for (const auto& view : c.registry.list()) services.push_back(to_json(view));
+    return {{"services", std::move(services)}};
+}
+
+json::object service_add(const MethodContext& c, const Params& p) {
+    c.registry.add_service(read_service(p), p.text_or("scheduler", "wlc"));
+    return {};
+}
+
+json::object service_edit(const MethodContext& c, const Params& p) {
+    c.registry.edit_service(read_service(p), p.text_or("scheduler", "wlc"));
+    return {};
+}
+
+json::object service_delete(const MethodContext& c, const Params& p) {
+    c.registry.delete_service(read_service(p));
+    return {};
+}
+
+json::object service_flush(const MethodContext& c) {
+    c.registry.flush();
+    return {};
+}
+
+json::object dest_add(const MethodContext& c, const Params& p) {
+    c.registry.add_server(read_service(p), read_server_config(p));
+    return {};
+}
+
+json::object dest_edit(const MethodContext& c, const Params& p) {
+    c.registry.edit_server(read_service(p), read_server_config(p));
+    return {};
+}
+
+json::object dest_delete(const MethodContext& c, const Params& p) {
+    c.registry.delete_server(read_service(p), read_server(p));
+    return {};
+}
+
+json::object stats_get(const MethodContext& c) {
+    return {{"workers", workers_json(c)},
+            {"ports", ports_json(c)},
+            {"drops", drops_json(c)},
+            {"total", to_json(c.registry.total())}};
+}
+
+json::object stats_zero(const MethodContext& c, const Params& p) {
+    if (p.has("service"))
+        c.registry.zero(read_service(p));
+    else
+        c.registry.zero();
+    return {};
+}
+
+json::object timeout_set(const MethodContext& c, const Params& p) {
+    Timeouts timeouts = c.publisher.current().timeouts;
+    const auto set = [&p](std::string_view name, Ticks& out) {
+        const std::chrono::duration<std::uint32_t> given(
+            static_cast<std::uint32_t>(p.number_or(name, 0, longest_timeout, 0)));
+        if (given.count() != 0) out = given;
+    };
+    set("tcp", timeouts.tcp[static_cast<std::size_t>(TcpState::established)]);
+    set("tcp_fin", timeouts.tcp[static_cast<std::size_t>(TcpState::fin_wait)]);
+    set("udp", timeouts.udp);
+    c.publisher.set_timeouts(timeouts);
+    return timeouts_json(timeouts);
+}
+
+void conn_list(const MethodContext& c, const Params& p, const Respond& respond) {
+    ListPosition from;
+    if (p.has("cursor")) {
+        const auto given = parse_list_position(p.text("cursor"), c.lister.workers());
+        if (!given) p.fail("cursor", quote(p.text("cursor")) + " is no cursor of this list");
+        from = *given;
+    }
+    const auto most = p.number_or("limit", 1, most_list_limit, default_list_limit);
+    c.lister.list(from, most, [respond](ConnectionList list, std::optional<RpcError> error) {
+        respond(error ? Reply(*error) : Reply(to_json(list)));
+    });
+}
+
+/// A method that answers at once.
+Method direct(std::string name, std::vector<Parameter> parameters,
+              std::function<json::object(const Params&)> run) {
+    return {std::move(name), std::move(parameters),
+            [run = std::move(run)](const Params& p, const Respond& respond) {
+                json::object result = run(p);
+                respond(json::value(std::move(result)));
+            }};
+}
+
+}  // namespace
+
+MethodTable make_methods(const MethodContext& context) {
+    const auto c = std::make_shared<const MethodContext>(context);
+    const Parameter service{"service", true};
+    const Parameter server{"server", true};
+    const std::vector<Parameter> service_options{service, {"scheduler"}};
+    const std::vector<Parameter> server_options{service, server, {"forward"}, {"weight"}};
+    const auto on = [&c](auto run) { return [c, run](const Params& p) { return run(*c, p); }; };
+    const auto get = [&c](auto run) { return [c, run](const Params&) { return run(*c); }; };
+    const auto list = [&c](std::string key, auto run) {
+        return [c, key = std::move(key), run](const Params&) { return json::object{{key, run(*c)}}; };
+    };
+    return MethodTable(
+        {direct("status.get", {}, get(status_get)),
+         direct("service.list", {{"service"}}, on(service_list)),
+         direct("service.add", service_options, on(service_add)),
+         direct("service.edit", service_options, on(service_edit)),
+         direct("service.delete", {service}, on(service_delete)),
+         direct("service.flush", {}, get(service_flush)),
+         direct("dest.add", server_options, on(dest_add)),
+         direct("dest.edit", server_options, on(dest_edit)),
+         direct("dest.delete", {service, server}, on(dest_delete)),
+         {"conn.list", {{"cursor"}, {"limit"}},
+          [c](const Params& p, const Respond& respond) { conn_list(*c, p, respond); }},
+         direct("stats.get", {}, get(stats_get)),
+         direct("stats.zero", {{"service"}}, on(stats_zero)),
+         direct("timeout.get", {},
+                get([](const MethodContext& m) {
+                    return timeouts_json(m.publisher.current().timeouts);
+                })),
+         direct("timeout.set", {{"tcp"}, {"tcp_fin"}, {"udp"}}, on(timeout_set)),
+         direct("worker.list", {}, list("workers", workers_json)),
+         direct("port.list", {}, list("ports", ports_json))});
+}
+
+}  // namespace shunt::ctl

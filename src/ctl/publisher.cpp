@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/publisher.h"
+
+#include <thread>
+
+namespace shunt::ctl {
+
+Publisher::Publisher(SharedState& shared) : shared_(shared) {
+    auto first = std::make_unique<Snapshot>();
+    first->services = std::make_shared<const ServiceTable>();
+    publish(std::move(first));
+}
+
+Publisher::~Publisher() { shared_.snapshot.store(nullptr, std::memory_order_release); }
+
+Publisher::Grace Publisher::set_services(std::shared_ptr<const ServiceTable> services) {
+    auto next = std::make_unique<Snapshot>(*current_);
+    next->services = std::move(services);
+    return publish(std::move(next));
+}
+
+Publisher::Grace Publisher::set_network(std::shared_ptr<const NetTable> network) {
+    auto next = std::make_unique<Snapshot>(*current_);
+    next->network = std::move(network);
+    return publish(std::move(next));
+}
+
+Publisher::Grace Publisher::set_timeouts(const Timeouts& timeouts) {
+    auto next = std::make_unique<Snapshot>(*current_);
+    next->timeouts = timeouts;
+    return publish(std::move(next));
+}
+
+Publisher::Grace Publisher::publish(std::unique_ptr<Snapshot> next) {
+    next->generation = current_ ? current_->generation + 1 : 1;
+    shared_.snapshot.store(next.get(), std::memory_order_release);
+    const Grace grace = shared_.rcu == nullptr ? 0 : rte_rcu_qsbr_start(shared_.rcu);
+    if (current_) retired_.push_back({std::move(current_), grace});
+    current_ = std::move(next);
+    if (reclaim() > most_retired) wait_for_room();
+    return grace;
+}
+
+bool Publisher::grace_passed(Grace grace) const noexcept {
+    return shared_.rcu == nullptr || rte_rcu_qsbr_check(shared_.rcu, grace, false) == 1;
+}
+
+std::size_t Publisher::reclaim() noexcept {
+    while (!retired_.empty() && grace_passed(retired_.front().grace)) retired_.pop_front();
+    return retired_.size();
+}
+
+void Publisher::wait_for_room() noexcept {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (reclaim() > most_retired && std::chrono::steady_clock::now() < until)
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+}
+
+}  // namespace shunt::ctl

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/rpc_params.h"
+
+#include <algorithm>
+#include <boost/json/value.hpp>
+#include <cerrno>
+
+namespace shunt::ctl {
+
+namespace {
+
+/// A name from the request, fit to be put into a sentence or a path.
+std::string shorten(std::string_view name) {
+    constexpr std::size_t most = 40;
+    std::string out(name.substr(0, most));
+    std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');
+    return name.size() > most ? out + "..." : out;
+}
+
+}  // namespace
+
+Params::Params(const boost::json::object& object, std::span<const Parameter> known,
+               std::string path)
+    : object_(&object), path_(std::move(path)) {
+    for (const auto& member : object)
+        if (std::ranges::find(known, std::string_view(member.key()), &Parameter::name) ==
+            known.end())
+            fail(member.key(), "unknown parameter");
+    for (const auto& p : known)
+        if (p.required && !has(p.name)) fail(p.name, "is missing");
+}
+
+std::string Params::path(std::string_view name) const {
+    return path_.empty() ? shorten(name) : path_ + '.' + shorten(name);
+}
+
+void Params::fail(std::string_view name, const std::string& sentence) const {
+    throw RpcError(RpcCode::bad_parameter, path(name) + ": " + sentence, path(name), EINVAL);
+}
+
+void Params::fail_type(std::string_view name, std::string_view expected) const {
+    fail(name, "is " + std::string(boost::json::to_string(at(name).kind())) + ", expected " +
+                   std::string(expected));
+}
+
+const boost::json::value& Params::at(std::string_view name) const { return object_->at(name); }
+
+std::string_view Params::text(std::string_view name) const {
+    const auto* text = at(name).if_string();
+    if (text == nullptr) fail_type(name, "a string");
+    return *text;
+}
+
+std::string_view Params::text_or(std::string_view name, std::string_view missing) const {
+    return has(name) ? text(name) : missing;
+}
+
+std::uint64_t Params::number(std::string_view name, std::uint64_t least,
+                             std::uint64_t most) const {
+    const auto range = std::to_string(least) + " to " + std::to_string(most);
+    const auto& value = at(name);
+    if (!value.is_number()) fail_type(name, "a number, " + range);
+    boost::system::error_code error;
+    const auto number = value.to_number<std::uint64_t>(error);
+    if (error || number < least || number > most)
+        fail(name, "is out of range, expected a whole number, " + range);
+    return number;
+}
+
+std::uint64_t Params::number_or(std::string_view name, std::uint64_t least, std::uint64_t most,
+                                std::uint64_t missing) const {
+    return has(name) ? number(name, least, most) : missing;
+}
+
+Params Params::object(std::string_view name, std::span<const Parameter> known) const {
+    const auto* object = at(name).if_object();
+    if (object == nullptr) fail_type(name, "an object");
+    return {*object, known, path(name)};
+}
+
+}  // namespace shunt::ctl

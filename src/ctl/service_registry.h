@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The services and real servers that the operator configured, and their statistics. Every change is
+// checked whole, then published as one new ServiceTable, then told to the service's scheduler.
+//
+// A server that is taken out of its service keeps its slot while connections name it, and for two
+// minutes after; when it is added to the same service again in that time, it is the same server
+// still, with its connections and its counts (ipvs-behaviour 10.3).
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ctl/config.h"
+#include "ctl/dest_slots.h"
+#include "ctl/estimator.h"
+#include "ctl/publisher.h"
+#include "ctl/rpc_error.h"
+
+namespace shunt::ctl {
+
+/// Counts since the last zero() and rates a second.
+struct Stats {
+    Traffic counts;
+    Traffic rates;
+};
+
+struct ServerView {
+    RealServer server;
+    std::uint32_t active = 0;    ///< connections, as schedulers weigh them (ipvs-behaviour 2.11)
+    std::uint32_t inactive = 0;
+    Stats stats;
+};
+
+struct ServiceView {
+    ServiceKey key;
+    std::string_view scheduler;
+    Stats stats;
+    std::vector<ServerView> servers;  ///< newest first
+};
+
+/// By family, protocol, address and port.
+struct ServiceOrder {
+    bool operator()(const ServiceKey& a, const ServiceKey& b) const noexcept;
+};
+
+/// Thread: control. Whatever throws throws RpcError and has changed nothing.
+class ServiceRegistry {
+  public:
+    using Clock = std::chrono::steady_clock;
+    /// How long an unreferenced removed server is kept, and how often collect() is to be called.
+    static constexpr std::chrono::seconds keep_removed{120};
+    static constexpr std::chrono::seconds collect_period{60};
+    static constexpr std::uint32_t most_weight = 0x7FFFFFFF;
+
+    /// `publisher` and `counters` (SharedState::dest_counters) outlive this. `slots`: as many
+    /// servers can be known at a time, removed ones included; each worker's array is that long.
+    ServiceRegistry(Publisher& publisher, const std::vector<DestCounters*>& counters,
+                    std::uint32_t slots);
+
+    void add_service(const ServiceKey& key, std::string_view scheduler);
+    void edit_service(const ServiceKey& key, std::string_view scheduler);
+    void delete_service(const ServiceKey& key);
+    void flush();
+    void add_server(const ServiceKey& key, const ServerConfig& server);
+    void edit_server(const ServiceKey& key, const ServerConfig& server);
+    void delete_server(const ServiceKey& key, const Endpoint& server);
+    /// Adds all of them, in this order, in one publication: as at the start of the daemon.
+    void load(std::span<const ServiceConfig> services);
+
+    /// Counts of every service, its servers and the total start again at 0, rates too.
+    void zero();
+    void zero(const ServiceKey& key);
+
+    /// To be called every RateEstimator::period.
+    void estimate();
+    /// Gives free what removed servers held; `now` never goes back.
+    void collect(Clock::time_point now);
+
+    [[nodiscard]] std::vector<ServiceView> list() const;
+    [[nodiscard]] ServiceView view(const ServiceKey& key) const;
+    /// Everything that was counted, for deleted services too.
+    [[nodiscard]] Stats total() const;
+    [[nodiscard]] std::size_t services() const noexcept { return services_.size(); }
+    [[nodiscard]] std::size_t removed_servers() const noexcept { return removed_.size(); }
+    [[nodiscard]] std::uint64_t connections() const noexcept { return slots_.connections(); }
+    [[nodiscard]] std::uint64_t connections(WorkerId worker) const noexcept {
+        return slots_.connections(worker);
+    }
+
+  private:
+    /// Beyond so many removed servers the oldest unreferenced ones go before their time.
+    static constexpr std::size_t most_removed = 1024;
+
+    struct Server {
+        RealServer real;
+        Traffic start;  ///< DestSlots::counted when it got its slot
+        Traffic zero;   ///< the same at the last zero()
+        RateEstimator rates;
+    };
+    struct Service {
+        ServiceKey key;
+        std::uint64_t instance = 0;  ///< another one with the same key has another number
+        const Scheduler* scheduler = nullptr;
+        std::shared_ptr<SchedulerState> state;
+        std::vector<Server> servers;  ///< newest first
+        std::uint32_t next_sequence = 1;
+        Traffic retired;  ///< what servers counted whose slots are free again
+        Traffic zero;
+        RateEstimator rates;
+        std::shared_ptr<const VirtualService> published;
+    };
+    struct Removed {
+        Server server;
+        ServiceKey service;
+        std::uint64_t instance = 0;
+        std::optional<Publisher::Grace> grace;  ///< since when no worker may choose it
+        std::optional<Clock::time_point> unreferenced_since;
+    };
+    using RemovedList = std::list<Removed>;  ///< oldest first
+    using CountsByInstance = std::unordered_map<std::uint64_t, Traffic>;
+
+    [[nodiscard]] Service& find(const ServiceKey& key);
+    [[nodiscard]] const Service& find(const ServiceKey& key) const;
+    static void check(const ServiceKey& key);
+    static void check(const ServiceKey& key, const ServerConfig& server);
+    [[nodiscard]] static const Scheduler& find_scheduler(std::string_view name);
+    [[nodiscard]] static std::vector<Server>::iterator find(Service& service,
+                                                            const Endpoint& endpoint);
+    void check_load(std::span<const ServiceConfig> services);
+
+    Service& make_service(const ServiceKey& key, const Scheduler& scheduler);
+    void insert_server(Service& service, const ServerConfig& config);
+    [[nodiscard]] Server revive_or_make(const Service& service, const Endpoint& endpoint);
+    void remove_server(Service& service, std::vector<Server>::iterator server);
+    void remove_servers(Service& service);
+    /// Gives free unreferenced removed servers, oldest first, until only `keep` are left.
+    void make_room(std::size_t keep);
+    static void rebuild(Service& service);
+    static void reconfigure(const Service& service);
+    void publish();
+
+    [[nodiscard]] bool unreferenced(const Removed& removed) const noexcept;
+    RemovedList::iterator give_free(RemovedList::iterator removed);
+
+    [[nodiscard]] CountsByInstance removed_counts() const;
+    [[nodiscard]] Traffic counted(const Service& service, const CountsByInstance& removed) const;
+    [[nodiscard]] ServiceView view(const Service& service, const CountsByInstance& removed) const;
+    void zero(Service& service, const CountsByInstance& removed);
+
+    Publisher& publisher_;
+    DestSlots slots_;
+    std::map<ServiceKey, Service, ServiceOrder> services_;
+    RemovedList removed_;
+    std::uint64_t next_instance_ = 1;
+    Traffic zero_;  ///< of the total
+    RateEstimator rates_;
+};
+
+}  // namespace shunt::ctl

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/sizing.h"
+
+#include <rte_mbuf.h>
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace shunt::ctl {
+
+namespace {
+
+/// Both families' tables, buckets and timers of one connection, rounded up: see ConnTable::bytes().
+constexpr std::uint64_t bytes_per_connection = 400;
+/// The tables' share of the memory that is there when the configuration does not say.
+constexpr std::uint64_t memory_share = 8;
+constexpr std::uint32_t most_default_connections = 1U << 20;
+constexpr std::uint32_t least_connections = 1024;
+/// Clients do not spread over the workers evenly: each may have so much more than its share.
+constexpr std::uint32_t spread_percent = 125;
+
+constexpr std::uint16_t descriptors = 1024;
+constexpr std::uint32_t ring_depth = 1024;
+constexpr std::uint32_t held_packets = 512;
+/// Taken by each worker's own cache and its half-filled bursts.
+constexpr std::uint32_t buffers_per_worker = 1024;
+/// For route tables (0.4 kB a route), rings and devices.
+constexpr std::uint32_t other_dpdk_mb = 48;
+
+std::uint64_t read_number(const char* path) {
+    std::uint64_t value = 0;
+    std::ifstream file(path);
+    return file >> value ? value : UINT64_MAX;
+}
+
+std::uint64_t machine_memory() {
+    std::ifstream file("/proc/meminfo");
+    std::string key;
+    std::uint64_t kilobytes = 0;
+    std::string unit;
+    while (file >> key >> kilobytes && std::getline(file, unit))
+        if (key == "MemAvailable:") return kilobytes * 1024;
+    return UINT64_MAX;
+}
+
+std::uint32_t default_connections(std::uint64_t available_bytes) {
+    const std::uint64_t fits = available_bytes / memory_share / bytes_per_connection;
+    return static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(fits, least_connections, most_default_connections));
+}
+
+std::uint32_t default_buffers(const Config& config, unsigned devices) {
+    const std::uint32_t workers = config.workers;
+    const std::uint32_t queues = devices * std::max<std::uint32_t>(workers, 1);
+    return queues * descriptors * 2 + workers * (buffers_per_worker + held_packets) +
+           workers * (workers - 1) * ring_depth / 2;
+}
+
+}  // namespace
+
+std::uint64_t available_memory() {
+    const std::uint64_t limit = read_number("/sys/fs/cgroup/memory.max");
+    const std::uint64_t used = read_number("/sys/fs/cgroup/memory.current");
+    const std::uint64_t group = limit == UINT64_MAX || used > limit ? UINT64_MAX : limit - used;
+    return std::min(machine_memory(), group);
+}
+
+Sizes compute_sizes(const Config& config, unsigned devices, std::uint64_t available_bytes) {
+    Sizes sizes;
+    sizes.connections =
+        config.connections != 0 ? config.connections : default_connections(available_bytes);
+    const std::uint32_t share = sizes.connections / config.workers + 1;
+    sizes.connections_per_worker =
+        config.workers == 1 ? sizes.connections
+                            : static_cast<std::uint32_t>(std::uint64_t{share} * spread_percent / 100);
+    sizes.packet_buffers =
+        config.packet_buffers != 0 ? config.packet_buffers : default_buffers(config, devices);
+    sizes.buffer_bytes = RTE_MBUF_DEFAULT_BUF_SIZE;
+    sizes.ring_depth = ring_depth;
+    sizes.descriptors = descriptors;
+    sizes.held_packets = held_packets;
+    constexpr std::uint64_t buffer_overhead = sizeof(rte_mbuf) + 64;
+    const std::uint64_t buffer_mb =
+        sizes.packet_buffers * (sizes.buffer_bytes + buffer_overhead) / (1U << 20);
+    sizes.dpdk_memory_mb = config.memory_mb != 0
+                               ? config.memory_mb
+                               : static_cast<std::uint32_t>(buffer_mb) + other_dpdk_mb +
+                                     config.workers * config.workers * ring_depth * 8 / (1U << 20);
+    return sizes;
+}
+
+std::string describe(const Sizes& s) {
+    return fmt::format(
+        "connections={} per_worker={} packet_buffers={} buffer_bytes={} ring_depth={} "
+        "descriptors={} held_packets={} dpdk_memory_mb={}",
+        s.connections, s.connections_per_worker, s.packet_buffers, s.buffer_bytes, s.ring_depth,
+        s.descriptors, s.held_packets, s.dpdk_memory_mb);
+}
+
+}  // namespace shunt::ctl

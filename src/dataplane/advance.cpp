@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Stage 5: what a packet does to its connection: state, expiry, counts (ipvs-behaviour 1.2 steps
+// 10-13, 1.8, 2.8, 2.11, 3).
+#include "dataplane/checksums.h"
+#include "dataplane/connections.h"
+#include "dataplane/stages.h"
+
+namespace shunt {
+
+namespace {
+
+template <class F>
+void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
+                 Direction direction) noexcept {
+    const auto side = direction == Direction::from_server ? TcpSide::from_server
+                      : conn.server_silent                ? TcpSide::client_only
+                                                          : TcpSide::from_client;
+    const auto before = static_cast<TcpState>(conn.state);
+    const TcpState state = tcp_next(before, side, tcp_event(flags));
+    const TickTime expires = worker.now + worker.snapshot->timeouts.tcp_in(state);
+    const bool sooner = expires < conn.expires;
+    conn.expires = expires;
+    if (state == before) return;
+    conn.state = static_cast<std::uint8_t>(state);
+    count_active<F>(worker, conn, tcp_active(state));
+    if (sooner) worker.conns<F>().expires_sooner(conn);
+}
+
+template <class F>
+void count(DestCounters& dest, const PacketMeta& meta, Direction direction) noexcept {
+    if (direction == Direction::from_client) {
+        dest.packets_in.add();
+        dest.bytes_in.add(meta.l3_length);
+    } else {
+        dest.packets_out.add();
+        dest.bytes_out.add(meta.l3_length);
+    }
+}
+
+/// Why a packet of a connection goes no further.
+template <class F>
+std::optional<DropReason> refusal(const Conn<F>& conn, const rte_mbuf* packet,
+                                  const PacketMeta& meta, Direction direction) noexcept {
+    if (direction == Direction::from_client) {
+        if (!conn.server_available) return DropReason::destination_removed;
+    } else if ((meta.tcp_flags & TcpHeader::syn) != 0 && has_partial_checksum<F>(packet, meta)) {
+        return DropReason::partial_checksum;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+template <class F>
+ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch,
+                             const ClaimedList<F>& claimed) noexcept {
+    ClaimedList<F> forward;
+    for (const Claimed<F>& claim : claimed) {
+        Conn<F>& conn = *claim.conn;
+        const PacketMeta& meta = batch.meta[claim.place];
+        if (conn.generation != worker.snapshot->generation) [[unlikely]]
+            refresh_connection<F>(worker, conn);
+        if (const auto refused = refusal(conn, batch.packets[claim.place], meta, claim.direction))
+            [[unlikely]] {
+            worker.drop(batch.packets[claim.place], *refused);
+            continue;
+        }
+        if (conn.server_available)
+            count<F>(worker.counters_of(conn.dest), meta, claim.direction);
+        if (conn.protocol == Protocol::tcp)
+            advance_tcp<F>(worker, conn, meta.tcp_flags, claim.direction);
+        else
+            conn.expires = worker.now + worker.snapshot->timeouts.udp;
+        if (claim.direction == Direction::from_client) ++conn.packets_in;
+        forward.push(claim);
+    }
+    return forward;
+}
+
+template ClaimedList<Ipv4> stage_advance(WorkerState&, Batch&, const ClaimedList<Ipv4>&) noexcept;
+template ClaimedList<Ipv6> stage_advance(WorkerState&, Batch&, const ClaimedList<Ipv6>&) noexcept;
+
+}  // namespace shunt

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// Transport checksums over whole packets, chained buffers included: for the cases in which the
+// incremental update of net/checksum.h does not do.
+#include <rte_mbuf.h>
+
+#include "net/checksum.h"
+#include "net/parse.h"
+
+namespace shunt {
+
+/// The one's complement sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1).
+template <class F>
+std::uint32_t pseudo_header_sum(const FlowTuple<F>& tuple, std::uint32_t l4_length) noexcept;
+
+/// The sum of the transport header and payload as they stand in the packet.
+std::uint32_t payload_sum(const rte_mbuf* packet, std::uint32_t offset,
+                          std::uint32_t length) noexcept;
+
+/// Did the sender leave the transport checksum to hardware that was never there? Then the field
+/// holds the sum of the pseudo header alone. So it is with programs of the same machine on veth.
+template <class F>
+bool has_partial_checksum(const rte_mbuf* packet, const PacketMeta& meta) noexcept;
+
+}  // namespace shunt

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Stage 6: network address translation. Toward the server the destination becomes the real server,
+// back to the client the source becomes the virtual address (ipvs-behaviour 1.9-1.12, 1.16).
+#include "dataplane/checksums.h"
+#include "dataplane/icmp_error.h"
+#include "dataplane/resolve.h"
+#include "dataplane/stages.h"
+
+namespace shunt {
+
+namespace {
+
+/// The change to a header checksum of the TTL going down by one.
+const ChecksumDelta ttl_down = ChecksumDelta::replace(std::array<std::uint8_t, 2>{1, 0},
+                                                      std::array<std::uint8_t, 2>{0, 0});
+
+template <class F>
+constexpr std::size_t ttl_offset =
+    std::is_same_v<F, Ipv4> ? offsetof(Ipv4Header, ttl) : offsetof(Ipv6Header, hop_limit);
+
+template <class F>
+void decrement_ttl(rte_mbuf* packet, PacketMeta& meta) noexcept {
+    const auto header =
+        PacketWriter(first_bytes(packet)).fixed<sizeof(typename F::Header)>(meta.l3_offset);
+    if (!header) return;  // parse() has read this header
+    --meta.ttl;
+    store<ttl_offset<F>>(*header, meta.ttl);
+    if constexpr (std::is_same_v<F, Ipv4>) {
+        const auto sum = load<std::uint16_t, offsetof(Ipv4Header, checksum)>(*header);
+        store<offsetof(Ipv4Header, checksum)>(*header, ttl_down.apply(sum));
+    }
+}
+
+template <class F>
+bool may_be_fragmented(rte_mbuf* packet, const PacketMeta& meta) noexcept {
+    if constexpr (std::is_same_v<F, Ipv6>) return false;
+    const auto header = PacketReader(first_bytes(packet)).read<Ipv4Header>(meta.l3_offset);
+    return header && (header->fragment.value() & Ipv4Header::dont_fragment) == 0;
+}
+
+/// Drops a packet that cannot go on, and tells its sender.
+template <class F>
+void refuse(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta, IcmpError error,
+            DropReason reason, std::uint16_t mtu = 0) noexcept {
+    send_icmp_error<F>(worker, packet, meta, error, mtu);
+    worker.drop(packet, reason);
+}
+
+template <class F>
+void refuse_too_big(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
+                    std::uint16_t mtu) noexcept {
+    if (may_be_fragmented<F>(packet, meta))
+        worker.drop(packet, DropReason::too_big);
+    else
+        refuse<F>(worker, packet, meta, IcmpError::packet_too_big, DropReason::too_big, mtu);
+}
+
+/// TTL and MTU. Toward the server the balancer decrements first and quotes what is left; replies
+/// are judged as ordinary forwarding does, before it touches them. False: the packet is gone.
+template <class F>
+bool may_pass(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta, Direction direction,
+              std::uint16_t mtu) noexcept {
+    if (meta.ttl <= 1) [[unlikely]] {
+        refuse<F>(worker, packet, meta, IcmpError::time_exceeded, DropReason::ttl_expired);
+        return false;
+    }
+    const bool fits = meta.l3_length <= mtu;
+    if (fits || direction == Direction::from_client) decrement_ttl<F>(packet, meta);
+    if (!fits) [[unlikely]]
+        refuse_too_big<F>(worker, packet, meta, mtu);
+    return fits;
+}
+
+/// The field of a UDP packet without checksum after translation: a full one, as IPVS makes it.
+template <class F>
+std::uint16_t fresh_udp_checksum(const rte_mbuf* packet, const PacketMeta& meta,
+                                 const FlowTuple<F>& tuple) noexcept {
+    const std::uint32_t l4_length = meta.l3_offset + std::uint32_t{meta.l3_length} - meta.l4_offset;
+    const std::uint32_t sum = pseudo_header_sum<F>(tuple, l4_length) +
+                              payload_sum(packet, meta.l4_offset, l4_length);
+    const auto field = static_cast<std::uint16_t>(~fold(sum));
+    return field == 0 ? std::uint16_t{0xFFFF} : field;
+}
+
+/// Writes the new endpoint on one side of the packet: address, port and checksums.
+template <class F, Direction direction>
+void translate(rte_mbuf* packet, const PacketMeta& meta, const Conn<F>& conn) noexcept {
+    using Header = typename F::Header;
+    constexpr bool inbound = direction == Direction::from_client;
+    constexpr std::size_t address_at =
+        inbound ? offsetof(Header, destination) : offsetof(Header, source);
+    constexpr std::size_t port_at = inbound ? sizeof(L4Port) : 0;
+    const auto& address = inbound ? conn.real : conn.virtual_address;
+    const L4Port port = inbound ? conn.real_port : conn.virtual_port;
+    const auto endpoint_delta = inbound ? conn.endpoint_delta : conn.endpoint_delta.reversed();
+
+    const PacketWriter frame(first_bytes(packet));
+    const auto l3 = frame.fixed<sizeof(Header)>(meta.l3_offset);
+    if (!l3) return;  // parse() has read this header
+    store<address_at>(*l3, address);
+    if constexpr (std::is_same_v<F, Ipv4>) {
+        const auto delta = inbound ? conn.address_delta : conn.address_delta.reversed();
+        const auto sum = load<std::uint16_t, offsetof(Header, checksum)>(*l3);
+        store<offsetof(Header, checksum)>(*l3, delta.apply(sum));
+    }
+    if (conn.protocol == Protocol::tcp) {
+        if (const auto l4 = frame.fixed<sizeof(TcpHeader)>(meta.l4_offset)) {
+            store<port_at>(*l4, port);
+            const auto sum = load<std::uint16_t, offsetof(TcpHeader, checksum)>(*l4);
+            store<offsetof(TcpHeader, checksum)>(*l4, endpoint_delta.apply(sum));
+        }
+    } else if (const auto l4 = frame.fixed<sizeof(UdpHeader)>(meta.l4_offset)) {
+        store<port_at>(*l4, port);
+        auto sum = load<std::uint16_t, offsetof(UdpHeader, checksum)>(*l4);
+        if (sum != 0) [[likely]] {
+            sum = endpoint_delta.apply(sum);
+            if (sum == 0) sum = 0xFFFF;
+        } else {
+            FlowTuple<F> after = meta.tuple<F>();
+            (inbound ? after.destination : after.source) = address;
+            sum = fresh_udp_checksum<F>(packet, meta, after);
+        }
+        store<offsetof(UdpHeader, checksum)>(*l4, sum);
+    }
+}
+
+template <class F>
+void translate(rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim) noexcept {
+    if (claim.direction == Direction::from_client)
+        translate<F, Direction::from_client>(packet, meta, *claim.conn);
+    else
+        translate<F, Direction::from_server>(packet, meta, *claim.conn);
+}
+
+/// Cuts what the link layer appended behind the network packet.
+void trim_padding(rte_mbuf* packet, const PacketMeta& meta) noexcept {
+    const std::uint32_t padding = packet->pkt_len - meta.l3_offset - meta.l3_length;
+    if (padding != 0) rte_pktmbuf_trim(packet, static_cast<std::uint16_t>(padding));
+}
+
+/// A packet whose next hop is not at hand: routed, then held, or refused.
+template <class F>
+void forward_unresolved(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
+                        const Claimed<F>& claim) noexcept {
+    const Conn<F>& conn = *claim.conn;
+    const NetTable& network = worker.network();
+    const auto& target = claim.direction == Direction::from_client ? conn.real : conn.client;
+    const std::uint32_t flow_hash = worker.conns<F>().hash(conn.tuple(claim.direction));
+    const Route<F> route = network.route<F>(target, flow_hash);
+    const NetInterface* interface =
+        route.kind == Route<F>::Kind::via ? network.find_interface(route.ifindex) : nullptr;
+    if (interface == nullptr) {
+        refuse<F>(worker, packet, meta, IcmpError::host_unreachable, DropReason::no_route);
+        return;
+    }
+    if (!may_pass<F>(worker, packet, meta, claim.direction, interface->mtu)) return;
+    trim_padding(packet, meta);
+    translate<F>(packet, meta, claim);
+    rte_pktmbuf_adj(packet, meta.l3_offset);
+    hold<F>(worker, packet, route, target, flow_hash);
+}
+
+}  // namespace
+
+template <class F>
+void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed) noexcept {
+    for (const Claimed<F>& claim : claimed) {
+        rte_mbuf* packet = batch.packets[claim.place];
+        PacketMeta& meta = batch.meta[claim.place];
+        const auto next_hop = claim.conn->next_hop[static_cast<std::size_t>(claim.direction)];
+        if (next_hop == no_next_hop) [[unlikely]] {
+            forward_unresolved<F>(worker, packet, meta, claim);
+            continue;
+        }
+        const NextHop& hop = worker.network()[next_hop];
+        if (!may_pass<F>(worker, packet, meta, claim.direction, hop.mtu)) [[unlikely]]
+            continue;
+        trim_padding(packet, meta);
+        translate<F>(packet, meta, claim);
+        send_by(worker, hop, packet, meta.l3_offset);
+    }
+}
+
+template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv4>&) noexcept;
+template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv6>&) noexcept;
+
+}  // namespace shunt

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// Stage 7: from a finished network-layer packet to the wire: next hop, link-layer header, transmit
+// buffer; or the hold queue while the next hop's link address is not known.
+#include "dataplane/worker.h"
+
+namespace shunt {
+
+/// Writes the link-layer header of a known next hop before the network header at `l3_offset`, and
+/// sends. Takes the packet.
+inline void send_by(WorkerState& worker, const NextHop& hop, rte_mbuf* packet,
+                    unsigned l3_offset) noexcept {
+    if (hop.l2_length < l3_offset) {
+        rte_pktmbuf_adj(packet, static_cast<std::uint16_t>(l3_offset - hop.l2_length));
+    } else if (hop.l2_length > l3_offset &&
+               rte_pktmbuf_prepend(packet, static_cast<std::uint16_t>(hop.l2_length - l3_offset)) ==
+                   nullptr) [[unlikely]] {
+        worker.drop(packet, DropReason::no_buffer);
+        return;
+    }
+    std::byte* frame = first_bytes(packet).data();
+    std::memcpy(frame, hop.l2.data(), 14);
+    if (hop.l2_length == 18) std::memcpy(frame + 14, hop.l2.data() + 14, 4);
+    worker.transmitter.send(DeviceIndex::of_port(hop.port), packet, SendKind::forwarded);
+}
+
+/// Puts a packet that begins with its network header aside until its next hop is known, and asks for
+/// that. Takes the packet.
+template <class F>
+void hold(WorkerState& worker, rte_mbuf* packet, const Route<F>& route,
+          const typename F::Address& target, std::uint32_t flow_hash) noexcept;
+
+/// Routes a packet that begins with its network header toward `target`, then sends or holds it.
+/// Takes the packet.
+template <class F>
+void route_and_send(WorkerState& worker, rte_mbuf* packet, const typename F::Address& target,
+                    std::uint32_t flow_hash) noexcept;
+
+/// Tries the packets that wait: to be called for each new snapshot, and when the oldest is out of
+/// time.
+void retry_held(WorkerState& worker) noexcept;
+
+}  // namespace shunt

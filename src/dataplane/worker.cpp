@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_pause.h>
+#include <rte_ring.h>
+#include <time.h>
+
+#include "dataplane/connections.h"
+#include "dataplane/host_path.h"
+#include "dataplane/resolve.h"
+#include "dataplane/ring.h"
+#include "dataplane/stages.h"
+
+namespace shunt {
+
+namespace {
+
+/// Requests that may wait for one worker.
+constexpr std::uint32_t request_depth = 64;
+/// Timers looked at in one iteration: bounds the pause that a mass expiry makes.
+constexpr std::uint32_t timers_per_iteration = 256;
+
+TickTime tick_at(const SharedState& shared, std::uint64_t tsc) noexcept {
+    return TickTime(Ticks(static_cast<std::uint32_t>((tsc - shared.start_tsc) / shared.tsc_per_tick)));
+}
+
+template <class F>
+void advance_timers(WorkerState& worker) noexcept {
+    worker.conns<F>().advance_timers(
+        worker.now, timers_per_iteration,
+        [&](const Conn<F>& conn) noexcept { uncount_connection<F>(worker, conn); });
+}
+
+}  // namespace
+
+WorkerState::WorkerState(WorkerId worker, SharedState& state, const Limits& limits,
+                         std::uint32_t hash_seed)
+    : id(worker),
+      shared(state),
+      conns_v4(limits.connections, hash_seed, TickTime()),
+      conns_v6(limits.connections, hash_seed, TickTime()),
+      dests(limits.servers),
+      transmitter(worker, state.devices, counters),
+      handoff(worker, *state.handoff, counters),
+      held(limits.held_packets),
+      requests(make_ring("requests", request_depth, RING_F_SP_ENQ | RING_F_SC_DEQ)) {}
+
+void Worker::run() noexcept {
+    rte_rcu_qsbr_thread_register(state_.shared.rcu, state_.id.value());
+    rte_rcu_qsbr_thread_online(state_.shared.rcu, state_.id.value());
+    while (state_.shared.phase.load(std::memory_order_acquire) != Phase::end)
+        if (iterate() == 0)
+            back_off();
+        else
+            empty_iterations_ = 0;
+    state_.held.retry([&](const HoldQueue::Item& item) noexcept {
+        state_.counters.resumed.add();
+        state_.drop(item.packet, DropReason::shutdown);
+        return true;
+    });
+    rte_rcu_qsbr_thread_offline(state_.shared.rcu, state_.id.value());
+    rte_rcu_qsbr_thread_unregister(state_.shared.rcu, state_.id.value());
+}
+
+std::uint32_t Worker::iterate() noexcept {
+    const std::uint64_t begin = rte_rdtsc();
+    state_.now = tick_at(state_.shared, begin);
+    adopt_snapshot();
+    std::uint32_t moved = receive();
+    moved += state_.handoff.take([&](PortId port, std::span<rte_mbuf*> packets) noexcept {
+        batch_.port = port;
+        batch_.owner_known = true;
+        batch_.count = static_cast<std::uint16_t>(packets.size());
+        std::ranges::copy(packets, batch_.packets.begin());
+        run_pipeline(state_, batch_);
+    });
+    state_.handoff.flush();
+    moved += state_.transmitter.flush();
+    moved += serve_request();
+    advance_time();
+    rte_rcu_qsbr_quiescent(state_.shared.rcu, state_.id.value());
+    state_.counters.iterations.add();
+    if (moved > 0) state_.counters.busy_cycles.add(rte_rdtsc() - begin);
+    return moved;
+}
+
+void Worker::adopt_snapshot() noexcept {
+    state_.snapshot = state_.shared.snapshot.load(std::memory_order_acquire);
+    if (state_.snapshot->generation == generation_) return;
+    generation_ = state_.snapshot->generation;
+    retry_held(state_);
+}
+
+std::uint32_t Worker::receive() noexcept {
+    if (state_.shared.phase.load(std::memory_order_relaxed) != Phase::run) return 0;
+    std::uint32_t received = 0;
+    for (const ReceiveQueue& queue : state_.queues) {
+        const std::uint16_t count =
+            rte_eth_rx_burst(queue.ethdev, queue.queue, batch_.packets.data(), burst_size);
+        if (count == 0) continue;
+        received += count;
+        if (queue.twin) {
+            state_.counters.from_twin.add(count);
+            send_from_host(state_, queue.port, std::span(batch_.packets).first(count));
+            continue;
+        }
+        state_.counters.received.add(count);
+        batch_.port = queue.port;
+        batch_.owner_known = false;
+        batch_.count = count;
+        run_pipeline(state_, batch_);
+    }
+    return received;
+}
+
+std::uint32_t Worker::serve_request() noexcept {
+    if (request_ == nullptr) {
+        void* next = nullptr;
+        if (rte_ring_sc_dequeue(state_.requests.get(), &next) != 0) return 0;
+        request_ = static_cast<WorkerRequest*>(next);
+    }
+    if (request_->step(state_)) std::exchange(request_, nullptr)->finish();
+    return 1;
+}
+
+void Worker::advance_time() noexcept {
+    advance_timers<Ipv4>(state_);
+    advance_timers<Ipv6>(state_);
+    if (!state_.held.empty() && state_.held.oldest() <= state_.now) retry_held(state_);
+}
+
+void Worker::back_off() noexcept {
+    constexpr std::uint32_t patient_iterations = 64;
+    constexpr long shortest_sleep = 20'000;
+    constexpr long longest_sleep = 500'000;
+    if (idle_ == Idle::poll || empty_iterations_ < patient_iterations) {
+        ++empty_iterations_;
+        rte_pause();
+        return;
+    }
+    const timespec pause{.tv_sec = 0,
+                         .tv_nsec = std::min<long>(
+                             longest_sleep, shortest_sleep * (1 + empty_iterations_ - patient_iterations))};
+    ++empty_iterations_;
+    nanosleep(&pause, nullptr);
+}
+
+}  // namespace shunt

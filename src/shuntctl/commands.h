@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The command shuntctl: `shuntctl NOUN VERB`.
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "shuntctl/rpc_client.h"
+
+namespace shunt::cli {
+
+// Exit statuses.
+inline constexpr int status_done = 0;
+inline constexpr int status_refused = 1;      ///< by the daemon
+inline constexpr int status_usage = 2;        ///< the command line is wrong
+inline constexpr int status_unreachable = 3;  ///< no answer from the daemon
+
+struct ShuntctlWorld {
+    std::string socket_path;  ///< where --socket does not say otherwise
+    Connect connect;
+    std::ostream& out;
+    std::ostream& err;
+};
+
+/// Runs one command line (the words after the program's name). Returns the exit status.
+int run_shuntctl(const std::vector<std::string>& args, const ShuntctlWorld& world);
+
+}  // namespace shunt::cli

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "shuntctl/ipvsadm.h"
+
+#include <boost/json/object.hpp>
+#include <istream>
+#include <map>
+#include <ostream>
+#include <sstream>
+
+namespace shunt::cli {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr int refused_status = 255;
+constexpr int list_failed_status = 1;
+constexpr int unreachable_status = 3;
+constexpr std::uint64_t default_table_size = 4096;
+constexpr int connections_a_page = 10000;
+
+constexpr const char* help_text = R"(Usage:
+  PROG -A|-E SERVICE [-s SCHEDULER] [-p [SECONDS]] [-M MASK] [-o] [--pe NAME] [-b FLAGS]
+  PROG -D SERVICE
+  PROG -C
+  PROG -R
+  PROG -S [-n]
+  PROG -a|-e SERVICE -r SERVER [-g|-i|-m] [-w WEIGHT] [-x UPPER] [-y LOWER] [TUNNEL]
+  PROG -d SERVICE -r SERVER
+  PROG -L|-l [-n] [SERVICE|-c|--timeout|--daemon] [--stats|--rate] [--exact] [--sort|--nosort]
+  PROG -Z [SERVICE]
+  PROG --set TCP TCPFIN UDP
+  PROG -h | -v
+
+Commands (the first option; short ones can be joined, as in -Ln):
+  -A --add-service     add a virtual service            -a --add-server     add a real server
+  -E --edit-service    change it: what is not given     -e --edit-server    change it: what is not
+                       becomes its default again                            given becomes default
+  -D --delete-service  delete it and its real servers   -d --delete-server  delete it
+  -C --clear           delete all services              -L -l --list        show the tables
+  -S --save            print lines that -R reads        -R --restore        read lines from stdin
+  -Z --zero            set counters to zero             --set               timeouts, in seconds;
+  -h --help            this text                                            0 keeps what is set
+  -v --version         versions
+
+SERVICE is one of
+  -t --tcp-service ADDRESS[:PORT]   -u --udp-service ADDRESS[:PORT]   --sctp-service ADDRESS[:PORT]
+  -f --fwmark-service MARK [-6]
+  with an IPv6 address in brackets: -t [2001:db8::1]:80
+
+Options:
+  -s --scheduler NAME        rr, wrr, lc, wlc and others (default wlc)
+  -r --real-server ADDRESS[:PORT]   after SERVICE; without PORT the service's
+  -m --masquerading          forward by NAT
+  -g --gatewaying            forward by direct routing (default)
+  -i --ipip                  forward through a tunnel
+  -w --weight NUMBER         share of the connections, 0: no new ones (default 1)
+  -n --numeric               no names for addresses and ports
+  -c --connection            the connections instead of the services
+  --stats, --rate            counters, or their rates a second
+  -X --exact                 large numbers in full
+  --nosort                   in the order of the schedulers
+  --timeout                  the timeouts
+
+Examples:
+  PROG -A -t 192.0.2.10:80 -s wrr
+  PROG -a -t 192.0.2.10:80 -r 10.1.0.11:80 -m -w 3
+  PROG -Ln --stats
+)";
+
+constexpr const char* version_text = "ipvsadm v1.31 (shuntctl " SHUNT_VERSION ", IPVS v1.2.1)\n";
+
+/// Without the directories of `path`.
+std::string usage(const std::string& path) {
+    const auto program = path.substr(path.rfind('/') + 1);
+    std::string text = version_text;
+    text += help_text;
+    for (std::size_t at = 0; (at = text.find("PROG", at)) != text.npos; at += program.size())
+        text.replace(at, 4, program);
+    return text;
+}
+
+/// An error's text with the daemon's errno, as ipvsadm has it for the action; empty: none.
+std::string errno_text(Action action, const std::string& name) {
+    const bool for_server = action == Action::add_server || action == Action::edit_server ||
+                            action == Action::delete_server;
+    const bool for_scheduler = action == Action::add_service || action == Action::edit_service;
+    const bool for_list = action == Action::list || action == Action::save;
+    const bool for_service =
+        for_scheduler || for_list || action == Action::delete_service || action == Action::zero;
+    if (name == "EEXIST" && action == Action::add_service) return "Service already exists";
+    if (name == "EEXIST" && action == Action::add_server) return "Destination already exists";
+    if (name == "ENOENT" && for_scheduler) return "Scheduler or persistence engine not found";
+    if (name == "ENOENT" && for_server) return "No such destination";
+    if (name == "ESRCH" && for_service) return "No such service";
+    if (name == "ESRCH" && for_server) return "Service not defined";
+    static const std::map<std::string_view, const char*> any = {
+        {"EPERM", "Permission denied (you must be root)"},
+        {"EINVAL", "Invalid operation.  Possibly wrong module version, address not unicast, ..."},
+        {"ENOPROTOOPT", "Protocol not available"},
+        {"ENOMEM", "Memory allocation problem"},
+        {"EOPNOTSUPP", "Operation not supported with IPv6"},
+        {"EAFNOSUPPORT", "Operation not supported with specified address family"},
+        {"EMSGSIZE", "Module is wrong version"},
+        {"ERANGE", "Numerical result out of range"},
+        {"EEXIST", "File exists"},
+        {"ENOENT", "No such file or directory"},
+        {"ESRCH", "No such process"}};
+    const auto found = any.find(name);
+    return found != any.end() ? found->second : "";
+}
+
+json::object service_json(const ServiceName& service) {
+    return {{"protocol", std::string(to_string(service.protocol))},
+            {"address", to_string(service.address)}};
+}
+
+const char* forward_json(Forward forward) {
+    switch (forward) {
+        case Forward::masquerade:
+            return "nat";
+        case Forward::tunnel:
+            return "tun";
+        default:
+            return "dr";
+    }
+}
+
+/// The daemon's connection is opened at the first request and kept, for -R.
+class Run {
+  public:
+    explicit Run(const IpvsadmWorld& world) : world_(world) {}
+
+    /// Throws ArgsError and Unreachable.
+    int command_line(const std::vector<std::string>& args) {
+        const auto command = parse(args);
+        return command.action == Action::restore ? restore() : perform(command);
+    }
+
+  private:
+    [[nodiscard]] Command parse(const std::vector<std::string>& args) const {
+        return parse_ipvsadm(args, world_.program, world_.resolver);
+    }
+
+    int restore();
+    int perform(const Command& command);
+    void execute(const Command& command);
+    void list(const Command& command);
+    void list_services(const Command& command);
+    void list_connections(const EndpointText& text);
+    void save(const Command& command);
+    void explain(const Command& command, const Refused& refusal) const;
+
+    [[nodiscard]] EndpointText endpoint_text(const Command& command) const {
+        return command.list.numeric ? EndpointText(numeric_text) : world_.names;
+    }
+
+    json::value call(std::string_view method, const json::object& params) {
+        if (!call_) call_ = world_.connect(world_.socket_path);
+        return call_(method, params);
+    }
+
+    const IpvsadmWorld& world_;
+    Call call_;
+};
+
+std::vector<std::string> restore_words(const std::string& line) {
+    std::vector<std::string> words;
+    std::istringstream stream(line);
+    for (std::string word; stream >> word;)
+        if (word != "ipvsadm") words.push_back(word);
+    return words;
+}
+
+/// The status of the last line. What the daemon refuses does not keep the next lines from being
+/// done; a line that is wrong in itself does, except for an unknown option.
+int Run::restore() {
+    int status = 0;
+    for (std::string line; std::getline(world_.in, line);) {
+        const auto words = restore_words(line);
+        if (words.empty()) continue;
+        try {
+            const auto command = parse(words);
+            if (command.action == Action::restore)
+                throw ArgsError(ArgsError::Kind::usage,
+                                "-R cannot stand in the lines that it reads");
+            status = perform(command);
+            const bool ends = command.action == Action::help || command.action == Action::version;
+            if (ends || status == list_failed_status) return status;
+        } catch (const ArgsError& error) {
+            if (error.kind() != ArgsError::Kind::option) throw;
+            world_.err << error.what() << '\n';
+            status = 0;
+        }
+    }
+    return status;
+}
+
+int Run::perform(const Command& command) {
+    if (!command.unsupported.empty()) {
+        world_.err << world_.program << ": " << command.unsupported
+                   << " is not supported by this version of shuntd\n";
+        return refused_status;
+    }
+    try {
+        execute(command);
+        return 0;
+    } catch (const Refused& refusal) {
+        explain(command, refusal);
+        const bool lists = command.action == Action::list || command.action == Action::save;
+        return lists ? list_failed_status : refused_status;
+    }
+}
+
+void Run::explain(const Command& command, const Refused& refusal) const {
+    const bool other_method = command.server && command.forward != Forward::masquerade;
+    const bool invalid = refusal.errno_name() == "EINVAL";
+    const auto text = errno_text(command.action, refusal.errno_name());
+    // The general text would hide that it is the forwarding method which is missing.
+    if (text.empty() || (invalid && other_method)) {
+        world_.err << refusal.what() << '\n';
+        return;
+    }
+    world_.err << text << '\n';
+    if (invalid) world_.err << "shuntd: " << refusal.what() << '\n';
+}
+
+void Run::execute(const Command& command) {
+    json::object params;
+    if (command.service) params["service"] = service_json(*command.service);
+    if (command.server) params["server"] = json::object{{"address", to_string(*command.server)}};
+    const auto with_scheduler = [&] { params["scheduler"] = command.scheduler; };
+    const auto with_method = [&] {
+        params["forward"] = forward_json(command.forward);
+        params["weight"] = command.weight;
+    };
+    switch (command.action) {
+        case Action::help:
+            world_.out << usage(world_.program);
+            return;
+        case Action::version:
+            world_.out << version_text;
+            return;
+        case Action::list:
+            list(command);
+            return;
+        case Action::save:
+            save(command);
+            return;
+        case Action::add_service:
+            with_scheduler();
+            call("service.add", params);
+            return;
+        case Action::edit_service:
+            with_scheduler();
+            call("service.edit", params);
+            return;
+        case Action::delete_service:
+            call("service.delete", params);
+            return;
+        case Action::flush:
+            call("service.flush", params);
+            return;
+        case Action::add_server:
+            with_method();
+            call("dest.add", params);
+            return;
+        case Action::edit_server:
+            with_method();
+            call("dest.edit", params);
+            return;
+        case Action::delete_server:
+            call("dest.delete", params);
+            return;
+        case Action::zero:
+            call("stats.zero", params);
+            return;
+        case Action::set_timeouts:
+            call("timeout.set", {{"tcp", command.timeouts.tcp},
+                                 {"tcp_fin", command.timeouts.tcp_fin},
+                                 {"udp", command.timeouts.udp}});
+            return;
+        default:
+            return;
+    }
+}
+
+void Run::list(const Command& command) {
+    switch (command.list.what) {
+        case ListWhat::services:
+            list_services(command);
+            return;
+        case ListWhat::connections:
+            list_connections(endpoint_text(command));
+            return;
+        case ListWhat::timeouts: {
+            const auto set = call("timeout.get", {});
+            world_.out << timeout_line(member_count(set, "tcp"), member_count(set, "tcp_fin"),
+                                       member_count(set, "udp"));
+            return;
+        }
+        default:
+            return;  // no synchronisation daemon runs
+    }
+}
+
+void Run::list_services(const Command& command) {
+    json::object params;
+    if (command.service) params["service"] = service_json(*command.service);
+    auto services = service_rows(call("service.list", params));
+    if (command.list.sorted) sort_services(services);
+    if (!command.service) {
+        const auto size = member_count(call("status.get", {}), "connections_capacity");
+        world_.out << version_line(size != 0 ? size : default_table_size);
+    }
+    world_.out << service_table(services, command.list, endpoint_text(command));
+}
+
+void Run::list_connections(const EndpointText& text) {
+    json::object params{{"limit", connections_a_page}};
+    for (auto title = connection_title();; title.clear()) {
+        const auto page = call("conn.list", params);
+        world_.out << title << connection_lines(connection_rows(page), text);
+        const auto cursor = member_word(page, "cursor");
+        if (cursor.empty()) return;
+        params["cursor"] = cursor;
+    }
+}
+
+void Run::save(const Command& command) {
+    auto services = service_rows(call("service.list", {}));
+    sort_services(services);
+    world_.out << save_lines(services, endpoint_text(command));
+}
+
+}  // namespace
+
+int run_ipvsadm(const std::vector<std::string>& args, const IpvsadmWorld& world) {
+    try {
+        return Run(world).command_line(args);
+    } catch (const ArgsError& error) {
+        world.err << error.what() << '\n';
+        return error.status();
+    } catch (const Unreachable& error) {
+        world.err << error.what() << '\n';
+        return unreachable_status;
+    }
+}
+
+}  // namespace shunt::cli

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The command line of ipvsadm 1.31 as a value. Pure: names are looked up by what the caller passes
+// in. Words are accepted and refused as ipvsadm does it, in its order and with its texts, also
+// where the daemon cannot do yet what they ask for (Command::unsupported).
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/address.h"
+
+namespace shunt::cli {
+
+enum class Action : std::uint8_t {
+    add_service,
+    edit_service,
+    delete_service,
+    flush,
+    list,
+    add_server,
+    delete_server,
+    edit_server,
+    set_timeouts,
+    start_daemon,
+    stop_daemon,
+    restore,
+    save,
+    zero,
+    help,
+    version,
+};
+
+enum class ListWhat : std::uint8_t { services, connections, timeouts, daemons };
+enum class ListView : std::uint8_t { plain, stats, rate };
+enum class Forward : std::uint8_t { direct, masquerade, tunnel };
+
+struct ListOptions {
+    ListWhat what = ListWhat::services;
+    ListView view = ListView::plain;
+    bool numeric = false;  ///< addresses and ports as numbers; -S heeds it too
+    bool exact = false;    ///< no K, M, G for large numbers
+    bool sorted = true;
+};
+
+/// A service as the command line names it.
+struct ServiceName {
+    Protocol protocol = Protocol::tcp;
+    Endpoint address;
+    std::uint32_t mark = 0;  ///< not 0: a firewall mark's service, of address.address's family
+};
+
+struct Timeouts {
+    std::uint32_t tcp = 0;  ///< seconds; 0 keeps what is set
+    std::uint32_t tcp_fin = 0;
+    std::uint32_t udp = 0;
+};
+
+struct Command {
+    Action action = Action::list;
+    std::optional<ServiceName> service;
+    std::string scheduler = "wlc";
+    std::optional<Endpoint> server;
+    Forward forward = Forward::direct;
+    std::uint32_t weight = 1;
+    ListOptions list;
+    Timeouts timeouts;
+    /// The first legal option that shuntd has no parameter for, as it was written: "-p".
+    std::string unsupported;
+};
+
+/// A command line that is refused before anything is asked of the daemon.
+class ArgsError : public std::runtime_error {
+  public:
+    enum class Kind : std::uint8_t {
+        usage,   ///< there is no command: the advice to ask for help, status 255
+        option,  ///< an unknown option or a missing argument, status 255; -R goes on after it
+        client,  ///< anything else, status 2
+    };
+    ArgsError(Kind kind, const std::string& text) : std::runtime_error(text), kind_(kind) {}
+    [[nodiscard]] Kind kind() const noexcept { return kind_; }
+    [[nodiscard]] int status() const noexcept { return kind_ == Kind::client ? 2 : 255; }
+
+  private:
+    Kind kind_;
+};
+
+/// How names become numbers.
+struct Resolver {
+    std::function<std::optional<Ipv4Address>(const std::string& host)> host;
+    /// `protocol` may be none: the service has not been named yet.
+    std::function<std::optional<std::uint16_t>(const std::string& name, Protocol protocol)> port;
+};
+
+/// Reads `args`, the words after the program's name; none of them: list everything. `program` is
+/// named in the advice to ask for help. Throws ArgsError.
+Command parse_ipvsadm(const std::vector<std::string>& args, const std::string& program,
+                      const Resolver& resolver);
+
+}  // namespace shunt::cli

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "shuntctl/rows.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cmath>
+
+#include "shuntctl/rpc_client.h"
+
+namespace shunt::cli {
+
+namespace json = boost::json;
+
+namespace {
+
+[[noreturn]] void fail(std::string_view name, const char* expected) {
+    throw Unreachable("the daemon's answer is not understood: \"" + std::string(name) +
+                      "\" is no " + expected +
+                      "; do shuntctl and shuntd come from the same version?");
+}
+
+const json::value* member(const json::value& object, std::string_view name) {
+    const auto* members = object.if_object();
+    return members != nullptr ? members->if_contains(name) : nullptr;
+}
+
+std::string word(const json::value& object, std::string_view name) {
+    const auto* value = member(object, name);
+    if (value == nullptr) return {};
+    if (!value->is_string()) fail(name, "text");
+    return std::string(value->get_string());
+}
+
+Endpoint endpoint(const json::value& object, std::string_view name) {
+    const auto parsed = parse_endpoint(word(object, name));
+    if (!parsed) fail(name, "address with a port");
+    return *parsed;
+}
+
+Protocol protocol(const json::value& object) {
+    const auto parsed = parse_protocol(word(object, "protocol"));
+    if (!parsed) fail("protocol", "known protocol");
+    return *parsed;
+}
+
+Five<std::uint64_t> counts(const json::value& of) {
+    return {member_count(of, "connections"), member_count(of, "packets_in"),
+            member_count(of, "packets_out"), member_count(of, "bytes_in"),
+            member_count(of, "bytes_out")};
+}
+
+Five<double> rates(const json::value& of) {
+    return {member_number(of, "connections"), member_number(of, "packets_in"),
+            member_number(of, "packets_out"), member_number(of, "bytes_in"),
+            member_number(of, "bytes_out")};
+}
+
+StatsRow stats_of(const json::value& object) {
+    const auto* stats = member(object, "stats");
+    return stats != nullptr ? stats_row(*stats) : StatsRow{};
+}
+
+ServerRow server_row(const json::value& row) {
+    return {.address = endpoint(row, "address"),
+            .forward = word(row, "forward"),
+            .weight = member_count(row, "weight"),
+            .active = member_count(row, "active"),
+            .inactive = member_count(row, "inactive"),
+            .stats = stats_of(row)};
+}
+
+}  // namespace
+
+std::vector<ServiceRow> service_rows(const json::value& service_list_result) {
+    std::vector<ServiceRow> rows;
+    for (const auto& row : member_rows(service_list_result, "services")) {
+        const auto* name = member(row, "service");
+        if (name == nullptr) fail("service", "object");
+        ServiceRow service{.protocol = protocol(*name),
+                           .address = endpoint(*name, "address"),
+                           .scheduler = word(row, "scheduler"),
+                           .stats = stats_of(row),
+                           .servers = {}};
+        for (const auto& server : member_rows(row, "servers"))
+            service.servers.push_back(server_row(server));
+        rows.push_back(std::move(service));
+    }
+    return rows;
+}
+
+std::vector<ConnectionRow> connection_rows(const json::value& conn_list_result) {
+    std::vector<ConnectionRow> rows;
+    for (const auto& row : member_rows(conn_list_result, "connections"))
+        rows.push_back({.protocol = protocol(row),
+                        .client = endpoint(row, "client"),
+                        .destination = endpoint(row, "virtual"),
+                        .server = endpoint(row, "server"),
+                        .state = word(row, "state"),
+                        .expires = member_count(row, "expires"),
+                        .worker = member_count(row, "worker")});
+    return rows;
+}
+
+StatsRow stats_row(const json::value& stats) {
+    const auto* per_second = member(stats, "rates");
+    return {counts(stats), per_second != nullptr ? rates(*per_second) : Five<double>{}};
+}
+
+std::string member_text(const json::value& object, std::string_view name) {
+    const auto* value = member(object, name);
+    if (value == nullptr || value->is_null()) return "-";
+    if (value->is_string()) return std::string(value->get_string());
+    if (value->is_bool()) return value->get_bool() ? "yes" : "no";
+    return json::serialize(*value);
+}
+
+std::string member_word(const json::value& object, std::string_view name) {
+    const auto* value = member(object, name);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+double member_number(const json::value& object, std::string_view name) {
+    const auto* value = member(object, name);
+    if (value == nullptr) return 0;
+    boost::system::error_code none;
+    const auto number = value->to_number<double>(none);
+    return none ? 0 : number;
+}
+
+std::uint64_t member_count(const json::value& object, std::string_view name) {
+    const auto* value = member(object, name);
+    if (value == nullptr) return 0;
+    if (value->is_uint64()) return value->get_uint64();
+    if (value->is_int64()) return value->get_int64() < 0 ? 0 : std::uint64_t(value->get_int64());
+    const auto number = member_number(object, name);
+    return number > 0 ? static_cast<std::uint64_t>(std::llround(std::fmin(number, 9e18))) : 0;
+}
+
+const json::array& member_rows(const json::value& object, std::string_view name) {
+    static const json::array none;
+    const auto* value = member(object, name);
+    if (value == nullptr) return none;
+    const auto* array = value->if_array();
+    if (array == nullptr) fail(name, "list");
+    return *array;
+}
+
+}  // namespace shunt::cli

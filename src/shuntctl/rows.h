@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The daemon's results as values, for the tables of both front ends. A member that a result lacks
+// keeps its default, so that an older or newer daemon can be shown; what is there has to have the
+// documented type.
+#include <boost/json/value.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "net/address.h"
+
+namespace shunt::cli {
+
+/// Numbers of one kind for the five things that IPVS counts.
+template <class T>
+struct Five {
+    T connections{};
+    T packets_in{};
+    T packets_out{};
+    T bytes_in{};
+    T bytes_out{};
+};
+
+struct StatsRow {
+    Five<std::uint64_t> counts;
+    Five<double> rates;  ///< a second
+};
+
+struct ServerRow {
+    Endpoint address;
+    std::string forward;  ///< "nat", "dr", "tun", "local"
+    std::uint64_t weight = 0;
+    std::uint64_t active = 0;
+    std::uint64_t inactive = 0;
+    StatsRow stats;
+};
+
+struct ServiceRow {
+    Protocol protocol = Protocol::tcp;
+    Endpoint address;
+    std::string scheduler;
+    StatsRow stats;
+    std::vector<ServerRow> servers;
+};
+
+struct ConnectionRow {
+    Protocol protocol = Protocol::tcp;
+    Endpoint client;
+    Endpoint destination;  ///< the virtual address and port
+    Endpoint server;
+    std::string state;
+    std::uint64_t expires = 0;  ///< seconds
+    std::uint64_t worker = 0;
+};
+
+// Each throws Unreachable for a result that is not as docs/protocol.md says.
+std::vector<ServiceRow> service_rows(const boost::json::value& service_list_result);
+std::vector<ConnectionRow> connection_rows(const boost::json::value& conn_list_result);
+StatsRow stats_row(const boost::json::value& stats);
+
+/// The member as text for a table: numbers and words as they are, true and false as yes and no,
+/// "-" for null and for a member that is not there.
+std::string member_text(const boost::json::value& object, std::string_view name);
+/// The member if it is a word, otherwise empty.
+std::string member_word(const boost::json::value& object, std::string_view name);
+/// The member as a number, 0 if it is not there or is no number.
+double member_number(const boost::json::value& object, std::string_view name);
+/// A count, rounded where a double came. Negative is 0.
+std::uint64_t member_count(const boost::json::value& object, std::string_view name);
+/// The rows under `name`; none if it is not there. Throws Unreachable if it is no array.
+const boost::json::array& member_rows(const boost::json::value& object, std::string_view name);
+
+}  // namespace shunt::cli

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// A blocking JSON-RPC 2.0 client on the daemon's UNIX socket (docs/protocol.md). One connection,
+// one request at a time. Not thread safe.
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace shunt::cli {
+
+/// No answer could be had: nobody listens, it took too long, the connection broke, or what came
+/// back is no answer. what() is one sentence for the operator.
+class Unreachable : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// The daemon refused. what() is its own sentence.
+class Refused : public std::runtime_error {
+  public:
+    Refused(int code, const std::string& message, std::string path, std::string errno_name)
+        : std::runtime_error(message),
+          code_(code),
+          path_(std::move(path)),
+          errno_name_(std::move(errno_name)) {}
+    [[nodiscard]] int code() const noexcept { return code_; }
+    /// The parameter that is wrong, such as "server.weight"; empty when it is none of them.
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    /// "EEXIST"; empty when the daemon gave none.
+    [[nodiscard]] const std::string& errno_name() const noexcept { return errno_name_; }
+
+  private:
+    int code_;
+    std::string path_;
+    std::string errno_name_;
+};
+
+/// Calls a method and returns its result. Throws Refused or Unreachable.
+using Call =
+    std::function<boost::json::value(std::string_view method, const boost::json::object& params)>;
+
+/// Opens the daemon at a socket path. Throws Unreachable.
+using Connect = std::function<Call(const std::string& socket_path)>;
+
+class RpcClient {
+  public:
+    struct Limits {
+        std::chrono::milliseconds connect{5000};
+        std::chrono::milliseconds reply{30000};  ///< from the request to the reply's last byte
+        std::size_t reply_bytes = 256U << 20U;
+    };
+
+    /// Connects. Throws Unreachable.
+    explicit RpcClient(std::string socket_path) : RpcClient(std::move(socket_path), Limits()) {}
+    RpcClient(std::string socket_path, Limits limits);
+
+    /// Throws Refused, after which the connection can go on being used, or Unreachable, after which
+    /// it can not.
+    boost::json::value call(std::string_view method, const boost::json::object& params);
+
+  private:
+    std::string exchange(const std::string& request);
+    void run(std::chrono::milliseconds limit, std::string_view awaited);
+    [[noreturn]] void fail(const std::string& reason) const;
+
+    std::string path_;
+    Limits limits_;
+    boost::asio::io_context io_;
+    boost::asio::local::stream_protocol::socket socket_;
+    std::string input_;  ///< received, not yet used
+    std::int64_t last_id_ = 0;
+};
+
+/// A Connect that opens an RpcClient with the usual limits.
+Call connect_daemon(const std::string& socket_path);
+
+/// Where the daemon listens: $SHUNT_SOCKET, or /run/shunt/shunt.sock.
+std::string default_socket_path();
+
+}  // namespace shunt::cli

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/service_registry.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+namespace shunt::ctl {
+namespace {
+
+using namespace std::chrono_literals;
+
+Endpoint endpoint(std::string_view text) { return parse_endpoint(text).value(); }
+ServiceKey tcp(std::string_view text) { return {Protocol::tcp, endpoint(text)}; }
+ServiceKey udp(std::string_view text) { return {Protocol::udp, endpoint(text)}; }
+ServerConfig server(std::string_view text, std::uint32_t weight = 1) {
+    return {.address = endpoint(text), .weight = weight};
+}
+
+const ServiceKey web = tcp("192.0.2.10:80");
+
+/// A registry over the counters of two workers that a test plays.
+class ServiceRegistryTest : public testing::Test {
+  protected:
+    static constexpr std::uint32_t slots = 16;
+
+    ServiceRegistryTest() { shared_.dest_counters = {workers_[0].data(), workers_[1].data()}; }
+
+    [[nodiscard]] const ServiceTable& table() const { return *publisher_.current().services; }
+    [[nodiscard]] std::uint32_t generation() const { return publisher_.current().generation; }
+    [[nodiscard]] const VirtualService& published(const ServiceKey& key) const {
+        const auto* s = table().find<Ipv4>(key.protocol, key.endpoint.address.v4(), key.endpoint.port);
+        if (s == nullptr) throw std::runtime_error("not published");
+        return *s;
+    }
+    [[nodiscard]] DestId id_of(const ServiceKey& key, std::string_view address) const {
+        for (const auto& s : published(key).servers)
+            if (s.endpoint == endpoint(address)) return s.id;
+        throw std::runtime_error("no such server");
+    }
+    DestCounters& counters(unsigned worker, DestId id) { return workers_[worker][id.value()]; }
+    /// The last digit of the addresses that the scheduler chooses next.
+    std::string choices(const ServiceKey& key, int n) {
+        const auto& s = published(key);
+        const Loads loads(shared_.dest_counters);
+        std::string out;
+        for (int i = 0; i < n; ++i)
+            out += to_string(
+                       s.servers[s.scheduler->choose(s.servers, loads, *s.state).value()].endpoint.address)
+                       .back();
+        return out;
+    }
+
+    std::array<std::array<DestCounters, 2048>, 2> workers_;
+    SharedState shared_;
+    Publisher publisher_{shared_};
+    ServiceRegistry registry_{publisher_, shared_.dest_counters, slots};
+};
+
+/// The refusal of `change`; the test fails when it is none, or changed something.
+#define EXPECT_REFUSED(change, number, at)                            \
+    do {                                                              \
+        const auto before = generation();                             \
+        try {                                                         \
+            change;                                                   \
+            ADD_FAILURE() << "not refused";                           \
+        } catch (const RpcError& e) {                                 \
+            EXPECT_EQ(e.code(), RpcCode::refused) << e.what();        \
+            EXPECT_EQ(e.error_number(), number) << e.what();          \
+            EXPECT_EQ(e.path(), at) << e.what();                      \
+        }                                                             \
+        EXPECT_EQ(generation(), before);                              \
+    } while (false)
+
+// Changes.
+
+TEST_F(ServiceRegistryTest, ListsSortedByFamilyProtocolAddressPort) {
+    for (const auto& key :
+         {tcp("[2001:db8::1]:80"), udp("192.0.2.1:53"), tcp("192.0.2.10:80"), tcp("192.0.2.9:443"),
+          tcp("192.0.2.9:80"), tcp("10.0.0.1:8080")})
+        registry_.add_service(key, "rr");
+    std::string listed;
+    for (const auto& view : registry_.list())
+        listed += std::string(to_string(view.key.protocol)) + to_string(view.key.endpoint) + ' ';
+    EXPECT_EQ(listed,
+              "tcp10.0.0.1:8080 tcp192.0.2.9:80 tcp192.0.2.9:443 tcp192.0.2.10:80 udp192.0.2.1:53 "
+              "tcp[2001:db8::1]:80 ");
+    EXPECT_EQ(registry_.services(), 6U);
+}
+
+TEST_F(ServiceRegistryTest, EachChangeIsPublishedOnceAndLeavesOtherServicesAlone) {
+    const auto other = udp("192.0.2.11:53");
+    registry_.add_service(other, "rr");
+    const auto* const untouched = &published(other);
+    auto at = generation();
+    registry_.add_service(web, "wrr");
+    EXPECT_EQ(generation(), ++at);
+    registry_.add_server(web, server("10.1.0.1:80", 3));
+    EXPECT_EQ(generation(), ++at);
+    EXPECT_EQ(published(web).servers[0].weight, 3U);
+    registry_.edit_server(web, server("10.1.0.1:80", 5));
+    EXPECT_EQ(generation(), ++at);
+    EXPECT_EQ(published(web).servers[0].weight, 5U);
+    EXPECT_EQ(table().slot(id_of(web, "10.1.0.1:80")).weight, 5U);
+    registry_.edit_service(web, "rr");
+    EXPECT_EQ(generation(), ++at);
+    EXPECT_EQ(published(web).scheduler->name(), "rr");
+    registry_.delete_server(web, endpoint("10.1.0.1:80"));
+    EXPECT_EQ(generation(), ++at);
+    EXPECT_TRUE(published(web).servers.empty());
+    registry_.delete_service(web);
+    EXPECT_EQ(generation(), ++at);
+    EXPECT_EQ(&published(other), untouched);
+    registry_.flush();
+    EXPECT_EQ(generation(), ++at);
+    EXPECT_TRUE(table().services().empty());
+    EXPECT_EQ(registry_.services(), 0U);
+}
+
+TEST_F(ServiceRegistryTest, RefusesWhatIpvsRefusesWithItsErrors) {
+    EXPECT_REFUSED(registry_.add_service(web, "nope"), ENOENT, "scheduler");
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    EXPECT_REFUSED(registry_.add_service(web, "rr"), EEXIST, "service");
+    EXPECT_REFUSED(registry_.edit_service(web, "nope"), ENOENT, "scheduler");
+    EXPECT_REFUSED(registry_.add_server(web, server("10.1.0.1:80")), EEXIST, "server");
+    EXPECT_REFUSED(registry_.edit_server(web, server("10.1.0.2:80")), ENOENT, "server");
+    EXPECT_REFUSED(registry_.delete_server(web, endpoint("10.1.0.1:81")), ENOENT, "server");
+    const auto none = tcp("192.0.2.10:81");
+    EXPECT_REFUSED(registry_.edit_service(none, "rr"), ESRCH, "service");
+    EXPECT_REFUSED(registry_.delete_service(none), ESRCH, "service");
+    EXPECT_REFUSED(registry_.zero(none), ESRCH, "service");
+    EXPECT_REFUSED(static_cast<void>(registry_.view(none)), ESRCH, "service");
+    EXPECT_REFUSED(registry_.add_server(none, server("10.1.0.1:80")), ESRCH, "service");
+    EXPECT_REFUSED(registry_.edit_server(none, server("10.1.0.1:80")), ESRCH, "service");
+    EXPECT_REFUSED(registry_.delete_server(none, endpoint("10.1.0.1:80")), ESRCH, "service");
+    EXPECT_EQ(registry_.list().size(), 1U);
+    EXPECT_EQ(registry_.list()[0].servers.size(), 1U);
+}
+
+TEST_F(ServiceRegistryTest, RefusesWhatCannotBeBalanced) {
+    for (const auto* const bad :
+         {"192.0.2.10:0", "0.0.0.0:80", "224.0.0.1:80", "255.255.255.255:80", "[::]:80", "[ff02::1]:80"})
+        EXPECT_REFUSED(registry_.add_service(tcp(bad), "rr"), EINVAL, "service.address");
+    EXPECT_REFUSED(registry_.add_service({Protocol::sctp, web.endpoint}, "rr"), EINVAL,
+                   "service.protocol");
+    registry_.add_service(web, "rr");
+    for (const auto* const bad : {"10.1.0.1:0", "0.0.0.0:80", "224.0.0.1:80", "255.255.255.255:80",
+                                  "127.0.0.1:80", "[2001:db8::1]:80"})
+        EXPECT_REFUSED(registry_.add_server(web, server(bad)), EINVAL, "server.address");
+    const auto web6 = tcp("[2001:db8::10]:80");
+    registry_.add_service(web6, "rr");
+    for (const auto* const bad : {"[fe80::1]:80", "[::1]:80", "[ff02::1]:80", "10.1.0.1:80"})
+        EXPECT_REFUSED(registry_.add_server(web6, server(bad)), EINVAL, "server.address");
+    EXPECT_REFUSED(registry_.add_server(web, server("10.1.0.1:80", 0x80000000)), EINVAL, "weight");
+    registry_.add_server(web, server("10.1.0.1:80", 0x7FFFFFFF));
+    registry_.add_server(web6, server("[2001:db8::1]:80", 0));
+    EXPECT_EQ(registry_.view(web).servers[0].server.weight, 0x7FFFFFFFU);
+}
+
+TEST_F(ServiceRegistryTest, NewestServerStandsFirstWithTheHighestSequence) {
+    registry_.add_service(web, "rr");
+    for (const auto* const s : {"10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80"})
+        registry_.add_server(web, server(s));
+    registry_.delete_server(web, endpoint("10.1.0.2:80"));
+    registry_.add_server(web, server("10.1.0.2:80"));
+    std::string order;
+    for (const auto& s : published(web).servers)
+        order += to_string(s.endpoint) + '#' + std::to_string(s.sequence) + ' ';
+    EXPECT_EQ(order, "10.1.0.2:80#4 10.1.0.3:80#3 10.1.0.1:80#1 ");
+}
+
+// Schedulers: the sequences of ipvs-behaviour, appendix C.
+
+TEST_F(ServiceRegistryTest, WrrStartsAsInIpvsWhenServersComeOneByOne) {
+    registry_.add_service(web, "wrr");
+    registry_.add_server(web, server("10.1.0.1:80", 4));
+    registry_.add_server(web, server("10.1.0.2:80", 3));
+    registry_.add_server(web, server("10.1.0.3:80", 2));
+    EXPECT_EQ(choices(web, 12), "321121321321");
+}
+
+TEST_F(ServiceRegistryTest, WrrStartsTheSameWhenLoaded) {
+    const std::array<ServiceConfig, 1> config{
+        {{.address = web.endpoint,
+          .scheduler = "wrr",
+          .servers = {server("10.1.0.1:80", 4), server("10.1.0.2:80", 3), server("10.1.0.3:80", 2)}}}};
+    registry_.load(config);
+    EXPECT_EQ(choices(web, 12), "321121321321");
+}
+
+TEST_F(ServiceRegistryTest, AnotherSchedulerStartsAfresh) {
+    registry_.add_service(web, "rr");
+    for (const auto* const s : {"10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80"})
+        registry_.add_server(web, server(s));
+    EXPECT_EQ(choices(web, 2), "32");
+    const auto state = published(web).state;
+    registry_.edit_service(web, "rr");
+    EXPECT_EQ(published(web).state, state) << "the same scheduler goes on";
+    EXPECT_EQ(choices(web, 1), "1");
+    registry_.edit_service(web, "wrr");
+    EXPECT_NE(published(web).state, state);
+    EXPECT_EQ(choices(web, 4), "3213");
+}
+
+TEST_F(ServiceRegistryTest, AnEditTellsTheScheduler) {
+    registry_.add_service(web, "wrr");
+    for (const auto* const s : {"10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80"})
+        registry_.add_server(web, server(s));
+    EXPECT_EQ(choices(web, 2), "32");
+    registry_.edit_server(web, server("10.1.0.1:80"));
+    EXPECT_EQ(choices(web, 2), "32") << "back at the head of the list";
+}
+
+// Loading.
+
+TEST_F(ServiceRegistryTest, LoadPublishesOnceInOrder) {
+    const std::array<ServiceConfig, 2> config{
+        {{.address = web.endpoint,
+          .scheduler = "rr",
+          .servers = {server("10.1.0.1:80"), server("10.1.0.2:80", 0)}},
+         {.protocol = Protocol::udp, .address = endpoint("[2001:db8::5]:53"), .servers = {}}}};
+    const auto before = generation();
+    registry_.load(config);
+    EXPECT_EQ(generation(), before + 1);
+    EXPECT_EQ(table().services().size(), 2U);
+    EXPECT_EQ(published(web).servers[0].endpoint, endpoint("10.1.0.2:80"));
+    EXPECT_EQ(registry_.list()[1].scheduler, "wlc");
+    registry_.load({});
+    EXPECT_EQ(generation(), before + 1);
+}
+
+TEST_F(ServiceRegistryTest, LoadIsRefusedWhole) {
+    const ServiceConfig good{.address = endpoint("192.0.2.1:80"), .servers = {server("10.1.0.1:80")}};
+    const auto load = [&](const ServiceConfig& bad) {
+        registry_.load(std::array{good, bad});
+    };
+    EXPECT_REFUSED(load(good), EEXIST, "service");
+    EXPECT_REFUSED(load({.address = web.endpoint, .scheduler = "x", .servers = {}}), ENOENT,
+                   "scheduler");
+    EXPECT_REFUSED(load({.address = web.endpoint, .servers = {server("10.1.0.1:80"), server("10.1.0.1:80")}}),
+                   EEXIST, "server");
+    ServiceConfig large{.address = web.endpoint, .servers = {}};
+    for (std::uint16_t i = 0; i < slots; ++i)
+        large.servers.push_back({.address = {endpoint("10.1.0.1:80").address, L4Port(static_cast<std::uint16_t>(1000 + i))}});
+    EXPECT_REFUSED(load(large), ENOMEM, "server");
+    EXPECT_EQ(registry_.services(), 0U);
+    large.servers.pop_back();
+    EXPECT_NO_THROW(load(large));
+}
+
+// Removed servers.
+
+TEST_F(ServiceRegistryTest, ARemovedServerKeepsItsSlotWhileConnectionsNameIt) {
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    const auto id = id_of(web, "10.1.0.1:80");
+    counters(1, id).total.add();
+    registry_.delete_server(web, endpoint("10.1.0.1:80"));
+    EXPECT_TRUE(table().slot(id).in_use);
+    EXPECT_FALSE(table().slot(id).available);
+    EXPECT_TRUE(table().is_real<Ipv4>(endpoint("10.1.0.1:80").address.v4(), L4Port(std::uint16_t{80})));
+
+    const ServiceRegistry::Clock::time_point start{};
+    for (auto t = 0s; t <= 600s; t += 60s) registry_.collect(start + t);
+    EXPECT_TRUE(table().slot(id).in_use);
+
+    counters(1, id).total.sub();
+    const auto before = generation();
+    registry_.collect(start + 660s);
+    registry_.collect(start + 720s);
+    EXPECT_TRUE(table().slot(id).in_use) << "not two minutes yet";
+    EXPECT_EQ(generation(), before);
+    registry_.collect(start + 780s);
+    EXPECT_FALSE(table().slot(id).in_use);
+    EXPECT_EQ(generation(), before + 1);
+    EXPECT_EQ(registry_.removed_servers(), 0U);
+    EXPECT_FALSE(table().is_real<Ipv4>(endpoint("10.1.0.1:80").address.v4(), L4Port(std::uint16_t{80})));
+}
+
+TEST_F(ServiceRegistryTest, ANewConnectionStartsTheWaitAgain) {
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    const auto id = id_of(web, "10.1.0.1:80");
+    registry_.delete_server(web, endpoint("10.1.0.1:80"));
+    const ServiceRegistry::Clock::time_point start{};
+    registry_.collect(start);
+    counters(0, id).total.add();
+    registry_.collect(start + 60s);
+    counters(0, id).total.sub();
+    registry_.collect(start + 120s);
+    registry_.collect(start + 180s);
+    EXPECT_TRUE(table().slot(id).in_use);
+    registry_.collect(start + 240s);
+    EXPECT_FALSE(table().slot(id).in_use);
+}
+
+TEST_F(ServiceRegistryTest, AServerThatComesBackIsTheSameStill) {
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80", 2));
+    const auto id = id_of(web, "10.1.0.1:80");
+    counters(0, id).connections.add(7);
+    counters(0, id).total.add(3);
+    counters(1, id).active.add(1);
+    counters(1, id).total.add(1);
+    registry_.delete_server(web, endpoint("10.1.0.1:80"));
+    counters(0, id).packets_out.add(5);
+    registry_.add_server(web, server("10.1.0.1:80", 9));
+    EXPECT_EQ(id_of(web, "10.1.0.1:80"), id);
+    EXPECT_TRUE(table().slot(id).available);
+    const auto view = registry_.view(web).servers.at(0);
+    EXPECT_EQ(view.server.weight, 9U);
+    EXPECT_EQ(view.active, 1U);
+    EXPECT_EQ(view.inactive, 3U);
+    EXPECT_EQ(view.stats.counts, (Traffic{.connections = 7, .packets_out = 5}));
+    EXPECT_EQ(registry_.removed_servers(), 0U);
+}
+
+TEST_F(ServiceRegistryTest, InANewServiceItKeepsConnectionsButCountsAfresh) {
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    const auto id = id_of(web, "10.1.0.1:80");
+    counters(0, id).connections.add(7);
+    counters(0, id).total.add(2);
+    registry_.delete_service(web);
+    EXPECT_FALSE(table().slot(id).available);
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    EXPECT_EQ(id_of(web, "10.1.0.1:80"), id);
+    const auto view = registry_.view(web);
+    EXPECT_EQ(view.servers[0].inactive, 2U);
+    EXPECT_EQ(view.servers[0].stats.counts, Traffic{});
+    EXPECT_EQ(view.stats.counts, Traffic{});
+    EXPECT_EQ(registry_.total().counts.connections, 7U);
+}
+
+TEST_F(ServiceRegistryTest, AnotherServicesServerIsAnother) {
+    const auto other = tcp("192.0.2.11:80");
+    registry_.add_service(web, "rr");
+    registry_.add_service(other, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    const auto id = id_of(web, "10.1.0.1:80");
+    registry_.delete_server(web, endpoint("10.1.0.1:80"));
+    registry_.add_server(other, server("10.1.0.1:80"));
+    EXPECT_NE(id_of(other, "10.1.0.1:80"), id);
+    EXPECT_EQ(registry_.removed_servers(), 1U);
+}
+
+TEST_F(ServiceRegistryTest, WhenSlotsRunShortUnreferencedOnesGoFirst) {
+    registry_.add_service(web, "rr");
+    const auto address = [](unsigned i) { return "10.1.0." + std::to_string(i + 1) + ":80"; };
+    for (unsigned i = 0; i < slots; ++i) registry_.add_server(web, server(address(i)));
+    EXPECT_REFUSED(registry_.add_server(web, server("10.1.9.9:80")), ENOMEM, "");
+    const auto busy = id_of(web, address(4));
+    const auto idle = id_of(web, address(5));
+    counters(0, busy).total.add();
+    registry_.delete_server(web, endpoint(address(4)));
+    EXPECT_REFUSED(registry_.add_server(web, server("10.1.9.9:80")), ENOMEM, "");
+    registry_.delete_server(web, endpoint(address(5)));
+    registry_.add_server(web, server("10.1.9.9:80"));
+    EXPECT_EQ(id_of(web, "10.1.9.9:80"), idle);
+    EXPECT_EQ(table().slot(idle).endpoint, endpoint("10.1.9.9:80"));
+    EXPECT_EQ(table().slot(busy).endpoint, endpoint(address(4)));
+    EXPECT_EQ(registry_.removed_servers(), 1U);
+}
+
+TEST_F(ServiceRegistryTest, ASlotIsNotGivenOnBeforeEveryWorkerSawTheRemoval) {
+    const auto size = (rte_rcu_qsbr_get_memsize(1) + 63) / 64 * 64;
+    const std::unique_ptr<void, decltype(&std::free)> memory(std::aligned_alloc(64, size), &std::free);
+    shared_.rcu = static_cast<rte_rcu_qsbr*>(memory.get());
+    rte_rcu_qsbr_init(shared_.rcu, 1);
+    rte_rcu_qsbr_thread_register(shared_.rcu, 0);
+    rte_rcu_qsbr_thread_online(shared_.rcu, 0);
+    {
+        Publisher publisher(shared_);
+        ServiceRegistry registry(publisher, shared_.dest_counters, 1);
+        registry.add_service(web, "rr");
+        registry.add_server(web, server("10.1.0.1:80"));
+        registry.delete_server(web, endpoint("10.1.0.1:80"));
+        const ServiceRegistry::Clock::time_point start{};
+        registry.collect(start);
+        registry.collect(start + 600s);
+        EXPECT_EQ(registry.removed_servers(), 1U);
+        EXPECT_THROW(registry.add_server(web, server("10.1.0.2:80")), RpcError);
+        rte_rcu_qsbr_quiescent(shared_.rcu, 0);
+        EXPECT_NO_THROW(registry.add_server(web, server("10.1.0.2:80")));
+        EXPECT_EQ(registry.removed_servers(), 0U);
+    }
+    shared_.rcu = nullptr;
+}
+
+TEST_F(ServiceRegistryTest, ManyRemovedServersDoNotPileUp) {
+    ServiceRegistry registry(publisher_, shared_.dest_counters, 2048);
+    registry.add_service(web, "rr");
+    for (std::uint16_t i = 0; i < 3000; ++i) {
+        const ServerConfig config{.address = {endpoint("10.1.0.1:80").address, L4Port(static_cast<std::uint16_t>(i + 1))}};
+        registry.add_server(web, config);
+        registry.delete_server(web, config.address);
+    }
+    EXPECT_LE(registry.removed_servers(), 1024U);
+    EXPECT_GT(registry.removed_servers(), 1000U);
+}
+
+// Statistics.
+
+TEST_F(ServiceRegistryTest, SumsOverWorkersAndServers) {
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    registry_.add_server(web, server("10.1.0.2:80"));
+    const auto one = id_of(web, "10.1.0.1:80");
+    const auto two = id_of(web, "10.1.0.2:80");
+    counters(0, one).packets_in.add(10);
+    counters(1, one).packets_in.add(5);
+    counters(1, one).bytes_in.add(500);
+    counters(0, two).connections.add(1);
+    counters(0, two).bytes_out.add(1'000'000'000'000);
+    const auto view = registry_.view(web);
+    EXPECT_EQ(view.servers[1].stats.counts, (Traffic{.packets_in = 15, .bytes_in = 500}));
+    EXPECT_EQ(view.servers[0].stats.counts,
+              (Traffic{.connections = 1, .bytes_out = 1'000'000'000'000}));
+    const Traffic all{.connections = 1, .packets_in = 15, .bytes_in = 500, .bytes_out = 1'000'000'000'000};
+    EXPECT_EQ(view.stats.counts, all);
+    EXPECT_EQ(registry_.total().counts, all);
+}
+
+TEST_F(ServiceRegistryTest, AServiceNeverForgetsWhatRemovedServersCounted) {
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    const auto id = id_of(web, "10.1.0.1:80");
+    counters(0, id).packets_in.add(10);
+    registry_.delete_server(web, endpoint("10.1.0.1:80"));
+    counters(0, id).packets_out.add(3);
+    EXPECT_EQ(registry_.view(web).stats.counts, (Traffic{.packets_in = 10, .packets_out = 3}));
+    const ServiceRegistry::Clock::time_point start{};
+    registry_.collect(start);
+    registry_.collect(start + 120s);
+    ASSERT_EQ(registry_.removed_servers(), 0U);
+    EXPECT_EQ(registry_.view(web).stats.counts, (Traffic{.packets_in = 10, .packets_out = 3}));
+
+    registry_.add_server(web, server("10.1.0.9:80"));
+    ASSERT_EQ(id_of(web, "10.1.0.9:80"), id) << "the slot is used again";
+    EXPECT_EQ(registry_.view(web).servers[0].stats.counts, Traffic{});
+    counters(0, id).packets_in.add(1);
+    EXPECT_EQ(registry_.view(web).servers[0].stats.counts, (Traffic{.packets_in = 1}));
+    EXPECT_EQ(registry_.view(web).stats.counts, (Traffic{.packets_in = 11, .packets_out = 3}));
+    registry_.delete_service(web);
+    EXPECT_EQ(registry_.total().counts, (Traffic{.packets_in = 11, .packets_out = 3}));
+}
+
+TEST_F(ServiceRegistryTest, ZeroStartsTheShownCountsAgain) {
+    const auto other = tcp("192.0.2.11:80");
+    for (const auto& key : {web, other}) {
+        registry_.add_service(key, "rr");
+        registry_.add_server(key, server("10.1.0.1:80"));
+        counters(0, id_of(key, "10.1.0.1:80")).packets_in.add(800);
+    }
+    registry_.estimate();
+    EXPECT_EQ(registry_.view(web).stats.rates.packets_in, 100U);
+    registry_.zero(web);
+    EXPECT_EQ(registry_.view(web).stats.counts, Traffic{});
+    EXPECT_EQ(registry_.view(web).stats.rates, Traffic{});
+    EXPECT_EQ(registry_.view(web).servers[0].stats.counts, Traffic{});
+    EXPECT_EQ(registry_.view(other).stats.counts.packets_in, 800U);
+    EXPECT_EQ(registry_.total().counts.packets_in, 1600U);
+    EXPECT_EQ(registry_.total().rates.packets_in, 200U);
+
+    registry_.zero();
+    EXPECT_EQ(registry_.view(other).stats.counts, Traffic{});
+    EXPECT_EQ(registry_.view(other).servers[0].stats.rates, Traffic{});
+    EXPECT_EQ(registry_.total().counts, Traffic{});
+    EXPECT_EQ(registry_.total().rates, Traffic{});
+    counters(1, id_of(web, "10.1.0.1:80")).packets_in.add(2);
+    EXPECT_EQ(registry_.view(web).stats.counts.packets_in, 2U);
+    EXPECT_EQ(registry_.total().counts.packets_in, 2U);
+}
+
+TEST_F(ServiceRegistryTest, RatesStandForServersServicesAndTheTotal) {
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    registry_.add_server(web, server("10.1.0.2:80"));
+    counters(0, id_of(web, "10.1.0.1:80")).bytes_in.add(800);
+    counters(1, id_of(web, "10.1.0.2:80")).bytes_in.add(1600);
+    registry_.estimate();
+    const auto view = registry_.view(web);
+    EXPECT_EQ(view.servers[1].stats.rates, (Traffic{.bytes_in = 100}));
+    EXPECT_EQ(view.servers[0].stats.rates, (Traffic{.bytes_in = 200}));
+    EXPECT_EQ(view.stats.rates, (Traffic{.bytes_in = 300}));
+    EXPECT_EQ(registry_.total().rates, (Traffic{.bytes_in = 300}));
+}
+
+TEST_F(ServiceRegistryTest, ConnectionsAreCountedByWorker) {
+    registry_.add_service(web, "rr");
+    registry_.add_server(web, server("10.1.0.1:80"));
+    const auto id = id_of(web, "10.1.0.1:80");
+    counters(0, id).total.add(3);
+    counters(1, id).total.add(4);
+    registry_.delete_service(web);
+    EXPECT_EQ(registry_.connections(WorkerId(0)), 3U);
+    EXPECT_EQ(registry_.connections(WorkerId(1)), 4U);
+    EXPECT_EQ(registry_.connections(), 7U);
+}
+
+}  // namespace
+}  // namespace shunt::ctl

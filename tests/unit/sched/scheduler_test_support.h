@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// A service as schedulers see it: servers named by letters, one worker's counters, connections that
+// stay until they are taken away.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "sched/registry.h"
+
+namespace shunt::test {
+
+class SchedulerBench {
+  public:
+    /// The service exists, without servers, when this returns.
+    explicit SchedulerBench(const char* scheduler) : scheduler_(find_scheduler(scheduler)) {
+        EXPECT_NE(scheduler_, nullptr) << scheduler;
+        scheduler_->reconfigure(servers_, state_);
+    }
+
+    /// Adds the server in front, as the newest.
+    SchedulerBench& add(char name, std::uint32_t weight) {
+        RealServer server;
+        server.id = DestId(static_cast<std::uint32_t>(name - 'A'));
+        server.sequence = ++last_sequence_;
+        server.weight = weight;
+        servers_.insert(servers_.begin(), server);
+        scheduler_->reconfigure(servers_, state_);
+        return *this;
+    }
+    SchedulerBench& edit(char name, std::uint32_t weight) {
+        at(name)->weight = weight;
+        scheduler_->reconfigure(servers_, state_);
+        return *this;
+    }
+    SchedulerBench& remove(char name) {
+        servers_.erase(at(name));
+        scheduler_->reconfigure(servers_, state_);
+        return *this;
+    }
+    /// Live connections of a server, spread over the two workers.
+    void load(char name, std::uint32_t active, std::uint32_t inactive) {
+        DestCounters& first = workers_[0][static_cast<std::size_t>(name - 'A')];
+        DestCounters& second = workers_[1][static_cast<std::size_t>(name - 'A')];
+        first.active.add(active / 2);
+        first.total.add(active / 2);
+        second.active.add(active - active / 2);
+        second.total.add(active - active / 2 + inactive);
+    }
+    /// The names of the next `count` choices, '-' for none; each becomes an active connection.
+    std::string choose(int count) {
+        std::string names;
+        for (; count > 0; --count) {
+            const char name = peek();
+            names += name;
+            if (name != '-') load(name, 1, 0);
+        }
+        return names;
+    }
+    /// The name of the next choice, which gets no connection.
+    char peek() {
+        const std::array<DestCounters* const, 2> arrays{workers_[0].data(), workers_[1].data()};
+        const auto choice = scheduler_->choose(servers_, Loads(arrays), state_);
+        if (!choice) return '-';
+        EXPECT_LT(*choice, servers_.size());
+        return static_cast<char>('A' + servers_.at(*choice).id.value());
+    }
+    [[nodiscard]] const Scheduler& scheduler() const { return *scheduler_; }
+    [[nodiscard]] SchedulerState& state() { return state_; }
+    [[nodiscard]] const std::vector<RealServer>& servers() const { return servers_; }
+
+  private:
+    std::vector<RealServer>::iterator at(char name) {
+        const DestId id(static_cast<std::uint32_t>(name - 'A'));
+        return std::ranges::find(servers_, id, &RealServer::id);
+    }
+
+    const Scheduler* scheduler_;
+    SchedulerState state_;
+    std::vector<RealServer> servers_;
+    std::uint32_t last_sequence_ = 0;
+    std::array<std::array<DestCounters, 26>, 2> workers_;
+};
+
+inline std::string repeat(const std::string& text, int times) {
+    std::string out;
+    for (; times > 0; --times) out += text;
+    return out;
+}
+
+}  // namespace shunt::test

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "service/service_table.h"
+
+#include <gtest/gtest.h>
+
+namespace shunt {
+namespace {
+
+std::shared_ptr<const VirtualService> service(Protocol protocol, std::string_view endpoint) {
+    auto s = std::make_shared<VirtualService>();
+    s->key = {.protocol = protocol, .endpoint = parse_endpoint(endpoint).value()};
+    return s;
+}
+ServiceTable::DestSlot slot(std::string_view endpoint, bool available, bool in_use) {
+    ServiceTable::DestSlot s;
+    s.endpoint = parse_endpoint(endpoint).value();
+    s.available = available;
+    s.in_use = in_use;
+    return s;
+}
+Ipv4Address v4(std::string_view text) {
+    return parse_address(text).value().v4();
+}
+Ipv6Address v6(std::string_view text) {
+    return parse_address(text).value().v6();
+}
+L4Port port(std::uint16_t number) {
+    return L4Port(number);
+}
+
+TEST(ServiceTable, AnEmptyOneFindsNothing) {
+    const ServiceTable table;
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, v4("0.0.0.0"), port(0)), nullptr);
+    EXPECT_EQ(table.find<Ipv6>(Protocol::tcp, v6("::"), port(0)), nullptr);
+    EXPECT_FALSE(table.is_virtual<Ipv4>(v4("0.0.0.0")));
+    EXPECT_FALSE(table.is_real<Ipv6>(v6("::"), port(0)));
+    EXPECT_TRUE(table.services().empty());
+    EXPECT_TRUE(table.slots().empty());
+}
+
+TEST(ServiceTable, FindsByProtocolAddressAndPortAlone) {
+    const auto web = service(Protocol::tcp, "198.51.100.10:80");
+    const auto dns = service(Protocol::udp, "198.51.100.10:53");
+    const auto web6 = service(Protocol::tcp, "[2001:db8::10]:80");
+    const ServiceTable table({web, dns, web6}, {});
+    const auto address = v4("198.51.100.10");
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(80)), web.get());
+    EXPECT_EQ(table.find<Ipv4>(Protocol::udp, address, port(53)), dns.get());
+    EXPECT_EQ(table.find<Ipv6>(Protocol::tcp, v6("2001:db8::10"), port(80)), web6.get());
+    EXPECT_EQ(table.find<Ipv4>(Protocol::udp, address, port(80)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(53)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, v4("198.51.100.11"), port(80)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(20480)), nullptr);  // 80 swapped
+    EXPECT_EQ(table.find<Ipv6>(Protocol::tcp, v6("2001:db8::11"), port(80)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, v4("0.0.0.0"), port(80)), nullptr);
+}
+
+TEST(ServiceTable, TheExactPortGoesBeforePortZero) {
+    const auto every = service(Protocol::tcp, "198.51.100.10:0");
+    const auto web = service(Protocol::tcp, "198.51.100.10:80");
+    const ServiceTable table({every, web}, {});
+    const auto address = v4("198.51.100.10");
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(80)), web.get());
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(81)), every.get());
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(0)), every.get());
+    EXPECT_EQ(table.find<Ipv4>(Protocol::udp, address, port(81)), nullptr);
+}
+
+TEST(ServiceTable, KnowsVirtualAddressesWhateverTheirPort) {
+    const ServiceTable table({service(Protocol::udp, "198.51.100.10:53"),
+                              service(Protocol::tcp, "[2001:db8::10]:0")},
+                             {slot("10.1.0.11:8080", true, true)});
+    EXPECT_TRUE(table.is_virtual<Ipv4>(v4("198.51.100.10")));
+    EXPECT_TRUE(table.is_virtual<Ipv6>(v6("2001:db8::10")));
+    EXPECT_FALSE(table.is_virtual<Ipv4>(v4("10.1.0.11")));
+    EXPECT_FALSE(table.is_virtual<Ipv4>(v4("0.0.0.0")));
+    EXPECT_FALSE(table.is_virtual<Ipv6>(v6("::")));
+}
+
+TEST(ServiceTable, KnowsRealServersAlsoWhenRemovedUntilTheirSlotIsFree) {
+    const ServiceTable table({}, {slot("10.1.0.11:8080", true, true),
+                                  slot("10.1.0.12:8080", false, true),
+                                  slot("10.1.0.13:8080", false, false),
+                                  slot("[2001:db8:1::11]:8080", true, true)});
+    EXPECT_TRUE(table.is_real<Ipv4>(v4("10.1.0.11"), port(8080)));
+    EXPECT_TRUE(table.is_real<Ipv4>(v4("10.1.0.12"), port(8080)));
+    EXPECT_FALSE(table.is_real<Ipv4>(v4("10.1.0.13"), port(8080)));
+    EXPECT_FALSE(table.is_real<Ipv4>(v4("10.1.0.11"), port(8081)));
+    EXPECT_TRUE(table.is_real<Ipv6>(v6("2001:db8:1::11"), port(8080)));
+    EXPECT_FALSE(table.is_real<Ipv6>(v6("::"), port(8080)));
+    EXPECT_EQ(table.slots().size(), 4U);
+    EXPECT_TRUE(table.slot(DestId(0)).available);
+    EXPECT_FALSE(table.slot(DestId(1)).available);
+    EXPECT_EQ(to_string(table.slot(DestId(1)).endpoint), "10.1.0.12:8080");
+}
+
+TEST(ServiceTable, ManyServicesAreAllFound) {
+    std::vector<std::shared_ptr<const VirtualService>> services;
+    for (int i = 0; i < 5000; ++i)
+        services.push_back(service(i % 2 == 0 ? Protocol::tcp : Protocol::udp,
+                                   "10.0." + std::to_string(i % 50) + ".1:" + std::to_string(i)));
+    const ServiceTable table(services, {});
+    ASSERT_EQ(table.services().size(), 5000U);
+    for (const auto& s : services)
+        EXPECT_EQ(table.find<Ipv4>(s->key.protocol, s->key.endpoint.address.v4(),
+                                   s->key.endpoint.port),
+                  s.get());
+}
+
+}  // namespace
+}  // namespace shunt
