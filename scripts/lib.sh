@@ -99,6 +99,12 @@ clean_up_script() {
     rm -rf "$RUN_DIR"
 }
 
+# replace_script PROGRAM ARGS...: the script's last act; the program gets all signals from then on.
+replace_script() {
+    clean_up_script
+    exec "$@"
+}
+
 RUN_DIR=$(mktemp -d "${TMPDIR:-/tmp}/shunt-run.XXXXXX")
 trap clean_up_script EXIT
 trap 'exit 130' INT

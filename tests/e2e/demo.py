@@ -7,7 +7,6 @@
 """
 
 import argparse
-import hashlib
 import json
 import os
 import re
@@ -16,28 +15,30 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections import Counter
 from pathlib import Path
 
 from lab import (CLIENT4, CLIENT6, HTTP_PORT, LAN4, LAN6, UDP_ECHO_PORT, VIP4, VIP6, WAN4, WAN6,
-                 Lab, LabError, close_all, endpoint, install_clean_up, make_file, peer_command,
-                 remove_detached, wait_until)
+                 Lab, LabError, endpoint, install_clean_up, make_file, peer_command, remove_detached,
+                 wait_until)
 
 STATE_FILE = Path("/run/shunt-demo.json")
 FILE_SIZE = 256 << 20
 WEIGHTS = (3, 2, 1)
 
 TOPOLOGY = f"""
-    +----------+             +-----------------------------+            +--------+
-    |  client  | eth0        |          balancer           |            | switch |
-    |          +-------------+ port0                 port1 +------------+        |
-    +----------+             |      \\\\    shuntd    /       |            +-+--+--+
-    {CLIENT4:15}          |      wan0  (twins)  lan0     |              |  |  |
-    {CLIENT6:15}          +-----------------------------+              |  |  |
-                              {WAN4}      {LAN4}        server1  |  server3
-                              {WAN6}  {LAN6}          server2
-                         VIP  {VIP4}                           198.51.100.11 .12 .13
-                              {VIP6}                     2001:db8:2::11 ::12 ::13
+    client                    balancer                         switch      real servers
+   +------+      +--------------------------------+          +--------+   +---------+
+   | eth0 |------| port0      shuntd        port1 |----------| bridge |---| server1 | weight 3
+   +------+      |   :                        :   |          |        |   +---------+
+                 | wan0         kernel       lan0 |          |        |---| server2 | weight 2
+                 +--------------------------------+          |        |   +---------+
+                                                             |        |---| server3 | weight 1
+                                                             +--------+   +---------+
+   client   {CLIENT4:14} {CLIENT6}
+   wan0     {WAN4:14} {WAN6:18} the twin of port0, made by shuntd
+     VIP    {VIP4:14} {VIP6:18} the address of the services
+   lan0     {LAN4:14} {LAN6:18} the twin of port1, the servers' gateway
+   server1  198.51.100.11  2001:db8:2::11     (server2 .12 ::12, server3 .13 ::13)
 """
 
 
@@ -51,6 +52,11 @@ class Style:
     def __init__(self):
         tty = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self.bold, self.dim, self.plain = ("\033[1m", "\033[2m", "\033[0m") if tty else ("",) * 3
+
+
+def plain_quote(word):
+    """shlex.quote, but leaves alone what needs no quoting at a prompt."""
+    return str(word) if re.fullmatch(r"&|[\w./:=,%@+\[\]-]+", str(word)) else shlex.quote(str(word))
 
 
 class Demo:
@@ -74,9 +80,8 @@ class Demo:
                                 subsequent_indent="   "))
 
     def command_line(self, host, argv):
-        """Prints what a person would type on that host."""
-        shown = " ".join(word if re.fullmatch(r"[\w./:=,%@+\[\]-]+", word) else shlex.quote(word)
-                         for word in map(str, argv))
+        """Prints what a person would type on that host: a list of words, or a line of shell."""
+        shown = argv if isinstance(argv, str) else " ".join(map(plain_quote, argv))
         print(f"{self.style.bold}{host}#{self.style.plain} {shown}", flush=True)
 
     def run(self, space, argv, expect=0, shown=None, quiet=False, **options):
@@ -89,6 +94,17 @@ class Demo:
         if result.returncode != expect:
             raise DemoError(f"'{argv[0]}' on {host} ended with {result.returncode}, "
                             f"not {expect}\n{result.stderr}")
+        return result.stdout
+
+    def shell(self, space, line):
+        """The same for a line of shell; the build's programs are in its path."""
+        environment = self.lab.ctl_environment()
+        environment["PATH"] = f"{self.lab.build}:{environment['PATH']}"
+        self.command_line(space.name.rsplit("-", 1)[1], line)
+        result = space.run(["sh", "-c", line], timeout=120, env=environment)
+        print((result.stdout + result.stderr).rstrip(), flush=True)
+        if result.returncode != 0:
+            raise DemoError(f"'{line}' ended with {result.returncode}")
         return result.stdout
 
     def tool(self, name, *argv, **options):
@@ -144,62 +160,142 @@ class Demo:
         self.run(self.lab.client, ["curl", "-sS", "-g", f"http://{VIP4}:8080/"], expect=7)
 
     def requests(self):
-        self.step("600 requests over IPv4, 600 over IPv6",
-                  "Each on a connection of its own; every server answers with its name.")
-        for host in (VIP4, VIP6):
-            target = f"http://{endpoint(host, HTTP_PORT)}/"
-            for _ in range(2):
-                self.run(self.lab.client, ["curl", "-sS", "-g", target])
-            self.command_line("client", ["for i in $(seq 598); do curl -sS -g " + target
-                                         + "; done | sort | uniq -c"])
-            result = self.lab.client.run(
-                ["curl", "-sS", "-f", "-g", "--max-time", "10", "-H", "Connection: close",
-                 "-K", "-"], input=f'url = "{target}"\n' * 598, timeout=120)
-            counts = Counter(result.stdout.split())
-            for name, count in sorted(counts.items()):
-                print(f"{count:7} {name}")
-            if result.returncode != 0 or counts.total() != 598:
-                raise DemoError(f"requests failed: {result.stderr}")
+        self.step("600 requests over IPv4, 600 over IPv6", """Each on a connection of its own. A
+            server answers with its name; weights 3:2:1 have to give 300, 200 and 100.""")
+        expected = "300 server1 200 server2 100 server3"
+        for host in (VIP4, rf"\[{VIP6}\]"):
+            output = self.shell(self.lab.client, "curl -sS -f -H 'Connection: close' "
+                                f"'http://{host}/?[1-600]' | sort | uniq -c")
+            if " ".join(output.split()) != expected:
+                raise DemoError("these are not the shares that the weights ask for")
         self.tool("ipvsadm", "-Ln", "--stats")
-        self.check_shares()
-
-    def check_shares(self):
-        for row in self.lab.call("service.list")["services"]:
-            if row["service"]["protocol"] != "tcp":
-                continue
-            shares = sorted(server["stats"]["connections"] for server in row["servers"])
-            print(f"   {row['service']['address']}: connections by server {shares[::-1]}")
-            if shares != [100, 200, 300]:
-                raise DemoError(f"the shares of {row['service']['address']} are not 300, 200, 100")
 
     def udp(self):
-        self.step("UDP", "Datagrams of 30 clients go round the servers.")
+        self.step("Datagrams", """Thirty of them, each from another port and so a connection of its
+            own to the balancer, go round the servers.""")
         argv = peer_command("udp-client", VIP4, UDP_ECHO_PORT, 30)
         output = self.run(self.lab.client, argv, shown=["udp-client", *argv[3:]])
         if json.loads(output)["servers"] != {f"server{i}": 10 for i in (1, 2, 3)}:
             raise DemoError("the datagrams were not answered by each server in turn")
 
     def download(self):
-        self.step(f"A download of {FILE_SIZE >> 20} MiB",
-                  "The checksum tells whether every translated segment was right.")
+        self.step(f"A download of {FILE_SIZE >> 20} MiB over IPv6", """While it runs, the connection
+            is in the table; the checksum tells whether every translated segment was right.""")
         digest = make_file(self.lab.www / "big.bin", FILE_SIZE)
         self.run(self.lab.servers[0].namespace, ["sha256sum", "big.bin"], cwd=self.lab.www)
-        target = f"http://{endpoint(VIP6, HTTP_PORT)}/big.bin"
-        report = "%{size_download} bytes in %{time_total} s, %{speed_download} bytes/s\n"
+        argv = ["curl", "-sS", "-f", "-g", "--limit-rate", "150M", "-o", "big.bin",
+                f"http://{endpoint(VIP6, HTTP_PORT)}/big.bin"]
+        self.command_line("client", [*argv, "&"])
         arrived = self.lab.directory / "big.bin"
         begin = time.monotonic()
-        download = self.lab.spawn(self.lab.client, ["curl", "-sS", "-f", "-g", "-o", arrived,
-                                                    target], "download.log")
-        self.command_line("client", ["curl", "-sS", "-g", "-O", target, "&"])
+        download = self.lab.spawn(self.lab.client, argv, "download.log", cwd=self.lab.directory)
         wait_until(lambda: arrived.exists() and arrived.stat().st_size, 10, "data arrives")
-        print("   Meanwhile the connection is in the table, with the state that its packets showed:")
-        self.connections_of(target)
-        code = download.wait(120)
+        self.shell(self.lab.balancer, "ipvsadm -Lnc | grep -v -e TIME_WAIT -e UDP")
+        if download.wait(120) != 0:
+            raise DemoError("the download failed: "
+                            + (self.lab.directory / "download.log").read_text())
         seconds = time.monotonic() - begin
-        if code != 0:
-            raise DemoError(f"curl ended with {code}")
-        print(f"   {FILE_SIZE >> 20} MiB in {seconds:.1f} s ({FILE_SIZE * 8 / seconds / 1e6:.0f} "
-              "Mbit/s; the veth pairs and the shared cores set the pace here)")
-        output = self.run(self.lab.client, ["sha256sum", arrived.name], cwd=arrived.parent)
+        print(f"   Done in {seconds:.1f} s. (veth pairs and shared cores set the pace here.)")
+        output = self.run(self.lab.client, ["sha256sum", "big.bin"], cwd=self.lab.directory)
         if output.split()[0] != digest:
             raise DemoError("the file arrived damaged")
+
+    def maintenance(self):
+        self.step("A server is taken out of service", """Weight 0: connections stay, new ones go to
+            the others. Then it comes back. Changes are one publication; no packet is lost.""")
+        server = ("-e", "-t", f"{VIP4}:80", "-r", f"{self.lab.servers[0].address4}:80", "-m")
+        request = "curl -sS -f -H 'Connection: close' " + f"'http://{VIP4}/?[1-60]' | sort | uniq -c"
+        for weight, expected in ((0, "40 server2 20 server3"),
+                                 (3, "30 server1 20 server2 10 server3")):
+            self.tool("ipvsadm", *server, "-w", weight, quiet=True)
+            output = self.shell(self.lab.client, request)
+            if " ".join(output.split()) != expected:
+                raise DemoError(f"expected: {expected}")
+
+    def look_inside(self):
+        self.step("What the daemon counted", """Two workers share one receive queue on each port, so
+            packets of the other worker's connections are handed over. Drops are counted by reason.""")
+        for argv in (["status"], ["worker", "list"], ["port", "list"], ["stats", "show"]):
+            self.tool("shuntctl", *argv)
+
+    def end(self):
+        self.step("End", "Every packet that came in has to be accounted for.")
+        shown = len(self.lab.daemon_output())
+        self.command_line("balancer", ["kill", "-TERM", self.lab.daemon.pid])
+        ended = self.lab.stop_daemon()
+        print(ended.output[shown:].rstrip())
+        print(f"   It took {ended.seconds:.2f} s.")
+        if ended.fault():
+            raise DemoError(ended.fault())
+
+    def tour(self, keep):
+        self.show_hosts()
+        self.start()
+        self.configure()
+        self.host_answers()
+        self.requests()
+        self.udp()
+        self.download()
+        self.maintenance()
+        self.look_inside()
+        if not keep:
+            self.end()
+
+
+def explain_kept(lab):
+    def inside(space):
+        return f"ip netns exec {space.name}"
+    print(f"""
+The lab is left running.
+   a shell on a host    {inside(lab.client)} bash
+                        ({', '.join(space.name for space in lab.namespaces)})
+   a request            {inside(lab.client)} curl http://{VIP4}/
+   the operator         export SHUNT_SOCKET={lab.socket_path}
+                        {lab.build}/shuntctl service list
+                        {lab.build}/ipvsadm -Ln
+   the daemon's log     {lab.daemon_log}
+   the end of it        scripts/demo --stop""")
+
+
+def stop():
+    if not STATE_FILE.exists():
+        print("demo: no lab is left running", file=sys.stderr)
+        return 1
+    print(remove_detached(json.loads(STATE_FILE.read_text())).rstrip())
+    STATE_FILE.unlink()
+    return 0
+
+
+def run(build, keep):
+    if keep and STATE_FILE.exists():
+        print("demo: a lab is left running already; scripts/demo --stop ends it", file=sys.stderr)
+        return 1
+    install_clean_up()
+    prefix = "demo" if keep else None
+    try:
+        with Lab(build, workers=2, prefix=prefix) as lab:
+            lab.start_servers()
+            Demo(lab).tour(keep)
+            if keep:
+                explain_kept(lab)
+                STATE_FILE.write_text(json.dumps(lab.detach()))
+    except (DemoError, LabError, subprocess.TimeoutExpired) as error:
+        print(f"\ndemo: failed: {error}", file=sys.stderr)
+        return 1
+    print("\ndemo: ok")
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--stop", action="store_true")
+    arguments = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
+    return stop() if arguments.stop else run(arguments.build, arguments.keep)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -375,12 +375,13 @@ class Lab:
             f'      device = "net_af_packet,iface={iface},framecnt=4096,qdisc_bypass=1{pairs}"; }}'
             for twin, iface in (("wan0", "port0"), ("lan0", "port1")))
         listed = ",\n".join(services)
+        services_text = f"services = (\n{listed}\n);\n" if listed else ""
         return (f"workers = {self.workers};\n"
                 f"connections = {self.connections};\n"
                 f'log = {{ level = "{self.log_level}"; }};\n'
                 f'socket = {{ path = "{self.socket_path}"; }};\n'
                 f"ports = (\n{ports}\n);\n"
-                f"services = (\n{listed}\n);\n{extra}")
+                f"{services_text}{extra}")
 
     def daemon_command(self, config=None):
         return [self.build / "shuntd", "--config", config or self.config_path,
