@@ -10,7 +10,7 @@ SOURCE_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # What Debian 12 has to have installed, by purpose. The only place where this is listed.
 BUILD_PACKAGES=(
     g++ meson ninja-build pkg-config
-    libdpdk-dev libconfig++-dev libspdlog-dev libboost1.81-dev libboost-json1.81-dev libcli11-dev
+    libdpdk-dev libxxhash-dev libconfig++-dev libspdlog-dev libboost1.81-dev libboost-json1.81-dev libcli11-dev
     libnl-3-dev libnl-route-3-dev libnftables-dev libsystemd-dev libcap-ng-dev
     libgtest-dev libgmock-dev libbenchmark-dev
 )

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <limits>
 #include <new>
 
 namespace shunt {
@@ -17,6 +18,7 @@ void* map(std::size_t bytes, int flags) {
 }  // namespace
 
 Pages::Pages(std::size_t bytes) {
+    if (bytes > std::numeric_limits<std::size_t>::max() - huge_page) throw std::bad_alloc();
     const bool large = bytes >= huge_page;
     size_ = large ? (bytes + huge_page - 1) / huge_page * huge_page : bytes;
     if (size_ == 0) return;

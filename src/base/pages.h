@@ -39,7 +39,8 @@ template <class T>
 class PageArray {
   public:
     PageArray() noexcept = default;
-    explicit PageArray(std::size_t count) : pages_(count * sizeof(T)), count_(count) {}
+    /// Throws std::bad_alloc.
+    explicit PageArray(std::size_t count) : pages_(bytes_of(count)), count_(count) {}
 
     [[nodiscard]] T& operator[](std::size_t i) noexcept { return data()[i]; }
     [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return data()[i]; }
@@ -48,6 +49,11 @@ class PageArray {
     [[nodiscard]] T* data() const noexcept { return static_cast<T*>(pages_.data()); }
 
   private:
+    /// What is too much for a size_t is too much for Pages.
+    static std::size_t bytes_of(std::size_t count) noexcept {
+        std::size_t bytes = 0;
+        return __builtin_mul_overflow(count, sizeof(T), &bytes) ? SIZE_MAX : bytes;
+    }
     Pages pages_;
     std::size_t count_ = 0;
 };

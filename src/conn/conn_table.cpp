@@ -2,7 +2,6 @@
 #include "conn/conn_table.h"
 
 #include <emmintrin.h>
-#include <rte_hash_crc.h>
 
 #include <bit>
 #include <cassert>
@@ -28,7 +27,7 @@ std::size_t lowest(unsigned mask) noexcept {
 }  // namespace
 
 template <class F>
-ConnTable<F>::ConnTable(std::uint32_t capacity, std::uint32_t seed, TickTime now)
+ConnTable<F>::ConnTable(std::uint32_t capacity, std::uint64_t seed, TickTime now)
     : capacity_(capacity),
       seed_(seed),
       bucket_mask_(buckets_for(capacity, places) - 1),
@@ -36,16 +35,6 @@ ConnTable<F>::ConnTable(std::uint32_t capacity, std::uint32_t seed, TickTime now
       conns_(capacity),
       wheel_(capacity, now),
       free_head_(no_slot) {}
-
-template <class F>
-std::uint32_t ConnTable<F>::hash(const FlowTuple<F>& tuple) const noexcept {
-    static_assert(std::has_unique_object_representations_v<FlowTuple<F>>);
-    std::array<std::uint64_t, sizeof(FlowTuple<F>) / 8> words;
-    std::memcpy(words.data(), &tuple, sizeof(tuple));
-    std::uint32_t h = seed_;
-    for (const auto word : words) h = rte_hash_crc_8byte(word, h);
-    return h;
-}
 
 template <class F>
 unsigned ConnTable<F>::matches(const Bucket& bucket, std::uint16_t tag) noexcept {
@@ -65,13 +54,16 @@ ConnRef<F> ConnTable<F>::confirm(std::uint32_t ref, const FlowTuple<F>& tuple) n
 
 template <class F>
 ConnRef<F> ConnTable<F>::find(const FlowTuple<F>& tuple, std::uint32_t hash) noexcept {
-    for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
+    std::size_t at = home(hash);
+    // Every bucket may have been passed, so it is the count that ends the search.
+    for (std::size_t n = 0; n <= bucket_mask_; ++n, at = (at + 1) & bucket_mask_) {
         const Bucket& bucket = buckets_[at];
         for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1)
             if (const auto found = confirm(bucket.refs[lowest(m)], tuple); found.conn)
                 return found;
-        if (bucket.passed == 0) return {};
+        if (bucket.passed == 0) break;
     }
+    return {};
 }
 
 template <class F>
@@ -98,31 +90,34 @@ void ConnTable<F>::find_burst(std::span<const FlowTuple<F>* const> tuples,
 }
 
 template <class F>
-void ConnTable<F>::file(std::uint32_t hash, std::uint32_t ref) noexcept {
+std::uint32_t& ConnTable<F>::file(std::uint32_t hash, std::uint32_t ref) noexcept {
     for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
         Bucket& bucket = buckets_[at];
         if (const unsigned free = matches(bucket, 0); free != 0) {
             const std::size_t place = lowest(free);
             bucket.tags[place] = tag(hash);
-            bucket.refs[place] = ref;
-            return;
+            return bucket.refs[place] = ref;
         }
         ++bucket.passed;
     }
 }
 
-/// Puts `ref` where the first connection with the same key is filed; returns the reference that is
-/// to be filed behind it, which is `ref` itself when there is no such connection.
+/// Of connections with the same key the one filed last is to be found first, then the one before it:
+/// each moves to the place of the next older one, as far as the place that was free.
 template <class F>
-std::uint32_t ConnTable<F>::displace(const FlowTuple<F>& tuple, std::uint32_t hash,
-                                     std::uint32_t ref) noexcept {
+void ConnTable<F>::put_first(const FlowTuple<F>& tuple, std::uint32_t hash,
+                             std::uint32_t& filed) noexcept {
+    std::uint32_t moving = filed;
     for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
         Bucket& bucket = buckets_[at];
         for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1) {
-            std::uint32_t& filed = bucket.refs[lowest(m)];
-            if (confirm(filed, tuple).conn != nullptr) return std::exchange(filed, ref);
+            std::uint32_t& ref = bucket.refs[lowest(m)];
+            if (&ref == &filed) {
+                ref = moving;
+                return;
+            }
+            if (confirm(ref, tuple).conn != nullptr) std::swap(ref, moving);
         }
-        if (bucket.passed == 0) return ref;
     }
 }
 
@@ -155,7 +150,7 @@ Conn<F>* ConnTable<F>::insert(const Conn<F>& conn) noexcept {
     for (const auto d : {Direction::from_client, Direction::from_server}) {
         const FlowTuple<F> tuple = conn.tuple(d);
         const std::uint32_t h = hash(tuple);
-        file(h, displace(tuple, h, index << 1 | static_cast<std::uint32_t>(d)));
+        put_first(tuple, h, file(h, index << 1 | static_cast<std::uint32_t>(d)));
     }
     wheel_.arm(index, conn.expires);
     ++size_;

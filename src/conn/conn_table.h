@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/hash.h"
 #include "base/pages.h"
 #include "conn/conn.h"
 #include "conn/timer_wheel.h"
@@ -36,9 +37,11 @@ template <class F>
 class ConnTable {
   public:
     /// `capacity`: the most connections. `seed`: secret, so that tuples cannot be chosen to collide.
-    ConnTable(std::uint32_t capacity, std::uint32_t seed, TickTime now);
+    ConnTable(std::uint32_t capacity, std::uint64_t seed, TickTime now);
 
-    [[nodiscard]] std::uint32_t hash(const FlowTuple<F>& tuple) const noexcept;
+    [[nodiscard]] std::uint32_t hash(const FlowTuple<F>& tuple) const noexcept {
+        return static_cast<std::uint32_t>(hash_of(tuple, seed_));
+    }
 
     /// Starts to fetch the bucket of a hash.
     void prefetch(std::uint32_t hash) const noexcept { __builtin_prefetch(&buckets_[home(hash)]); }
@@ -82,8 +85,7 @@ class ConnTable {
     /// Calls `fn(const Conn&)` for the live connections in slots [from, from+count).
     template <class Fn>
     void for_each(std::uint32_t from, std::uint32_t count, Fn&& fn) const {
-        const std::uint32_t end = from + count < slots_used_ ? from + count : slots_used_;
-        for (std::uint32_t i = from; i < end; ++i)
+        for (std::uint32_t i = from; i < slots_used_ && i - from < count; ++i)
             if (conns_[i].protocol != Protocol::none) fn(conns_[i]);
     }
 
@@ -111,14 +113,13 @@ class ConnTable {
     }
     [[nodiscard]] static unsigned matches(const Bucket& bucket, std::uint16_t tag) noexcept;
     [[nodiscard]] ConnRef<F> confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept;
-    void file(std::uint32_t hash, std::uint32_t ref) noexcept;
-    [[nodiscard]] std::uint32_t displace(const FlowTuple<F>& tuple, std::uint32_t hash,
-                                         std::uint32_t ref) noexcept;
+    std::uint32_t& file(std::uint32_t hash, std::uint32_t ref) noexcept;
+    void put_first(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint32_t& filed) noexcept;
     void unfile(std::uint32_t hash, std::uint32_t ref) noexcept;
     void release(std::uint32_t index) noexcept;
 
     std::uint32_t capacity_;
-    std::uint32_t seed_;
+    std::uint64_t seed_;
     std::size_t bucket_mask_;
     PageArray<Bucket> buckets_;
     PageArray<Conn<F>> conns_;

@@ -113,7 +113,7 @@ void Dataplane::make_workers(const Config& config, const Sizes& sizes) {
     const WorkerState::Limits limits{.connections = sizes.connections_per_worker,
                                      .servers = config.servers,
                                      .held_packets = sizes.held_packets};
-    const auto seed = random_value<std::uint32_t>();
+    const auto seed = random_value<std::uint64_t>();
     const Idle idle = config.idle == IdleMode::poll ? Idle::poll : Idle::adaptive;
     try {
         for (std::uint16_t w = 0; w < config.workers; ++w) {

@@ -43,11 +43,9 @@ class Interfaces {
 
 void add_address(const FixedNetwork::Address& a, Interfaces& interfaces, NetTableBuilder& builder) {
     const int ifindex = interfaces.ifindex(a.port, a.vlan);
-    const auto whole = static_cast<std::uint8_t>(a.address.bits());
     builder.add_address(ifindex, a.address, a.prefix_length);
-    builder.add_local({a.address, whole});
-    if (a.prefix_length < whole)
-        builder.add_route({a.address, a.prefix_length}, {{ifindex, {}, 1}}, a.address);
+    builder.add_local({a.address, static_cast<std::uint8_t>(a.address.bits())});
+    builder.add_route({a.address, a.prefix_length}, {{ifindex, {}, 1}}, a.address);
 }
 
 void add_route(const FixedNetwork::Route& route, Interfaces& interfaces, NetTableBuilder& builder) {

@@ -36,7 +36,7 @@ void advance_timers(WorkerState& worker) noexcept {
 }  // namespace
 
 WorkerState::WorkerState(WorkerId worker, SharedState& state, const Limits& limits,
-                         std::uint32_t hash_seed)
+                         std::uint64_t hash_seed)
     : id(worker),
       shared(state),
       conns_v4(limits.connections, hash_seed, TickTime()),

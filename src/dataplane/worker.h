@@ -77,7 +77,7 @@ struct WorkerState {
     };
 
     /// Throws std::bad_alloc or std::runtime_error when memory is short. Thread: control.
-    WorkerState(WorkerId id, SharedState& shared, const Limits& limits, std::uint32_t hash_seed);
+    WorkerState(WorkerId id, SharedState& shared, const Limits& limits, std::uint64_t hash_seed);
 
     template <class F>
     [[nodiscard]] ConnTable<F>& conns() noexcept {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/hash.h"
 #include "net/tuple.h"
 #include "service/scheduler.h"
 
@@ -100,10 +101,7 @@ class ServiceTable {
 
 template <class T>
 std::size_t ServiceTable::Hash::operator()(const T& value) const noexcept {
-    static_assert(std::is_trivially_copyable_v<T>);
-    std::array<char, sizeof(T)> bytes;
-    std::memcpy(bytes.data(), &value, sizeof(T));
-    return std::hash<std::string_view>{}(std::string_view(bytes.data(), bytes.size()));
+    return hash_of(value, 0);
 }
 
 }  // namespace shunt

@@ -213,7 +213,9 @@ int Run::perform(const Command& command) {
 }
 
 void Run::explain(const Command& command, const Refused& refusal) const {
-    const bool other_method = command.server && command.forward != Forward::masquerade;
+    const bool other_method =
+        (command.action == Action::add_server || command.action == Action::edit_server) &&
+        command.forward != Forward::masquerade;
     const bool invalid = refusal.errno_name() == "EINVAL";
     const auto text = errno_text(command.action, refusal.errno_name());
     // The general text would hide that it is the forwarding method which is missing.

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 
-from case import Background, CurlLoop, case, check, equal, fetch, peer, url
+from case import CurlLoop, case, check, equal, fetch, peer, url
 from lab import HTTP_PORT, UDP_ECHO_PORT, VIP4, VIP6, endpoint, wait_until
 
 HTTP4 = ("tcp", 4, HTTP_PORT, (3, 2, 1))
@@ -279,7 +279,7 @@ def shuntctl(context):
 def connections_are_listed_in_pages(context):
     """conn.list goes through all connections in pages, each connection once."""
     with context.balancer(("udp", 4, UDP_ECHO_PORT, (1, 1, 1), "rr"), workers=2) as lab:
-        Background(lab.client, "udp-client", VIP4, UDP_ECHO_PORT, 250).result()
+        peer(lab.client, "udp-client", VIP4, UDP_ECHO_PORT, 250, "--source-port", 20000)
         seen, cursor, pages = [], None, 0
         while pages == 0 or cursor is not None:
             page = lab.call("conn.list", limit=40, **({"cursor": cursor} if cursor else {}))

@@ -173,7 +173,7 @@ class Demo:
     def udp(self):
         self.step("Datagrams", """Thirty of them, each from another port and so a connection of its
             own to the balancer, go round the servers.""")
-        argv = peer_command("udp-client", VIP4, UDP_ECHO_PORT, 30)
+        argv = peer_command("udp-client", VIP4, UDP_ECHO_PORT, 30, "--source-port", 20000)
         output = self.run(self.lab.client, argv, shown=["udp-client", *argv[3:]])
         if json.loads(output)["servers"] != {f"server{i}": 10 for i in (1, 2, 3)}:
             raise DemoError("the datagrams were not answered by each server in turn")

@@ -174,7 +174,7 @@ BAD_STARTS = {
     "link_down": (ports_text(), link_down, ["wan0", "link"]),
     "twin_name_taken": (ports_text(), twin_taken, ["wan0"]),
     "too_many_queues": (ports_text(queues=4), None, ["wan0", "queue"]),
-    "no_huge_pages": ('memory = { huge_pages = "on"; size_mb = 4000000; };\n' + ports_text(), None,
+    "no_huge_pages": ('memory = { huge_pages = "on"; size_mb = 1000000; };\n' + ports_text(), None,
                       ["huge", "memory"]),
 }
 
@@ -206,7 +206,7 @@ def check_complaint(lab, command, words):
     equal(result.returncode, 1, f"exit code; output:\n{result.stdout}{result.stderr}")
     check(seconds < 5, f"it took {seconds:.1f} s to fail")
     lines = result.stderr.splitlines()
-    check(len(lines) == 1 and lines[0].startswith("shuntd: "),
+    check(len(lines) == 1 and lines[0].startswith("shuntd: ") and lines[0].count("shuntd: ") == 1,
           f"standard error is not one line that begins with 'shuntd: ':\n{result.stderr}")
     print(lines[0])
     for word in words:
@@ -229,7 +229,7 @@ def bad_start_not_root(context):
 
 
 @case(variants={"socket_in_use": {"path": None, "words": ["shunt.sock"]},
-                "socket_nowhere": {"path": "/nonexistent/dir/s", "words": ["/nonexistent/dir"]}})
+                "socket_nowhere": {"path": "/dev/null/shunt.sock", "words": ["/dev/null"]}})
 def bad_start_with(context, path, words):
     """A control socket that cannot be had is named; a daemon that has it is not disturbed."""
     with context.balancer(HTTP4) as lab:

@@ -33,12 +33,14 @@ def check_ping(space, host):
           f"{space.name} pings {host}:\n{output}")
 
 
-@case(variants={"big": {"size": 4000}, "mtu": {"size": 1472}})
-def ping_size(context, size):
-    """Pings of a full frame, and ones cut into fragments, reach the host and come back."""
-    with context.balancer(HTTP4) as lab:
-        for host, less in ((VIP4, 0), (VIP6, 20)):
-            output = lab.client.run(["ping", "-n", "-c", 3, "-i", "0.1", "-W", 2, "-s", size - less,
+@case()
+def ping_sizes(context):
+    """Pings that fill a frame, and IPv6 ones cut into fragments, reach the host and come back."""
+    # IPv4 fragments are left out: the kernel joins them before AF_PACKET hands them to DPDK's
+    # driver, and what they make then is larger than the driver's frames.
+    with context.balancer(HTTP4, HTTP6) as lab:
+        for host, size in ((VIP4, 1472), (VIP6, 1452), (VIP6, 4000)):
+            output = lab.client.run(["ping", "-n", "-c", 3, "-i", "0.1", "-W", 2, "-s", size,
                                      host]).stdout
             check(" 3 received, 0%" in output and "DUP!" not in output, output)
         check_no_drops(lab)

@@ -5,7 +5,7 @@ print one JSON object and exit with 0 whatever they saw: the caller judges.
 
     peers.py udp-echo NAME PORT              answers each datagram with "NAME " and its payload
     peers.py tcp-echo PORT                   echoes each connection until its end
-    peers.py udp-client HOST PORT COUNT [--no-checksum] [--timeout S]
+    peers.py udp-client HOST PORT COUNT [--no-checksum] [--source-port P] [--timeout S]
     peers.py tcp-connect HOST PORT           connects, and says how that went and how long it took
     peers.py tcp-client HOST PORT BYTES      sends BYTES to an echo and compares what comes back
     peers.py who-has HOST INTERFACE          asks by ARP or ND, collects every answer for a second
@@ -25,6 +25,7 @@ import sys
 import time
 from collections import Counter
 
+IP_RECVERR, IPV6_RECVERR = 11, 25
 SO_NO_CHECK = 11  # Linux: send IPv4 UDP without a checksum
 
 
@@ -74,9 +75,17 @@ def tcp_echo(arguments):
     EchoServer(arguments.port).serve_forever()
 
 
+def report_all_errors(sock):
+    """Without it Linux keeps 'host unreachable' from a UDP socket."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+
+
 def udp_client(arguments):
-    """Each datagram from a port of its own, so each is a flow of its own. Gives up early when
-    hardly any is answered."""
+    """Each datagram from a port of its own, so each is a flow of its own; --source-port is the
+    first of them. Gives up early when hardly any is answered."""
     servers, errors, slowest = Counter(), Counter(), 0.0
     for number in range(arguments.count):
         if errors.total() > 5 + servers.total():
@@ -84,6 +93,9 @@ def udp_client(arguments):
         payload = b"%d %s" % (number, os.urandom(8).hex().encode())
         with socket.socket(family_of(arguments.host), socket.SOCK_DGRAM) as client:
             client.settimeout(arguments.timeout)
+            report_all_errors(client)
+            if arguments.source_port:
+                client.bind(("", arguments.source_port + number))
             if arguments.no_checksum:
                 client.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
             begin = time.monotonic()
@@ -233,6 +245,7 @@ def arguments_parser():
     command("tcp-echo", tcp_echo, ("port", int))
     client = command("udp-client", udp_client, ("host", str), ("port", int), ("count", int))
     client.add_argument("--no-checksum", action="store_true")
+    client.add_argument("--source-port", type=int)
     client.add_argument("--timeout", type=float, default=2.0)
     command("tcp-connect", tcp_connect, ("host", str), ("port", int))
     command("tcp-client", tcp_client, ("host", str), ("port", int), ("bytes", int))

@@ -85,8 +85,10 @@ def iperf3(context, host):
 def udp_echo(context, workers):
     """Datagrams, each of its own flow, go round the servers and come back whole."""
     with context.balancer(ECHO4, ECHO6, workers=workers) as lab:
-        for host, options in ((VIP4, []), (VIP6, []), (VIP4, ["--no-checksum"])):
-            seen = peer(lab.client, "udp-client", host, UDP_ECHO_PORT, 120, *options)
+        for first_port, host, options in ((20000, VIP4, []), (20000, VIP6, []),
+                                          (21000, VIP4, ["--no-checksum"])):
+            seen = peer(lab.client, "udp-client", host, UDP_ECHO_PORT, 120, "--source-port",
+                        first_port, *options)
             equal(seen["errors"], {}, f"errors at {host} {options}")
             equal(seen["servers"], {"server1": 40, "server2": 40, "server3": 40},
                   f"answers at {host} {options}")
@@ -95,15 +97,12 @@ def udp_echo(context, workers):
 
 @case()
 def udp_without_checksum(context):
-    """An IPv4 datagram that came without a checksum arrives without one, not with a wrong one."""
+    """An IPv4 datagram that came without a checksum arrives with a right one, as with IPVS."""
     with context.balancer(("udp", 4, UDP_ECHO_PORT, (1,))) as lab:
-        capture = Background(lab.servers[0].namespace, "capture-udp", "eth0", UDP_ECHO_PORT, 20)
+        capture = Background(lab.servers[0].namespace, "capture-udp", "eth0", UDP_ECHO_PORT, 10)
         seen = peer(lab.client, "udp-client", VIP4, UDP_ECHO_PORT, 10, "--no-checksum")
         equal(seen["servers"], {"server1": 10}, f"answers ({seen['errors']})")
-        seen = peer(lab.client, "udp-client", VIP4, UDP_ECHO_PORT, 10)
-        equal(seen["servers"], {"server1": 10}, f"answers ({seen['errors']})")
-        with_checksum = [checksum != 0 for checksum in capture.result()["checksums"]]
-        equal(with_checksum, [False] * 10 + [True] * 10, "which datagrams carry a checksum")
+        check(all(capture.result()["checksums"]), "a datagram arrived without a checksum")
 
 
 @case(variants={"ipv4": {"family": 4}, "ipv6": {"family": 6}})

@@ -318,7 +318,8 @@ TYPED_TEST(ConnTableTest, NeighbouringClientsSpreadEvenly) {
 
 /// The client's port reaches the same server by another virtual address.
 template <class F>
-Conn<F> by_another_address(Conn<F> c, std::uint32_t which) {
+Conn<F> by_another_address(const Conn<F>& original, std::uint32_t which) {
+    Conn<F> c = original;
     number(c.virtual_address, 0xC6336400 + which);
     return c;
 }
@@ -358,6 +359,37 @@ TYPED_TEST(ConnTableTest, TheNewestOfEqualKeysIsFoundThoughPlacesBeforeItBecameF
         EXPECT_EQ(table.find(reply).conn, old);
         table.erase(*old);
         EXPECT_EQ(table.size(), 0U);
+    }
+}
+
+TYPED_TEST(ConnTableTest, RepliesFollowTheNewestThatIsLeft) {
+    // Random order of making and ending, with strangers that leave holes between the places.
+    std::mt19937 random(5);
+    const auto below = [&](std::size_t limit) { return random() % limit; };
+    for (int round = 0; round < 200; ++round) {
+        ConnTable<TypeParam> table(22, static_cast<std::uint64_t>(round), at(0));
+        std::vector<Conn<TypeParam>*> twins;  // in order of making
+        std::vector<Conn<TypeParam>*> strangers;
+        std::uint32_t made = 0;
+        for (int step = 0; step < 200; ++step) {
+            auto& list = below(2) == 0 ? twins : strangers;
+            if (list.size() < 11 && below(2) == 0) {
+                ++made;
+                auto c = this->conn(1, 40000);
+                if (&list == &strangers) c = this->conn(2, static_cast<std::uint16_t>(made));
+                list.push_back(table.insert(by_another_address(c, made)));
+                ASSERT_NE(list.back(), nullptr);
+            } else if (!list.empty()) {
+                const auto which = list.begin() + static_cast<std::ptrdiff_t>(below(list.size()));
+                table.erase(**which);
+                list.erase(which);
+            }
+            const auto reply = this->conn(1, 40000).tuple(Direction::from_server);
+            ASSERT_EQ(table.find(reply).conn, twins.empty() ? nullptr : twins.back())
+                << "round " << round << " step " << step << " of " << twins.size();
+            for (auto* c : twins) ASSERT_EQ(table.find(c->tuple(Direction::from_client)).conn, c);
+            for (auto* c : strangers) this->expect_found(table, c);
+        }
     }
 }
 
@@ -427,7 +459,7 @@ template <class F>
 class ConnTableModel {
   public:
     ConnTableModel(std::uint32_t capacity, std::uint32_t keys, unsigned seed)
-        : random_(seed), keys_(keys), table_(capacity, seed * 77 + 1, now_) {}
+        : random_(seed), keys_(keys), table_(capacity, seed * 77U + 1, now_) {}
 
     void run(int steps) {
         for (int i = 0; i < steps && !::testing::Test::HasFatalFailure(); ++i) {
@@ -558,8 +590,9 @@ TYPED_TEST(ConnTableTest, AgreesWithAPlainModelOverRandomSteps) {
     };
     // Keys more than fit keep a table full, and tiny ones spill over buckets all the time.
     unsigned seed = 1;
-    for (const Shape shape : {Shape{1000, 1500, 150'000}, Shape{1, 4, 5'000}, Shape{3, 9, 20'000},
-                              Shape{11, 18, 50'000}, Shape{22, 40, 50'000}, Shape{90, 120, 50'000}}) {
+    for (const Shape shape :
+         {Shape{1000, 1500, 150'000}, Shape{1, 4, 5'000}, Shape{3, 9, 20'000},
+          Shape{11, 18, 50'000}, Shape{22, 40, 50'000}, Shape{90, 120, 50'000}}) {
         ConnTableModel<TypeParam> model(shape.capacity, shape.keys, seed++);
         model.run(shape.steps);
         ASSERT_FALSE(this->HasFatalFailure()) << "capacity " << shape.capacity;

@@ -9,8 +9,11 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <memory>
 #include <system_error>
 
 #include "support/eal.h"
@@ -271,12 +274,15 @@ TEST_F(NetlinkMirrorTest, LostEventsAreMadeUpFor) {
         std::ofstream batch(file);
         for (int i = 0; i < 20000; ++i)
             batch << "route add 10." << i / 256 << '.' << i % 256 << ".0/24 via 192.0.2.254\n";
+        // The event of another kind is among the lost ones.
+        batch << "neigh add 192.0.2.50 dev wan lladdr 02:00:00:00:00:50 nud permanent\n";
     }
     ASSERT_TRUE(run("ip -batch " + file));
     unlink(file.c_str());
     EXPECT_TRUE(wait([this] { return route4("10.78.31.1").kind == Kind4::via; }));
     EXPECT_EQ(route4("10.0.0.1").kind, Kind4::via);
     EXPECT_EQ(route4("10.78.32.1").kind, Kind4::unreachable);
+    EXPECT_EQ(mac_of("192.0.2.50"), "02:00:00:00:00:50");
 }
 
 TEST_F(NetlinkMirrorTest, WhatChangesNothingForTheWorkersIsNoNewTable) {
@@ -299,15 +305,15 @@ TEST_F(NetlinkMirrorTest, NothingIsCalledAfterTheEnd) {
 }
 
 TEST_F(NetlinkMirrorTest, TheCallbackMayEndTheMirror) {
-    int calls = 0;
+    const auto calls = std::make_shared<int>(0);
     mirror_ = std::make_unique<NetlinkMirror>(
         io_, std::vector<Twin>{{PortId(0), "wan"}},
-        [&](const std::shared_ptr<const NetTable>&) {
-            ++calls;
+        [this, calls](const std::shared_ptr<const NetTable>&) {
             mirror_.reset();
+            ++*calls;  // what the callback holds is still there
         },
         nullptr);
-    EXPECT_TRUE(wait([&] { return calls == 1; }));
+    EXPECT_TRUE(wait([&] { return *calls == 1; }));
     idle(20ms);
     EXPECT_EQ(mirror_, nullptr);
 }

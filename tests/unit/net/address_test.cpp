@@ -39,11 +39,30 @@ TEST(IpAddress, TextFormsAreCanonical) {
 }
 
 TEST(IpAddress, OtherTextIsNone) {
-    for (const std::string_view text :
-         {""sv, " "sv, "1.2.3"sv, "1.2.3.4.5"sv, "1.2.3.256"sv, "1.2.3.-4"sv, "1.2.3.4 "sv,
-          " 1.2.3.4"sv, "1.2.3.4\0"sv, "1.2.3.4\0x"sv, "0x7f.0.0.1"sv, "127.1"sv, "localhost"sv,
-          "1.2.3.4/24"sv, ":"sv, ":::"sv, "1::2::3"sv, "2001:db8::12345"sv, "1:2:3:4:5:6:7"sv,
-          "1:2:3:4:5:6:7:8:9"sv, "fe80::1%eth0"sv, "[::1]"sv, "2001:db8::g"sv, "::1\0"sv})
+    for (const std::string_view text : {""sv,
+                                        " "sv,
+                                        "1.2.3"sv,
+                                        "1.2.3.4.5"sv,
+                                        "1.2.3.256"sv,
+                                        "1.2.3.-4"sv,
+                                        "1.2.3.4 "sv,
+                                        " 1.2.3.4"sv,
+                                        "1.2.3.4\0"sv,
+                                        "1.2.3.4\0x"sv,
+                                        "0x7f.0.0.1"sv,
+                                        "127.1"sv,
+                                        "localhost"sv,
+                                        "1.2.3.4/24"sv,
+                                        ":"sv,
+                                        ":::"sv,
+                                        "1::2::3"sv,
+                                        "2001:db8::12345"sv,
+                                        "1:2:3:4:5:6:7"sv,
+                                        "1:2:3:4:5:6:7:8:9"sv,
+                                        "fe80::1%eth0"sv,
+                                        "[::1]"sv,
+                                        "2001:db8::g"sv,
+                                        "::1\0"sv})
         EXPECT_FALSE(parse_address(text).has_value()) << text;
     EXPECT_FALSE(parse_address(std::string(5000, '1')).has_value());
     EXPECT_FALSE(parse_address(std::string(5000, ':')).has_value());
@@ -82,27 +101,26 @@ TEST(IpAddress, KindsAtTheirEdges) {
         std::string_view text;
         bool multicast, loopback, broadcast, link_local, unspecified;
     };
-    for (const Row& row :
-         std::vector<Row>{{"223.255.255.255", false, false, false, false, false},
-                          {"224.0.0.0", true, false, false, false, false},
-                          {"239.255.255.255", true, false, false, false, false},
-                          {"240.0.0.0", false, false, false, false, false},
-                          {"255.255.255.255", false, false, true, false, false},
-                          {"127.0.0.0", false, true, false, false, false},
-                          {"127.255.255.255", false, true, false, false, false},
-                          {"128.0.0.0", false, false, false, false, false},
-                          {"0.0.0.0", false, false, false, false, true},
-                          {"::", false, false, false, false, true},
-                          {"::1", false, true, false, false, false},
-                          {"::2", false, false, false, false, false},
-                          {"1::1", false, false, false, false, false},
-                          {"fe7f::1", false, false, false, false, false},
-                          {"fe80::1", false, false, false, true, false},
-                          {"febf::1", false, false, false, true, false},
-                          {"fec0::1", false, false, false, false, false},
-                          {"feff::1", false, false, false, false, false},
-                          {"ff00::", true, false, false, false, false},
-                          {"ff02::1", true, false, false, false, false}}) {
+    for (const Row& row : std::vector<Row>{{"223.255.255.255", false, false, false, false, false},
+                                           {"224.0.0.0", true, false, false, false, false},
+                                           {"239.255.255.255", true, false, false, false, false},
+                                           {"240.0.0.0", false, false, false, false, false},
+                                           {"255.255.255.255", false, false, true, false, false},
+                                           {"127.0.0.0", false, true, false, false, false},
+                                           {"127.255.255.255", false, true, false, false, false},
+                                           {"128.0.0.0", false, false, false, false, false},
+                                           {"0.0.0.0", false, false, false, false, true},
+                                           {"::", false, false, false, false, true},
+                                           {"::1", false, true, false, false, false},
+                                           {"::2", false, false, false, false, false},
+                                           {"1::1", false, false, false, false, false},
+                                           {"fe7f::1", false, false, false, false, false},
+                                           {"fe80::1", false, false, false, true, false},
+                                           {"febf::1", false, false, false, true, false},
+                                           {"fec0::1", false, false, false, false, false},
+                                           {"feff::1", false, false, false, false, false},
+                                           {"ff00::", true, false, false, false, false},
+                                           {"ff02::1", true, false, false, false, false}}) {
         address(row.text).visit([&](const auto& a) {
             EXPECT_EQ(a.is_multicast(), row.multicast) << row.text;
             EXPECT_EQ(a.is_loopback(), row.loopback) << row.text;
@@ -114,8 +132,8 @@ TEST(IpAddress, KindsAtTheirEdges) {
 }
 
 TEST(Endpoint, TextFormsGoBothWays) {
-    for (const std::string_view text :
-         {"192.0.2.1:80"sv, "192.0.2.1:0"sv, "0.0.0.0:65535"sv, "[2001:db8::1]:443"sv, "[::]:0"sv}) {
+    for (const std::string_view text : {"192.0.2.1:80"sv, "192.0.2.1:0"sv, "0.0.0.0:65535"sv,
+                                        "[2001:db8::1]:443"sv, "[::]:0"sv}) {
         const auto e = parse_endpoint(text);
         ASSERT_TRUE(e.has_value()) << text;
         EXPECT_EQ(to_string(*e), text);
@@ -125,21 +143,42 @@ TEST(Endpoint, TextFormsGoBothWays) {
 }
 
 TEST(Endpoint, OtherTextIsNone) {
-    for (const std::string_view text :
-         {""sv, ":"sv, ":80"sv, "192.0.2.1"sv, "192.0.2.1:"sv, "192.0.2.1:65536"sv,
-          "192.0.2.1:-1"sv, "192.0.2.1:+1"sv, "192.0.2.1: 80"sv, "192.0.2.1:80 "sv,
-          "192.0.2.1:80\0"sv, "192.0.2.1:80:80"sv, "192.0.2.1:http"sv, "192.0.2.1:0x50"sv,
-          "192.0.2.1:99999999999999999999"sv, "2001:db8::1"sv, "[2001:db8::1]"sv, "[2001:db8::1]:"sv,
-          "[2001:db8::1:80"sv, "2001:db8::1]:80"sv, "[]:80"sv, "[2001:db8::1]80"sv,
-          "[2001:db8::1]:80]"sv, "[192.0.2.1]:80"sv, "2001:db8:1:2:3:4:5:6:80"sv, "["sv, "]"sv,
-          "]:80"sv, "[[::1]]:80"sv})
+    for (const std::string_view text : {""sv,
+                                        ":"sv,
+                                        ":80"sv,
+                                        "192.0.2.1"sv,
+                                        "192.0.2.1:"sv,
+                                        "192.0.2.1:65536"sv,
+                                        "192.0.2.1:-1"sv,
+                                        "192.0.2.1:+1"sv,
+                                        "192.0.2.1: 80"sv,
+                                        "192.0.2.1:80 "sv,
+                                        "192.0.2.1:80\0"sv,
+                                        "192.0.2.1:80:80"sv,
+                                        "192.0.2.1:http"sv,
+                                        "192.0.2.1:0x50"sv,
+                                        "192.0.2.1:99999999999999999999"sv,
+                                        "2001:db8::1"sv,
+                                        "[2001:db8::1]"sv,
+                                        "[2001:db8::1]:"sv,
+                                        "[2001:db8::1:80"sv,
+                                        "2001:db8::1]:80"sv,
+                                        "[]:80"sv,
+                                        "[2001:db8::1]80"sv,
+                                        "[2001:db8::1]:80]"sv,
+                                        "[192.0.2.1]:80"sv,
+                                        "2001:db8:1:2:3:4:5:6:80"sv,
+                                        "["sv,
+                                        "]"sv,
+                                        "]:80"sv,
+                                        "[[::1]]:80"sv})
         EXPECT_FALSE(parse_endpoint(text).has_value()) << text;
 }
 
 TEST(IpPrefix, TextFormsGoBothWays) {
-    for (const std::string_view text : {"192.0.2.0/24"sv, "0.0.0.0/0"sv, "128.0.0.0/1"sv,
-                                        "192.0.2.1/32"sv, "192.0.2.254/31"sv, "::/0"sv,
-                                        "2001:db8::/32"sv, "2001:db8::8/125"sv, "::1/128"sv}) {
+    for (const std::string_view text :
+         {"192.0.2.0/24"sv, "0.0.0.0/0"sv, "128.0.0.0/1"sv, "192.0.2.1/32"sv, "192.0.2.254/31"sv,
+          "::/0"sv, "2001:db8::/32"sv, "2001:db8::8/125"sv, "::1/128"sv}) {
         const auto p = parse_prefix(text);
         ASSERT_TRUE(p.has_value()) << text;
         EXPECT_EQ(to_string(*p), text);
@@ -149,12 +188,27 @@ TEST(IpPrefix, TextFormsGoBothWays) {
 }
 
 TEST(IpPrefix, HostBitsAndOtherTextAreRefused) {
-    for (const std::string_view text :
-         {""sv, "/"sv, "/24"sv, "192.0.2.0/"sv, "192.0.2.0/33"sv, "192.0.2.0/-1"sv,
-          "192.0.2.0/+24"sv, "192.0.2.0/ 24"sv, "192.0.2.0/24 "sv, "192.0.2.0/24/24"sv,
-          "192.0.2.0/255.255.255.0"sv, "192.0.2.0/280"sv, "::/129"sv, "192.0.2.1/31"sv,
-          "192.0.2.1/24"sv, "0.0.0.1/0"sv, "192.0.2.0/22"sv, "2001:db8::1/32"sv,
-          "2001:db8::8/124"sv, "8000::/0"sv, "2001:db8:0:1::/63"sv})
+    for (const std::string_view text : {""sv,
+                                        "/"sv,
+                                        "/24"sv,
+                                        "192.0.2.0/"sv,
+                                        "192.0.2.0/33"sv,
+                                        "192.0.2.0/-1"sv,
+                                        "192.0.2.0/+24"sv,
+                                        "192.0.2.0/ 24"sv,
+                                        "192.0.2.0/24 "sv,
+                                        "192.0.2.0/24/24"sv,
+                                        "192.0.2.0/255.255.255.0"sv,
+                                        "192.0.2.0/280"sv,
+                                        "::/129"sv,
+                                        "192.0.2.1/31"sv,
+                                        "192.0.2.1/24"sv,
+                                        "0.0.0.1/0"sv,
+                                        "192.0.2.0/22"sv,
+                                        "2001:db8::1/32"sv,
+                                        "2001:db8::8/124"sv,
+                                        "8000::/0"sv,
+                                        "2001:db8:0:1::/63"sv})
         EXPECT_FALSE(parse_prefix(text).has_value()) << text;
 }
 

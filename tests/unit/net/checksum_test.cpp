@@ -43,7 +43,8 @@ TEST(Checksum, EveryLengthAndAlignmentEqualsTheReference) {
     Frame bytes(1700);
     for (std::byte& b : bytes) b = static_cast<std::byte>(random());
     for (std::size_t start = 0; start < 9; ++start)
-        for (std::size_t length = 0; start + length <= bytes.size(); length += length < 80 ? 1 : 37) {
+        for (std::size_t length = 0; start + length <= bytes.size();
+             length += length < 80 ? 1 : 37) {
             const auto piece = std::span(bytes).subspan(start, length);
             ASSERT_EQ(Be16::from_raw(checksum(piece)).value(), reference(piece))
                 << "start " << start << " length " << length;
@@ -111,7 +112,7 @@ class IncrementalChecksum : public ::testing::Test {
         // Many zeros and ones: that is where one's complement goes wrong.
         const auto kind = random_() % 4;
         for (std::uint8_t& b : bytes)
-            b = kind == 0 ? std::uint8_t{0}
+            b = kind == 0   ? std::uint8_t{0}
                 : kind == 1 ? std::uint8_t{0xFF}
                             : static_cast<std::uint8_t>(random_());
         T value;
@@ -131,9 +132,7 @@ class IncrementalChecksum : public ::testing::Test {
         put(at, after);
         return ChecksumDelta::replace(before, after);
     }
-    void apply(ChecksumDelta delta) {
-        put(0, Be16::from_raw(delta.apply(get<Be16>(0).raw())));
-    }
+    void apply(ChecksumDelta delta) { put(0, Be16::from_raw(delta.apply(get<Be16>(0).raw()))); }
 
     std::mt19937 random_{2};
     std::array<std::byte, 40> region_{};

@@ -59,9 +59,8 @@ class ParseBad : public ::testing::TestWithParam<BadRow> {};
 
 TEST_P(ParseBad, IsDroppedForItsReason) {
     const BadRow& row = GetParam();
-    EXPECT_EQ(parse_frame(row.frame).reason, name(row.reason))
-        << test::describe(row.frame) << '\n'
-        << test::hexdump(row.frame);
+    EXPECT_EQ(parse_frame(row.frame).reason, name(row.reason)) << test::describe(row.frame) << '\n'
+                                                               << test::hexdump(row.frame);
 }
 
 Frame cut(Frame frame, std::size_t length) {
@@ -84,12 +83,10 @@ const std::vector<BadRow> bad_rows = {
     {"ipv4_ihl_4", v4().ihl(4).tcp(1, 2).build(), DropReason::ipv4_bad_header},
     {"ipv4_ihl_beyond_total", v4().ihl(15).udp(1, 2).build(), DropReason::ipv4_bad_header},
     {"ipv4_total_0", v4().ip_length(0).tcp(1, 2).build(), DropReason::ipv4_bad_header},
-    {"ipv4_total_below_header", v4().ip_length(19).tcp(1, 2).build(),
-     DropReason::ipv4_bad_header},
+    {"ipv4_total_below_header", v4().ip_length(19).tcp(1, 2).build(), DropReason::ipv4_bad_header},
     {"ipv4_total_below_options", v4().ip_options(Frame(8)).ip_length(27).tcp(1, 2).build(),
      DropReason::ipv4_bad_header},
-    {"ipv4_total_beyond_frame", v4().ip_length(41).tcp(1, 2).build(),
-     DropReason::ipv4_bad_header},
+    {"ipv4_total_beyond_frame", v4().ip_length(41).tcp(1, 2).build(), DropReason::ipv4_bad_header},
     {"ipv4_checksum", v4().ip_checksum(0x1234).tcp(1, 2).build(), DropReason::ipv4_bad_checksum},
     {"ipv4_checksum_with_options", v4().ip_options(Frame(40)).ip_checksum(1).tcp(1, 2).build(),
      DropReason::ipv4_bad_checksum},
@@ -265,19 +262,20 @@ std::vector<GoodRow> ipv4_rows() {
         portless(udp4("icmp_cut", v4().icmp(8, 0).ip_length(23), 23), Protocol::icmp),
         portless(udp4("sctp", v4().ip_protocol(132).payload(std::size_t{16}), 36), Protocol::sctp),
         portless(udp4("gre", v4().ip_protocol(47), 20), static_cast<Protocol>(47)),
-        portless(udp4("protocol_hop_by_hop_means_nothing", v4().ip_protocol(0).payload("12345678"),
-                      28),
-                 static_cast<Protocol>(0)),
+        portless(
+            udp4("protocol_hop_by_hop_means_nothing", v4().ip_protocol(0).payload("12345678"), 28),
+            static_cast<Protocol>(0)),
         // Lengths that lie inside the transport header are for its receiver to judge, as in IPVS.
         tcp4("tcp_offset_4", v4().data_offset(4), 34, 40),
         tcp4("tcp_offset_beyond", v4().data_offset(15), 34, 40),
         udp4("udp_length_0", v4().udp(40000, 80).udp_length(0), 28),
         udp4("udp_length_beyond", v4().udp(40000, 80).udp_length(9), 28),
         // A fragment's UDP length is that of the whole datagram.
-        fragment(udp4("first_fragment",
-                      v4().udp(40000, 80).payload(std::size_t{16}).udp_length(3000).fragment(0, true),
-                      44),
-                 FragmentKind::first, true),
+        fragment(
+            udp4("first_fragment",
+                 v4().udp(40000, 80).payload(std::size_t{16}).udp_length(3000).fragment(0, true),
+                 44),
+            FragmentKind::first, true),
         fragment(udp4("middle_fragment", v4().udp(40000, 80).fragment(1480, true), 28),
                  FragmentKind::later, false),
         fragment(udp4("last_fragment", v4().udp(40000, 80).fragment(8, false), 28),
@@ -317,21 +315,23 @@ std::vector<GoodRow> ipv6_rows() {
                  static_cast<Protocol>(50)),
         portless(udp6("v6_empty_unknown", v6().ip_protocol(200), 54, 40),
                  static_cast<Protocol>(200)),
-        fragment(udp6("v6_first_fragment",
-                      v6().udp(40000, 80).payload(eight).udp_length(3000).fragment(0, true), 62, 64),
-                 FragmentKind::first, true),
+        fragment(
+            udp6("v6_first_fragment",
+                 v6().udp(40000, 80).payload(eight).udp_length(3000).fragment(0, true), 62, 64),
+            FragmentKind::first, true),
         fragment(udp6("v6_later_fragment", v6().udp(40000, 80).fragment(1232, false), 62, 56),
                  FragmentKind::later, false),
         fragment(udp6("v6_later_fragment_behind_options",
                       v6().extension(0).udp(40000, 80).fragment(1232, true), 70, 64),
                  FragmentKind::later, false),
         // The bytes of a later fragment are data, whatever their header's number means.
-        fragment(portless(udp6("v6_later_fragment_of_options",
-                               v6().ip_protocol(60).payload(Frame(8, std::byte{0xFF})).fragment(
-                                   8, false),
-                               62, 56),
-                          static_cast<Protocol>(60)),
-                 FragmentKind::later, false),
+        fragment(
+            portless(
+                udp6("v6_later_fragment_of_options",
+                     v6().ip_protocol(60).payload(Frame(8, std::byte{0xFF})).fragment(8, false), 62,
+                     56),
+                static_cast<Protocol>(60)),
+            FragmentKind::later, false),
         // RFC 6946: offset 0 and no more fragments is a whole packet.
         tcp6("v6_atomic_fragment", v6().fragment(0, false), 62, 68),
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sched/least_connection.h"
 
-#include "scheduler_test_support.h"
+#include "support/scheduler_bench.h"
 
 namespace shunt {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sched/round_robin.h"
 
-#include "scheduler_test_support.h"
+#include "support/scheduler_bench.h"
 
 namespace shunt {
 namespace {

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <random>
 
-#include "scheduler_test_support.h"
+#include "support/scheduler_bench.h"
 
 namespace shunt {
 namespace {

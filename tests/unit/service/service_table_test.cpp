@@ -67,9 +67,9 @@ TEST(ServiceTable, TheExactPortGoesBeforePortZero) {
 }
 
 TEST(ServiceTable, KnowsVirtualAddressesWhateverTheirPort) {
-    const ServiceTable table({service(Protocol::udp, "198.51.100.10:53"),
-                              service(Protocol::tcp, "[2001:db8::10]:0")},
-                             {slot("10.1.0.11:8080", true, true)});
+    const ServiceTable table(
+        {service(Protocol::udp, "198.51.100.10:53"), service(Protocol::tcp, "[2001:db8::10]:0")},
+        {slot("10.1.0.11:8080", true, true)});
     EXPECT_TRUE(table.is_virtual<Ipv4>(v4("198.51.100.10")));
     EXPECT_TRUE(table.is_virtual<Ipv6>(v6("2001:db8::10")));
     EXPECT_FALSE(table.is_virtual<Ipv4>(v4("10.1.0.11")));
@@ -78,10 +78,9 @@ TEST(ServiceTable, KnowsVirtualAddressesWhateverTheirPort) {
 }
 
 TEST(ServiceTable, KnowsRealServersAlsoWhenRemovedUntilTheirSlotIsFree) {
-    const ServiceTable table({}, {slot("10.1.0.11:8080", true, true),
-                                  slot("10.1.0.12:8080", false, true),
-                                  slot("10.1.0.13:8080", false, false),
-                                  slot("[2001:db8:1::11]:8080", true, true)});
+    const ServiceTable table(
+        {}, {slot("10.1.0.11:8080", true, true), slot("10.1.0.12:8080", false, true),
+             slot("10.1.0.13:8080", false, false), slot("[2001:db8:1::11]:8080", true, true)});
     EXPECT_TRUE(table.is_real<Ipv4>(v4("10.1.0.11"), port(8080)));
     EXPECT_TRUE(table.is_real<Ipv4>(v4("10.1.0.12"), port(8080)));
     EXPECT_FALSE(table.is_real<Ipv4>(v4("10.1.0.13"), port(8080)));
@@ -102,9 +101,9 @@ TEST(ServiceTable, ManyServicesAreAllFound) {
     const ServiceTable table(services, {});
     ASSERT_EQ(table.services().size(), 5000U);
     for (const auto& s : services)
-        EXPECT_EQ(table.find<Ipv4>(s->key.protocol, s->key.endpoint.address.v4(),
-                                   s->key.endpoint.port),
-                  s.get());
+        EXPECT_EQ(
+            table.find<Ipv4>(s->key.protocol, s->key.endpoint.address.v4(), s->key.endpoint.port),
+            s.get());
 }
 
 }  // namespace

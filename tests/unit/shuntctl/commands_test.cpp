@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "shuntctl/commands.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <map>
+#include <sstream>
+
+namespace shunt::cli {
+namespace {
+
+namespace json = boost::json;
+
+/// The command in front of a daemon that answers as a test says.
+struct Bench {
+    std::map<std::string, std::string, std::less<>> results;  ///< by method; default {}
+    std::function<void()> before_answer = [] {};
+
+    std::string socket;
+    std::vector<std::string> requests;  ///< "METHOD {...}"
+    std::string out;
+    std::string err;
+
+    int run(const std::string& line) {
+        std::istringstream words(line);
+        std::ostringstream out_stream;
+        std::ostringstream err_stream;
+        requests.clear();
+        const auto call = [this](std::string_view method, const json::object& params) {
+            requests.push_back(std::string(method) + ' ' + json::serialize(params));
+            before_answer();
+            const auto result = results.find(method);
+            return json::parse(result == results.end() ? "{}" : result->second);
+        };
+        const auto connect = [&](const std::string& path) -> Call {
+            socket = path;
+            return call;
+        };
+        const auto status = run_shuntctl({std::istream_iterator<std::string>(words), {}},
+                                         {"/default.sock", connect, out_stream, err_stream});
+        out = out_stream.str();
+        err = err_stream.str();
+        return status;
+    }
+};
+
+using Requests = std::vector<std::string>;
+
+TEST(Commands, VerbsBecomeRequests) {
+    const std::string service = R"("service":{"protocol":"tcp","address":"192.0.2.1:80"})";
+    const std::string server = service + R"(,"server":{"address":"[2001:db8::1]:8080"})";
+    for (const auto& [line, request] : std::vector<std::pair<std::string, std::string>>{
+             {"service list", "service.list {}"},
+             {"service", "service.list {}"},
+             {"service list tcp 192.0.2.1:80", "service.list {" + service + "}"},
+             {"service add tcp 192.0.2.1:80", "service.add {" + service + "}"},
+             {"service add tcp 192.0.2.1:80 --scheduler rr",
+              "service.add {" + service + R"(,"scheduler":"rr"})"},
+             {"service edit --scheduler rr tcp 192.0.2.1:80",
+              "service.edit {" + service + R"(,"scheduler":"rr"})"},
+             {"service delete tcp 192.0.2.1:80", "service.delete {" + service + "}"},
+             {"service flush", "service.flush {}"},
+             {"dest add tcp 192.0.2.1:80 [2001:db8::1]:8080", "dest.add {" + server + "}"},
+             {"dest add tcp 192.0.2.1:80 [2001:db8::1]:8080 --weight 0 --forward nat",
+              "dest.add {" + server + R"(,"forward":"nat","weight":0})"},
+             {"dest edit tcp 192.0.2.1:80 [2001:db8::1]:8080 --weight 7",
+              "dest.edit {" + server + R"(,"weight":7})"},
+             {"dest delete tcp 192.0.2.1:80 [2001:db8::1]:8080", "dest.delete {" + server + "}"},
+             {"conn list", R"(conn.list {"limit":1000})"},
+             {"conn list --limit 3", R"(conn.list {"limit":3})"},
+             {"stats", "stats.get {}"},
+             {"stats zero", "stats.zero {}"},
+             {"stats zero tcp 192.0.2.1:80", "stats.zero {" + service + "}"},
+             {"timeout show", "timeout.get {}"},
+             {"timeout set --udp 5 --tcp-fin 0", R"(timeout.set {"tcp_fin":0,"udp":5})"},
+             {"worker list", "worker.list {}"},
+             {"port", "port.list {}"},
+             {"status", "status.get {}"}}) {
+        Bench bench;
+        EXPECT_EQ(bench.run(line), 0) << line << bench.err;
+        EXPECT_EQ(bench.requests, Requests{request}) << line;
+        EXPECT_EQ(bench.socket, "/default.sock");
+    }
+}
+
+TEST(Commands, SocketAndJsonGoAnywhere) {
+    for (const auto* line :
+         {"--socket /other --json status", "status --json --socket /other",
+          "timeout show --socket=/other --json", "timeout --json --socket /other"}) {
+        Bench bench;
+        bench.results["status.get"] = bench.results["timeout.get"] = R"({"a": [1, "x"]})";
+        EXPECT_EQ(bench.run(line), 0) << line << bench.err;
+        EXPECT_EQ(bench.socket, "/other") << line;
+        EXPECT_EQ(bench.out, "{\"a\":[1,\"x\"]}\n") << line;
+    }
+    Bench bench;
+    EXPECT_EQ(bench.run("service add tcp 192.0.2.1:80 --json"), 0);
+    EXPECT_EQ(bench.out, "{}\n");
+    EXPECT_EQ(bench.run("service add tcp 192.0.2.1:80"), 0);
+    EXPECT_EQ(bench.out, "");
+}
+
+TEST(Commands, WrongUsageAsksNobody) {
+    for (const auto* line : {"",
+                             "bogus",
+                             "service bogus",
+                             "dest",
+                             "service add",
+                             "service add tcp",
+                             "service add icmp 192.0.2.1:80",
+                             "service add tcp 192.0.2.1",
+                             "service list tcp",
+                             "service add tcp name:80",
+                             "dest add tcp 192.0.2.1:80",
+                             "dest add tcp 192.0.2.1:80 10.0.0.1:80 --weight -1",
+                             "dest add tcp 192.0.2.1:80 10.0.0.1:80 --weight x",
+                             "dest delete tcp 192.0.2.1:80 10.0.0.1:80 --weight 1",
+                             "timeout set",
+                             "timeout set --tcp 2678401",
+                             "timeout set --tcp -1",
+                             "conn list --limit x",
+                             "status extra",
+                             "--json ipvsadm"}) {
+        Bench bench;
+        EXPECT_EQ(bench.run(line), 2) << line;
+        EXPECT_EQ(bench.requests, Requests{}) << line;
+        EXPECT_NE(bench.err, "") << line;
+        EXPECT_EQ(bench.out, "") << line;
+    }
+}
+
+TEST(Commands, HelpTeachesWithExamples) {
+    Bench bench;
+    EXPECT_EQ(bench.run("--help"), 0);
+    EXPECT_NE(bench.out.find("shuntctl dest add tcp 192.0.2.10:80 10.1.0.11:80 --weight 3\n"),
+              std::string::npos);
+    EXPECT_EQ(bench.run("service edit --help"), 0);
+    EXPECT_NE(bench.out.find("--scheduler NAME"), std::string::npos) << bench.out;
+    EXPECT_EQ(bench.requests, Requests{});
+}
+
+TEST(Commands, RefusedAndUnreachableDiffer) {
+    Bench bench;
+    bench.before_answer = [] { throw Refused(-32000, "no such service", "", "ESRCH"); };
+    EXPECT_EQ(bench.run("service delete tcp 192.0.2.1:80"), 1);
+    EXPECT_EQ(bench.err, "shuntctl: no such service\n");
+    bench.before_answer = [] { throw Unreachable("nobody there"); };
+    EXPECT_EQ(bench.run("service delete tcp 192.0.2.1:80"), 3);
+    EXPECT_EQ(bench.err, "shuntctl: nobody there\n");
+}
+
+TEST(Commands, ServiceTable) {
+    Bench bench;
+    bench.results["service.list"] = R"({"services":[
+        {"service":{"protocol":"tcp","address":"192.0.2.10:80"},"scheduler":"wrr",
+         "stats":{"connections":1234567,"rates":{"connections":9.6}},
+         "servers":[{"address":"10.1.0.11:80","forward":"nat","weight":3,"active":2,"inactive":17,
+                     "stats":{"connections":600,"rates":{"connections":0.2}}}]},
+        {"service":{"protocol":"udp","address":"[2001:db8::1]:53"},"scheduler":"rr",
+         "servers":[]}]})";
+    EXPECT_EQ(bench.run("service list"), 0);
+    EXPECT_EQ(bench.out,
+              "SERVICE / SERVER      METHOD  WEIGHT  ACTIVE  INACTIVE  CONNS  CONNS/S\n"
+              "tcp 192.0.2.10:80     wrr                               1.23M       10\n"
+              "  10.1.0.11:80        nat          3       2        17    600        0\n"
+              "udp [2001:db8::1]:53  rr                                    0        0\n");
+}
+
+TEST(Commands, WorkerTableFitsWithLargeNumbers) {
+    Bench bench;
+    bench.results["worker.list"] = R"({"workers":[{"worker":63,"cpu":127,"busy":1.0,
+        "received":123456789012,"forwarded":123456789012,"to_host":123456789012,
+        "from_host":123456789012,"handed_off":123456789012,"taken_over":123456789012,
+        "held":123456789012,"dropped":123456789012,"connections":123456789012},
+        {"worker":0,"cpu":null,"busy":0.124}]})";
+    EXPECT_EQ(bench.run("worker list"), 0);
+    EXPECT_EQ(
+        bench.out,
+        "WORKER  CPU  BUSY  RECEIVED  FORWARD  TO-HOST  FROM-HOST  HANDED  TAKEN  HELD  "
+        "DROPPED  CONNS\n"
+        "    63  127  100%      123G     123G     123G       123G    123G   123G  123G     "
+        "123G   123G\n"
+        "     0    -   12%         -        -        -          -       -      -     -        "
+        "-      -\n");
+    EXPECT_LE(bench.out.find('\n'), 100U);
+}
+
+TEST(Commands, PortTable) {
+    Bench bench;
+    bench.results["port.list"] = R"({"ports":[{"port":"wan0","device":"net_af_packet,iface=v0",
+        "mac":"02:00:00:00:00:01","mtu":1500,"link":"up","steering":"software",
+        "receive_queues":1,"transmit_queues":2,"twin":true,
+        "received":1000000,"sent":99999,"missed":3,"errors":0}]})";
+    EXPECT_EQ(bench.run("port list"), 0);
+    EXPECT_EQ(bench.out,
+              "PORT  LINK  MAC                 MTU  QUEUES  TWIN  RECEIVED   SENT  MISSED  ERRORS\n"
+              "wan0  up    02:00:00:00:00:01  1500     1/2  yes      1.00M  99999       3       0\n"
+              "\n"
+              "wan0: device net_af_packet,iface=v0, steering software\n");
+}
+
+TEST(Commands, StatsShowWhatWasDroppedMostFirst) {
+    Bench bench;
+    bench.results["stats.get"] = R"({"drops":{"no_route":5,"bad_checksum":0,"ttl":77},
+        "total":{"connections":10,"packets_in":100,"packets_out":5,"bytes_in":10000,"bytes_out":7,
+                 "rates":{"connections":1,"packets_in":2000000}}})";
+    EXPECT_EQ(bench.run("stats show"), 0);
+    EXPECT_EQ(bench.out,
+              "TOTAL        COUNT  PER SECOND\n"
+              "connections     10           1\n"
+              "packets in     100       2.00M\n"
+              "packets out      5           0\n"
+              "bytes in     10000           0\n"
+              "bytes out        7           0\n"
+              "\n"
+              "DROPPED BECAUSE  PACKETS\n"
+              "ttl                   77\n"
+              "no_route               5\n");
+}
+
+TEST(Commands, TimeoutsAndStatus) {
+    Bench bench;
+    bench.results["timeout.set"] = R"({"tcp":900,"tcp_fin":120,"udp":5})";
+    EXPECT_EQ(bench.run("timeout set --udp 5"), 0);
+    EXPECT_EQ(bench.out,
+              "TIMEOUT        SECONDS\n"
+              "tcp                900\n"
+              "tcp after FIN      120\n"
+              "udp                  5\n");
+    bench.results["status.get"] = R"({"version":"0.1.0","uptime":93784.5,"workers":2})";
+    EXPECT_EQ(bench.run("status"), 0);
+    EXPECT_EQ(bench.out,
+              "STATUS   VALUE\n"
+              "version  0.1.0\n"
+              "uptime   1d 02:03:04\n"
+              "workers  2\n");
+}
+
+TEST(Commands, ConnectionsComeInPagesUpToTheLimit) {
+    Bench bench;
+    bench.results["conn.list"] = R"({"connections":[
+        {"protocol":"tcp","client":"10.0.0.9:1","virtual":"192.0.2.1:53","server":"10.0.0.1:53",
+         "state":"SYN_RECV","expires":60,"worker":1},
+        {"protocol":"udp","client":"10.0.0.9:2","virtual":"192.0.2.1:53","server":"10.0.0.1:53",
+         "state":"UDP","expires":300,"worker":0}],"cursor":"next"})";
+    EXPECT_EQ(bench.run("conn list --limit 4"), 0);
+    EXPECT_EQ(bench.requests,
+              (Requests{R"(conn.list {"limit":4})", R"(conn.list {"limit":2,"cursor":"next"})"}));
+    const std::string rows =
+        "tcp    10.0.0.9:1  192.0.2.1:53  10.0.0.1:53  SYN_RECV       60       1\n"
+        "udp    10.0.0.9:2  192.0.2.1:53  10.0.0.1:53  UDP           300       0\n";
+    EXPECT_EQ(
+        bench.out,
+        "PROTO  CLIENT      SERVICE       SERVER       STATE     EXPIRES  WORKER\n" + rows + rows);
+    EXPECT_EQ(bench.run("conn list --limit 4 --json"), 0);
+    EXPECT_EQ(bench.requests.size(), 2U);
+    EXPECT_EQ(std::count(bench.out.begin(), bench.out.end(), '\n'), 2) << "a line for every page";
+}
+
+TEST(Commands, AnswerThatIsNotAsDocumentedIsNamed) {
+    for (const auto* answer :
+         {R"({"services":5})", R"({"services":[{"service":{}}]})", R"({"services":[{}]})"}) {
+        Bench bench;
+        bench.results["service.list"] = answer;
+        EXPECT_EQ(bench.run("service list"), 3) << answer;
+        EXPECT_NE(bench.err.find("not understood"), std::string::npos) << bench.err;
+    }
+}
+
+}  // namespace
+}  // namespace shunt::cli

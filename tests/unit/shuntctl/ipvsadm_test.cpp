@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "shuntctl/ipvsadm.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <map>
+#include <sstream>
+
+namespace shunt::cli {
+namespace {
+
+namespace json = boost::json;
+
+/// The command in front of a daemon that answers as a test says.
+struct Bench {
+    std::map<std::string, std::string, std::less<>> results;  ///< by method; default {}
+    std::map<std::string, Refused, std::less<>> refusals;
+    bool reachable = true;
+
+    std::vector<std::string> requests;  ///< "METHOD {...}"
+    std::string out;
+    std::string err;
+
+    int run(const std::string& line, const std::string& input = "") {
+        std::istringstream words(line);
+        std::istringstream in(input);
+        std::ostringstream out_stream;
+        std::ostringstream err_stream;
+        requests.clear();
+        const IpvsadmWorld world{
+            .program = "/sbin/ipvsadm",
+            .socket_path = "/sock",
+            .connect = [this](const std::string& path) { return connect(path); },
+            .resolver = {[](const std::string&) { return std::nullopt; },
+                         [](const std::string&, Protocol) { return std::nullopt; }},
+            .names = [](const Endpoint& e, Protocol) { return "name-of-" + to_string(e); },
+            .in = in,
+            .out = out_stream,
+            .err = err_stream};
+        const auto status = run_ipvsadm({std::istream_iterator<std::string>(words), {}}, world);
+        out = out_stream.str();
+        err = err_stream.str();
+        return status;
+    }
+
+  private:
+    Call connect(const std::string& path) {
+        if (!reachable) throw Unreachable("shuntd is not reachable at " + path);
+        return [this](std::string_view method, const json::object& params) {
+            requests.push_back(std::string(method) + ' ' + json::serialize(params));
+            const auto refusal = refusals.find(method);
+            if (refusal != refusals.end()) throw Refused(refusal->second);
+            const auto result = results.find(method);
+            return json::parse(result == results.end() ? "{}" : result->second);
+        };
+    }
+};
+
+Refused refused(const std::string& errno_name, const std::string& message = "because") {
+    return {-32000, message, "", errno_name};
+}
+
+using Requests = std::vector<std::string>;
+
+TEST(Ipvsadm, CommandsBecomeRequests) {
+    const std::string service = R"("service":{"protocol":"tcp","address":"192.0.2.1:80"})";
+    const std::string server = service + R"(,"server":{"address":"10.0.0.1:8080"})";
+    for (const auto& [line, request] : std::vector<std::pair<std::string, std::string>>{
+             {"-A -t 192.0.2.1:80", "service.add {" + service + R"(,"scheduler":"wlc"})"},
+             {"-E -t 192.0.2.1:80 -s rr", "service.edit {" + service + R"(,"scheduler":"rr"})"},
+             {"-D -t 192.0.2.1:80", "service.delete {" + service + "}"},
+             {"-C", "service.flush {}"},
+             {"-a -t 192.0.2.1:80 -r 10.0.0.1:8080 -m",
+              "dest.add {" + server + R"(,"forward":"nat","weight":1})"},
+             {"-e -t 192.0.2.1:80 -r 10.0.0.1:8080 -m -w 0",
+              "dest.edit {" + server + R"(,"forward":"nat","weight":0})"},
+             {"-d -t 192.0.2.1:80 -r 10.0.0.1:8080", "dest.delete {" + server + "}"},
+             {"-Z", "stats.zero {}"},
+             {"-Z -t 192.0.2.1:80", "stats.zero {" + service + "}"},
+             {"--set 0 60 5", R"(timeout.set {"tcp":0,"tcp_fin":60,"udp":5})"},
+             {"-A -u [2001:db8::1]:53",
+              R"(service.add {"service":{"protocol":"udp","address":"[2001:db8::1]:53"},)"
+              R"("scheduler":"wlc"})"}}) {
+        Bench bench;
+        EXPECT_EQ(bench.run(line), 0) << line;
+        EXPECT_EQ(bench.requests, Requests{request});
+        EXPECT_EQ(bench.out + bench.err, "") << line;
+    }
+}
+
+TEST(Ipvsadm, RefusalsHaveTheTextOfTheCommand) {
+    const std::string general =
+        "Invalid operation.  Possibly wrong module version, address not unicast, ...\n";
+    struct Row {
+        const char* line;
+        const char* method;
+        const char* errno_name;
+        std::string text;
+        int status;
+    };
+    const auto* const service = "-D -t 192.0.2.1:80";
+    const auto* const server = "-d -t 192.0.2.1:80 -r 10.0.0.1";
+    for (const auto& row : std::vector<Row>{
+             {"-A -t 192.0.2.1:80", "service.add", "EEXIST", "Service already exists\n", 255},
+             {"-A -t 192.0.2.1:80", "service.add", "ENOENT",
+              "Scheduler or persistence engine not found\n", 255},
+             {service, "service.delete", "ESRCH", "No such service\n", 255},
+             {"-Z -t 192.0.2.1:80", "stats.zero", "ESRCH", "No such service\n", 255},
+             {server, "dest.delete", "ESRCH", "Service not defined\n", 255},
+             {server, "dest.delete", "ENOENT", "No such destination\n", 255},
+             {"-a -t 192.0.2.1:80 -r 10.0.0.1 -m", "dest.add", "EEXIST",
+              "Destination already exists\n", 255},
+             {server, "dest.delete", "EPERM", "Permission denied (you must be root)\n", 255},
+             {server, "dest.delete", "ENOMEM", "Memory allocation problem\n", 255},
+             {server, "dest.delete", "EINVAL", general + "shuntd: because\n", 255},
+             {"-a -t 192.0.2.1:80 -r 10.0.0.1 -g", "dest.add", "EINVAL", "because\n", 255},
+             {"-C", "service.flush", "", "because\n", 255},
+             {"-Ln -t 192.0.2.1:80", "service.list", "ESRCH", "No such service\n", 1}}) {
+        Bench bench;
+        bench.refusals.emplace(row.method, refused(row.errno_name));
+        EXPECT_EQ(bench.run(row.line), row.status) << row.line;
+        EXPECT_EQ(bench.err, row.text);
+        EXPECT_EQ(bench.out, "");
+    }
+}
+
+constexpr const char* one_service = R"({"services":[{"service":{"protocol":"tcp",
+    "address":"192.0.2.10:80"},"scheduler":"rr","servers":[
+    {"address":"10.0.0.2:80","forward":"nat","weight":1,"active":2,"inactive":3},
+    {"address":"10.0.0.1:80","forward":"nat","weight":1,"active":2,"inactive":3}]}]})";
+
+TEST(Ipvsadm, ListSortsUnlessTold) {
+    Bench bench;
+    bench.results["service.list"] = one_service;
+    bench.results["status.get"] = R"({"connections_capacity":1048576})";
+    EXPECT_EQ(bench.run("-Ln"), 0);
+    const std::string titles =
+        "Prot LocalAddress:Port Scheduler Flags\n"
+        "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+        "TCP  192.0.2.10:80 rr\n";
+    const std::string first =
+        "  -> 10.0.0.1:80                  Masq    1      2          3         \n";
+    const std::string second =
+        "  -> 10.0.0.2:80                  Masq    1      2          3         \n";
+    const std::string version = "IP Virtual Server version 1.2.1 (size=1048576)\n";
+    EXPECT_EQ(bench.out, version + titles + first + second);
+    EXPECT_EQ(bench.run("-Ln --nosort"), 0);
+    EXPECT_EQ(bench.out, version + titles + second + first);
+    // One service: no version line, and so no need to ask for the size.
+    EXPECT_EQ(bench.run("-Ln -t 192.0.2.10:80"), 0);
+    EXPECT_EQ(bench.out, titles + first + second);
+    EXPECT_EQ(bench.requests.size(), 1U);
+}
+
+TEST(Ipvsadm, NamesUnlessNumeric) {
+    Bench bench;
+    bench.results["service.list"] = one_service;
+    EXPECT_EQ(bench.run(""), 0);
+    EXPECT_NE(bench.out.find("(size=4096)\n"), std::string::npos) << "the daemon gave no size";
+    EXPECT_NE(bench.out.find("TCP  name-of-192.0.2.10:80 rr\n"), std::string::npos) << bench.out;
+    EXPECT_EQ(bench.run("-S"), 0);
+    EXPECT_NE(bench.out.find("-A -t name-of-192.0.2.10:80 -s rr\n"), std::string::npos);
+    EXPECT_EQ(bench.run("-Sn"), 0);
+    EXPECT_EQ(bench.out,
+              "-A -t 192.0.2.10:80 -s rr\n"
+              "-a -t 192.0.2.10:80 -r 10.0.0.1:80 -m -w 1\n"
+              "-a -t 192.0.2.10:80 -r 10.0.0.2:80 -m -w 1\n");
+}
+
+TEST(Ipvsadm, ConnectionsComeInPages) {
+    int pages = 0;
+    std::vector<std::string> asked;
+    std::istringstream in;
+    std::ostringstream out;
+    std::ostringstream err;
+    const Call call = [&](std::string_view, const json::object& params) {
+        asked.push_back(json::serialize(params));
+        const std::string cursor = ++pages < 3 ? "\"p" + std::to_string(pages) + '"' : "null";
+        return json::parse(
+            R"({"connections":[{"protocol":"udp","client":"10.0.0.9:1","virtual":"192.0.2.1:53",)"
+            R"("server":"10.0.0.1:53","state":"UDP","expires":300,"worker":0}],"cursor":)" +
+            cursor + "}");
+    };
+    EXPECT_EQ(run_ipvsadm({"-Lnc"}, {"ipvsadm",
+                                     "/sock",
+                                     [&](const std::string&) { return call; },
+                                     {},
+                                     numeric_text,
+                                     in,
+                                     out,
+                                     err}),
+              0);
+    const std::string line =
+        "UDP 05:00  UDP         10.0.0.9:1         192.0.2.1:53       10.0.0.1:53\n";
+    EXPECT_EQ(out.str(), connection_title() + line + line + line);
+    EXPECT_EQ(asked, (Requests{R"({"limit":10000})", R"({"limit":10000,"cursor":"p1"})",
+                               R"({"limit":10000,"cursor":"p2"})"}));
+}
+
+TEST(Ipvsadm, TimeoutsAndDaemons) {
+    Bench bench;
+    bench.results["timeout.get"] = R"({"tcp":900,"tcp_fin":120,"udp":300})";
+    EXPECT_EQ(bench.run("-L --timeout"), 0);
+    EXPECT_EQ(bench.out, "Timeout (tcp tcpfin udp): 900 120 300\n");
+    EXPECT_EQ(bench.run("-L --daemon"), 0);
+    EXPECT_EQ(bench.out, "");
+}
+
+TEST(Ipvsadm, RestoreGoesOnAfterRefusals) {
+    Bench bench;
+    bench.refusals.emplace("service.add", refused("EEXIST"));
+    EXPECT_EQ(bench.run("-R",
+                        "-A -t 192.0.2.1:80\n"
+                        "\n"
+                        "ipvsadm -A -t 192.0.2.1:81\n"
+                        "-C"),
+              0)
+        << "the last line's status";
+    EXPECT_EQ(bench.err, "Service already exists\nService already exists\n");
+    ASSERT_EQ(bench.requests.size(), 3U);
+    EXPECT_EQ(bench.requests[2], "service.flush {}");
+    EXPECT_EQ(bench.run("-R", "-C\n-A -t 192.0.2.1:80\n"), 255);
+    EXPECT_EQ(bench.run("-R", "-C\n-A -z\n-C\n"), 0) << "an unknown option is passed over";
+    EXPECT_EQ(bench.requests.size(), 2U);
+    EXPECT_EQ(bench.run("-R", ""), 0);
+}
+
+TEST(Ipvsadm, RestoreEndsAtAWrongLine) {
+    struct Row {
+        const char* input;
+        int status;
+    };
+    for (const auto& [input, status] : std::vector<Row>{{"-C\n-A -t 1.2.3.4:0\n-C\n", 2},
+                                                        {"-C\n# no comment\n-C\n", 255},
+                                                        {"-C\n-R\n-C\n", 255},
+                                                        {"-C\n-v\n-C\n", 0}}) {
+        Bench bench;
+        EXPECT_EQ(bench.run("-R", input), status) << input;
+        EXPECT_EQ(bench.requests, Requests{"service.flush {}"}) << input;
+    }
+}
+
+TEST(Ipvsadm, UnsupportedIsRefusedBeforeTheDaemonIsAsked) {
+    Bench bench;
+    EXPECT_EQ(bench.run("-A -t 1.2.3.4:80 -p"), 255);
+    EXPECT_EQ(bench.err, "/sbin/ipvsadm: -p is not supported by this version of shuntd\n");
+    EXPECT_EQ(bench.requests, Requests{});
+}
+
+TEST(Ipvsadm, Unreachable) {
+    Bench bench;
+    bench.reachable = false;
+    EXPECT_EQ(bench.run("-C"), 3);
+    EXPECT_EQ(bench.err, "shuntd is not reachable at /sock\n");
+    EXPECT_EQ(bench.run("-R", "-C\n-C\n"), 3);
+    EXPECT_EQ(bench.err, "shuntd is not reachable at /sock\n") << "once, not for every line";
+    // What needs no daemon works without one.
+    EXPECT_EQ(bench.run("-h"), 0);
+    EXPECT_NE(bench.out.find("  ipvsadm -Ln --stats\n"), std::string::npos) << bench.out;
+    EXPECT_EQ(bench.run("-v"), 0);
+    EXPECT_TRUE(bench.out.starts_with("ipvsadm v1.31 ")) << bench.out;
+}
+
+}  // namespace
+}  // namespace shunt::cli
