@@ -10,11 +10,11 @@ SOURCE_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # What Debian 12 has to have installed, by purpose. The only place where this is listed.
 BUILD_PACKAGES=(
     g++ meson ninja-build pkg-config
-    libdpdk-dev libxxhash-dev libconfig++-dev libspdlog-dev libboost1.81-dev libboost-json1.81-dev libcli11-dev
-    libnl-3-dev libnl-route-3-dev libnftables-dev libsystemd-dev libcap-ng-dev
+    libdpdk-dev libxxhash-dev libconfig++-dev libspdlog-dev libboost1.81-dev
+    libboost-json1.81-dev libcli11-dev libnl-3-dev libnl-route-3-dev libnftables-dev libsystemd-dev libcap-ng-dev
     libgtest-dev libgmock-dev libbenchmark-dev
 )
-LAB_PACKAGES=(iproute2 nftables ethtool iputils-ping python3 nginx curl iperf3 util-linux)
+LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 util-linux)
 TEST_PACKAGES=(clang-14 libclang-rt-14-dev llvm-14 ccache)
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then

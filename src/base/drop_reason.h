@@ -11,10 +11,10 @@ namespace shunt {
 
 // clang-format off
 #define SHUNT_DROP_REASONS(X)                                                                      \
-    X(truncated,            "the frame ends before the headers that it announces")                 \
-    X(ipv4_bad_header,      "IPv4 version, header length or total length is impossible")           \
+    X(truncated,            "the frame ends before what its headers announce")                 \
+    X(ipv4_bad_header,      "IPv4 version or lengths are impossible")           \
     X(ipv4_bad_checksum,    "the IPv4 header checksum is wrong")                                   \
-    X(ipv6_bad_header,      "IPv6 version, payload length or extension chain is impossible")       \
+    X(ipv6_bad_header,      "IPv6 version, length or extension chain is impossible")       \
     X(l4_bad_header,        "the TCP or UDP header is longer than the packet or too short")        \
     X(split_header,         "headers lie across buffers and could not be joined")                  \
     X(fragment,             "a fragment of a packet for a service or from a real server")          \

@@ -157,8 +157,8 @@ void ConnectionLister::give_up(const std::shared_ptr<Job>& job) {
     if (job->posted) abandoned_.push_back(std::move(job->page));
     job->done({}, refused(ETIMEDOUT,
                           "worker " + std::to_string(job->from.worker.value()) +
-                              " did not answer within " +
-                              std::to_string(patience_.worker.count()) + " ms",
+                              " did not answer within " + std::to_string(patience_.worker.count()) +
+                              " ms",
                           ""));
 }
 

@@ -107,7 +107,8 @@ class ConnectionLister {
     ConnectionLister(boost::asio::io_context& io, std::uint16_t workers, Post post)
         : ConnectionLister(io, workers, std::move(post), Patience{}) {}
 
-    /// Lists up to `most` connections from `from` on; calls `done` once, later, from the io_context.
+    /// Lists up to `most` connections from `from` on; calls `done` once, later, from the
+    /// io_context.
     void list(const ListPosition& from, std::size_t most, Done done);
 
     [[nodiscard]] std::uint16_t workers() const noexcept { return workers_; }

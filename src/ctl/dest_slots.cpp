@@ -41,9 +41,13 @@ Traffic DestSlots::counted(DestId id) const noexcept {
     return sum;
 }
 
-std::uint32_t DestSlots::active(DestId id) const noexcept { return Loads(counters_).active(id); }
+std::uint32_t DestSlots::active(DestId id) const noexcept {
+    return Loads(counters_).active(id);
+}
 
-std::uint32_t DestSlots::total(DestId id) const noexcept { return Loads(counters_).total(id); }
+std::uint32_t DestSlots::total(DestId id) const noexcept {
+    return Loads(counters_).total(id);
+}
 
 Traffic DestSlots::counted() const noexcept {
     Traffic sum;

@@ -40,8 +40,12 @@ Traffic& Traffic::operator-=(const Traffic& o) noexcept {
     return *this;
 }
 
-Traffic operator+(Traffic a, const Traffic& b) noexcept { return a += b; }
-Traffic operator-(Traffic a, const Traffic& b) noexcept { return a -= b; }
+Traffic operator+(Traffic a, const Traffic& b) noexcept {
+    return a += b;
+}
+Traffic operator-(Traffic a, const Traffic& b) noexcept {
+    return a -= b;
+}
 
 void RateEstimator::sample(const Traffic& counted) noexcept {
     const Traffic increase = counted - last_;

@@ -62,12 +62,12 @@ EthDevice::EthDevice(std::string where, const std::string& device, const std::st
     const std::string full = pci ? device : with_suffix(device, suffix);
     if (const int error = pci ? 0 : rte_dev_probe(full.c_str()); error != 0) {
         // DPDK answers "no such device" for a driver that it does not know and for one that fails.
-        throw failed("cannot open the device", error,
+        throw failed("cannot open the device " + device, error,
                      "use a PCI address ('dpdk-devbind.py --status' lists them) or a device string "
                      "such as \"net_af_packet,iface=eth1\", and see that nobody else uses it");
     }
     if (rte_eth_dev_get_port_by_name(name_of(full).c_str(), &id_) != 0)
-        throw failed("DPDK drives no such device", ENODEV,
+        throw failed("DPDK drives no device " + device, ENODEV,
                      pci ? "bind it to vfio-pci ('dpdk-devbind.py --bind=vfio-pci " +
                                name_of(device) + "')"
                          : "name an Ethernet device (net_...)");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// What the control thread does by the clock: frees old snapshots, estimates rates, measures how busy
-// the workers are, gives removed servers free.
+// What the control thread does by the clock: frees old snapshots, estimates rates, measures how
+// busy the workers are, gives removed servers free.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>

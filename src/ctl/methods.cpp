@@ -39,8 +39,7 @@ ServiceKey read_service(const Params& p) {
     static const std::array<Parameter, 2> known{{{"protocol", true}, {"address", true}}};
     const Params service = p.object("service", known);
     const auto protocol = parse_protocol(service.text("protocol"));
-    if (!protocol)
-        service.fail("protocol", quote(service.text("protocol")) + " is not tcp or udp");
+    if (!protocol) service.fail("protocol", quote(service.text("protocol")) + " is not tcp or udp");
     return {*protocol, read_endpoint(service, "address")};
 }
 
@@ -83,7 +82,8 @@ json::object to_json(const Stats& stats) {
 
 std::string_view forward_name(ForwardMethod method) {
     switch (method) {
-        case ForwardMethod::nat: break;
+        case ForwardMethod::nat:
+            break;
     }
     return "nat";
 }
@@ -101,12 +101,12 @@ json::object to_json(const ServiceView& view) {
     json::array servers;
     servers.reserve(view.servers.size());
     for (const auto& server : view.servers) servers.push_back(to_json(server));
-    return {{"service",
-             {{"protocol", to_string(view.key.protocol)},
-              {"address", to_string(view.key.endpoint)}}},
-            {"scheduler", view.scheduler},
-            {"stats", to_json(view.stats)},
-            {"servers", std::move(servers)}};
+    return {
+        {"service",
+         {{"protocol", to_string(view.key.protocol)}, {"address", to_string(view.key.endpoint)}}},
+        {"scheduler", view.scheduler},
+        {"stats", to_json(view.stats)},
+        {"servers", std::move(servers)}};
 }
 
 json::object to_json(const ConnectionRow& row) {
@@ -315,7 +315,9 @@ MethodTable make_methods(const MethodContext& context) {
     const auto on = [&c](auto run) { return [c, run](const Params& p) { return run(*c, p); }; };
     const auto get = [&c](auto run) { return [c, run](const Params&) { return run(*c); }; };
     const auto list = [&c](std::string key, auto run) {
-        return [c, key = std::move(key), run](const Params&) { return json::object{{key, run(*c)}}; };
+        return [c, key = std::move(key), run](const Params&) {
+            return json::object{{key, run(*c)}};
+        };
     };
     return MethodTable(
         {direct("status.get", {}, get(status_get)),
@@ -327,12 +329,12 @@ MethodTable make_methods(const MethodContext& context) {
          direct("dest.add", server_options, on(dest_add)),
          direct("dest.edit", server_options, on(dest_edit)),
          direct("dest.delete", {service, server}, on(dest_delete)),
-         {"conn.list", {{"cursor"}, {"limit"}},
+         {"conn.list",
+          {{"cursor"}, {"limit"}},
           [c](const Params& p, const Respond& respond) { conn_list(*c, p, respond); }},
          direct("stats.get", {}, get(stats_get)),
          direct("stats.zero", {{"service"}}, on(stats_zero)),
-         direct("timeout.get", {},
-                get([](const MethodContext& m) {
+         direct("timeout.get", {}, get([](const MethodContext& m) {
                     return timeouts_json(m.publisher.current().timeouts);
                 })),
          direct("timeout.set", {{"tcp"}, {"tcp_fin"}, {"udp"}}, on(timeout_set)),

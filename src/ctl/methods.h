@@ -28,7 +28,7 @@ struct PortStatus {
     bool twin = false;
     std::uint64_t received = 0;  ///< packets, as the device counts them
     std::uint64_t sent = 0;
-    std::uint64_t missed = 0;    ///< not received for want of room
+    std::uint64_t missed = 0;  ///< not received for want of room
     std::uint64_t errors = 0;
 };
 

@@ -55,15 +55,23 @@ void check_twin_name(const std::string& where, const std::string& name) {
 }
 
 /// Before the device is opened, so that these checks come first.
-std::unique_ptr<QuietDevice> make_quiet(const PortConfig& config) {
+std::unique_ptr<DeviceLock> lock_device(const PortConfig& config) {
     const std::string where = "port " + config.name;
-    if (config.twin) check_twin_name(where, config.name);
     const auto interface = kernel_interface_of(config.device);
-    if (!interface) return nullptr;
-    check_kernel_interface(where, *interface);
-    if (!config.twin) return nullptr;
+    std::unique_ptr<DeviceLock> lock;
+    if (interface) {
+        check_kernel_interface(where, *interface);
+        lock = std::make_unique<DeviceLock>(where, *interface);
+    }
+    if (config.twin) check_twin_name(where, config.name);
+    return lock;
+}
+
+std::unique_ptr<QuietDevice> make_quiet(const PortConfig& config) {
+    const auto interface = kernel_interface_of(config.device);
+    if (!interface || !config.twin) return nullptr;
     auto quiet = std::make_unique<QuietDevice>(*interface);
-    if (!quiet->problem().empty()) spdlog::warn("{}: {}", where, quiet->problem());
+    if (!quiet->problem().empty()) spdlog::warn("port {}: {}", config.name, quiet->problem());
     return quiet;
 }
 
@@ -78,6 +86,7 @@ std::uint16_t kernel_mtu(const std::string& device, std::uint16_t otherwise) {
 Port::Port(PortId id, const PortConfig& config, const Needs& needs)
     : id_(id),
       config_(config),
+      lock_(lock_device(config)),
       quiet_(make_quiet(config)),
       device_(where(), config.device, std::to_string(id.value())),
       workers_(needs.workers) {

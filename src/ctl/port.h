@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "ctl/device_lock.h"
 #include "ctl/ethdev.h"
 #include "ctl/methods.h"
 #include "ctl/quiet_device.h"
@@ -52,7 +53,8 @@ class Port {
 
     PortId id_;
     PortConfig config_;
-    std::unique_ptr<QuietDevice> quiet_;  ///< when a kernel interface stands behind the device
+    std::unique_ptr<DeviceLock> lock_;    ///< when a kernel interface stands behind the device
+    std::unique_ptr<QuietDevice> quiet_;  ///< and the kernel is to keep off it
     EthDevice device_;
     std::unique_ptr<EthDevice> twin_;
     EthDevice::Queues queues_;

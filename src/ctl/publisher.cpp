@@ -11,7 +11,9 @@ Publisher::Publisher(SharedState& shared) : shared_(shared) {
     publish(std::move(first));
 }
 
-Publisher::~Publisher() { shared_.snapshot.store(nullptr, std::memory_order_release); }
+Publisher::~Publisher() {
+    shared_.snapshot.store(nullptr, std::memory_order_release);
+}
 
 Publisher::Grace Publisher::set_services(std::shared_ptr<const ServiceTable> services) {
     auto next = std::make_unique<Snapshot>(*current_);

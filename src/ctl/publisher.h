@@ -18,8 +18,8 @@ class Publisher {
     /// Names one publication, to ask later whether every worker has seen it.
     using Grace = std::uint64_t;
 
-    /// `shared` outlives this. Its `rcu` may be null (tests, no workers): then nobody is waited for.
-    /// Publishes a first snapshot without services.
+    /// `shared` outlives this. Its `rcu` may be null (tests, no workers): then nobody is waited
+    /// for. Publishes a first snapshot without services.
     explicit Publisher(SharedState& shared);
     /// The workers have ended.
     ~Publisher();

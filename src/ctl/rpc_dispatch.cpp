@@ -6,6 +6,7 @@
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -27,11 +28,17 @@ struct Request {
     const json::object* params = nullptr;
 };
 
-/// Has its id or null: what an answer to it carries, even when the rest is wrong.
+/// An answer can carry it back: 1e999 is read as infinity, which JSON cannot write.
+bool is_id(const json::value& id) {
+    const auto* number = id.if_double();
+    return id.is_string() || id.is_null() || id.is_int64() || id.is_uint64() ||
+           (number != nullptr && std::isfinite(*number));
+}
+
+/// Its id or null: what an answer to it carries, even when the rest is wrong.
 json::value id_of(const json::value& line) {
     if (const auto* object = line.if_object())
-        if (const auto* id = object->if_contains("id"))
-            if (id->is_string() || id->is_number()) return *id;
+        if (const auto* id = object->if_contains("id"); id != nullptr && is_id(*id)) return *id;
     return nullptr;
 }
 
@@ -46,8 +53,7 @@ Request read_request(const json::value& line) {
     Request request{.id = {}, .method = {}, .params = &no_params};
     for (const auto& [key, value] : *object) {
         if (key == "id") {
-            if (!value.is_string() && !value.is_number() && !value.is_null())
-                throw not_a_request("id must be a string, a number or null");
+            if (!is_id(value)) throw not_a_request("id must be a string, a number or null");
             request.id = value;
         } else if (key == "method") {
             if (!value.is_string()) throw not_a_request("method must be a string");
@@ -57,8 +63,7 @@ Request read_request(const json::value& line) {
                 throw RpcError(RpcCode::bad_parameter, "params must be an object", "", EINVAL);
             request.params = &value.get_object();
         } else if (key != "jsonrpc") {
-            throw not_a_request(
-                "only jsonrpc, id, method and params may stand in a request");
+            throw not_a_request("only jsonrpc, id, method and params may stand in a request");
         }
     }
     if (!object->contains("method")) throw not_a_request("method is missing");
@@ -124,7 +129,8 @@ void dispatch_line(std::string_view line, const MethodTable& methods,
         const json::value parsed = parse(line, &memory);
         *id = id_of(parsed);
         const Request request = read_request(parsed);
-        id = request.id ? std::optional(json::value(*request.id, json::storage_ptr())) : std::nullopt;
+        id = request.id ? std::optional(json::value(*request.id, json::storage_ptr()))
+                        : std::nullopt;
         call(request, methods, [done, id](Reply reply) {
             done(id ? answer_line(*id, std::move(reply)) : std::string());
         });
@@ -135,6 +141,8 @@ void dispatch_line(std::string_view line, const MethodTable& methods,
     }
 }
 
-std::string error_line(const RpcError& error) { return answer_line(nullptr, error); }
+std::string error_line(const RpcError& error) {
+    return answer_line(nullptr, error);
+}
 
 }  // namespace shunt::ctl

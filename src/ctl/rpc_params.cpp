@@ -13,7 +13,8 @@ namespace {
 std::string shorten(std::string_view name) {
     constexpr std::size_t most = 40;
     std::string out(name.substr(0, most));
-    std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');
+    std::ranges::replace_if(
+        out, [](char c) { return c < ' ' || c > '~'; }, '?');
     return name.size() > most ? out + "..." : out;
 }
 
@@ -43,7 +44,9 @@ void Params::fail_type(std::string_view name, std::string_view expected) const {
                    std::string(expected));
 }
 
-const boost::json::value& Params::at(std::string_view name) const { return object_->at(name); }
+const boost::json::value& Params::at(std::string_view name) const {
+    return object_->at(name);
+}
 
 std::string_view Params::text(std::string_view name) const {
     const auto* text = at(name).if_string();
@@ -55,8 +58,7 @@ std::string_view Params::text_or(std::string_view name, std::string_view missing
     return has(name) ? text(name) : missing;
 }
 
-std::uint64_t Params::number(std::string_view name, std::uint64_t least,
-                             std::uint64_t most) const {
+std::uint64_t Params::number(std::string_view name, std::uint64_t least, std::uint64_t most) const {
     const auto range = std::to_string(least) + " to " + std::to_string(most);
     const auto& value = at(name);
     if (!value.is_number()) fail_type(name, "a number, " + range);

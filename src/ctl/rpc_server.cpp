@@ -25,7 +25,7 @@ using boost::system::error_code;
 using LocalStream = asio::local::stream_protocol;
 
 [[noreturn]] void fail(const std::string& path, const std::string& reason) {
-    throw std::runtime_error("shuntd: socket " + path + ": " + reason);
+    throw std::runtime_error("socket " + path + ": " + reason);
 }
 
 std::string reason_of(int error_number) {
@@ -138,10 +138,9 @@ class RpcServer::Session : public std::enable_shared_from_this<Session> {
         searched_ = start_;
         busy_ = true;
         if (line.find_first_not_of(" \t\r") == std::string_view::npos) return answered({});
-        dispatch_line(line, server_.methods_,
-                      [self = shared_from_this()](std::string answer) {
-                          self->answered(std::move(answer));
-                      });
+        dispatch_line(line, server_.methods_, [self = shared_from_this()](std::string answer) {
+            self->answered(std::move(answer));
+        });
     }
 
     /// One request is done. The next one waits its turn behind other clients'.
@@ -283,10 +282,8 @@ void RpcServer::accepted(const error_code& error, Socket socket) {
     const bool full = sessions_.size() >= options_.most_clients;
     sessions_.insert(session);
     if (full)
-        session->refuse(refused(EAGAIN,
-                                "there are " + std::to_string(options_.most_clients) +
-                                    " clients already",
-                                ""));
+        session->refuse(refused(
+            EAGAIN, "there are " + std::to_string(options_.most_clients) + " clients already", ""));
     else
         session->start();
     accept();

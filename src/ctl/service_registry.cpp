@@ -81,10 +81,10 @@ void ServiceRegistry::flush() {
 void ServiceRegistry::add_server(const ServiceKey& key, const ServerConfig& server) {
     Service& service = find(key);
     if (find(service, server.address) != service.servers.end())
-        throw refused(EEXIST,
-                      "server " + to_string(server.address) + " is in service " + name_of(key) +
-                          " already",
-                      "server");
+        throw refused(
+            EEXIST,
+            "server " + to_string(server.address) + " is in service " + name_of(key) + " already",
+            "server");
     check(key, server);
     insert_server(service, server);
     rebuild(service);
@@ -114,8 +114,7 @@ void ServiceRegistry::delete_server(const ServiceKey& key, const Endpoint& serve
     Service& service = find(key);
     const auto at = find(service, server);
     if (at == service.servers.end())
-        throw refused(ENOENT,
-                      "server " + to_string(server) + " is not in service " + name_of(key),
+        throw refused(ENOENT, "server " + to_string(server) + " is not in service " + name_of(key),
                       "server");
     remove_server(service, at);
     rebuild(service);
@@ -161,8 +160,8 @@ void ServiceRegistry::check(const ServiceKey& key, const ServerConfig& server) {
     const auto& endpoint = server.address;
     if (endpoint.address.family() != key.endpoint.address.family())
         throw refused(EINVAL,
-                      "server " + to_string(endpoint) + " is not of the address family of service " +
-                          name_of(key),
+                      "server " + to_string(endpoint) +
+                          " is not of the address family of service " + name_of(key),
                       "server.address");
     check_host(endpoint.address, "server.address");
     endpoint.address.visit([&](const auto& a) {
@@ -272,7 +271,8 @@ ServiceRegistry::Server ServiceRegistry::revive_or_make(const Service& service,
     }
     if (slots_.free_count() == 0) make_room(0);
     const auto id = slots_.allot();
-    if (!id) throw refused(ENOMEM, "no slot is left for another server (configuration: servers)", "");
+    if (!id)
+        throw refused(ENOMEM, "no slot is left for another server (configuration: servers)", "");
     const Traffic counted = slots_.counted(*id);
     return {.real = {.id = *id, .endpoint = endpoint},
             .start = counted,
@@ -367,8 +367,7 @@ ServiceRegistry::CountsByInstance ServiceRegistry::removed_counts() const {
 
 Traffic ServiceRegistry::counted(const Service& service, const CountsByInstance& removed) const {
     Traffic sum = service.retired;
-    for (const auto& server : service.servers)
-        sum += slots_.counted(server.real.id) - server.start;
+    for (const auto& server : service.servers) sum += slots_.counted(server.real.id) - server.start;
     if (const auto more = removed.find(service.instance); more != removed.end())
         sum += more->second;
     return sum;
@@ -381,7 +380,9 @@ void ServiceRegistry::zero() {
     rates_.clear();
 }
 
-void ServiceRegistry::zero(const ServiceKey& key) { zero(find(key), removed_counts()); }
+void ServiceRegistry::zero(const ServiceKey& key) {
+    zero(find(key), removed_counts());
+}
 
 void ServiceRegistry::zero(Service& service, const CountsByInstance& removed) {
     for (auto& server : service.servers) {
@@ -423,12 +424,11 @@ ServiceView ServiceRegistry::view(const Service& service, const CountsByInstance
     for (const auto& server : service.servers) {
         const auto total = slots_.total(server.real.id);
         const auto active = std::min(slots_.active(server.real.id), total);
-        out.servers.push_back(
-            {.server = server.real,
-             .active = active,
-             .inactive = total - active,
-             .stats = {.counts = slots_.counted(server.real.id) - server.zero,
-                       .rates = server.rates.per_second()}});
+        out.servers.push_back({.server = server.real,
+                               .active = active,
+                               .inactive = total - active,
+                               .stats = {.counts = slots_.counted(server.real.id) - server.zero,
+                                         .rates = server.rates.per_second()}});
     }
     return out;
 }

@@ -32,7 +32,7 @@ struct Stats {
 
 struct ServerView {
     RealServer server;
-    std::uint32_t active = 0;    ///< connections, as schedulers weigh them (ipvs-behaviour 2.11)
+    std::uint32_t active = 0;  ///< connections, as schedulers weigh them (ipvs-behaviour 2.11)
     std::uint32_t inactive = 0;
     Stats stats;
 };

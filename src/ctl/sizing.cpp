@@ -21,7 +21,12 @@ constexpr std::uint32_t least_connections = 1024;
 constexpr std::uint32_t spread_percent = 125;
 
 constexpr std::uint16_t descriptors = 1024;
-constexpr std::uint32_t ring_depth = 1024;
+/// A few workers may well share CPUs: then a ring has to carry what comes while its reader waits.
+constexpr std::uint32_t deep_ring = 4096;
+constexpr std::uint32_t ring = 1024;
+constexpr std::uint32_t most_workers_with_deep_rings = 4;
+/// Buffers for packets in those rings, which are never all full.
+constexpr std::uint32_t most_buffers_in_rings = 65536;
 constexpr std::uint32_t held_packets = 512;
 /// Taken by each worker's own cache and its half-filled bursts.
 constexpr std::uint32_t buffers_per_worker = 1024;
@@ -50,11 +55,15 @@ std::uint32_t default_connections(std::uint64_t available_bytes) {
         std::clamp<std::uint64_t>(fits, least_connections, most_default_connections));
 }
 
+std::uint32_t depth_for(std::uint32_t workers) {
+    return workers <= most_workers_with_deep_rings ? deep_ring : ring;
+}
+
 std::uint32_t default_buffers(const Config& config, unsigned devices) {
     const std::uint32_t workers = config.workers;
     const std::uint32_t queues = devices * std::max<std::uint32_t>(workers, 1);
     return queues * descriptors * 2 + workers * (buffers_per_worker + held_packets) +
-           workers * (workers - 1) * ring_depth / 2;
+           std::min(workers * (workers - 1) * depth_for(workers) / 2, most_buffers_in_rings);
 }
 
 }  // namespace
@@ -77,7 +86,7 @@ Sizes compute_sizes(const Config& config, unsigned devices, std::uint64_t availa
     sizes.packet_buffers =
         config.packet_buffers != 0 ? config.packet_buffers : default_buffers(config, devices);
     sizes.buffer_bytes = RTE_MBUF_DEFAULT_BUF_SIZE;
-    sizes.ring_depth = ring_depth;
+    sizes.ring_depth = depth_for(config.workers);
     sizes.descriptors = descriptors;
     sizes.held_packets = held_packets;
     constexpr std::uint64_t buffer_overhead = sizeof(rte_mbuf) + 64;
@@ -86,7 +95,7 @@ Sizes compute_sizes(const Config& config, unsigned devices, std::uint64_t availa
     sizes.dpdk_memory_mb = config.memory_mb != 0
                                ? config.memory_mb
                                : static_cast<std::uint32_t>(buffer_mb) + other_dpdk_mb +
-                                     config.workers * config.workers * ring_depth * 8 / (1U << 20);
+                                     config.workers * config.workers * sizes.ring_depth * 8 / (1U << 20);
     return sizes;
 }
 

@@ -24,6 +24,10 @@ std::optional<Client<F>> client_of(const ServiceTable& services,
     return std::nullopt;
 }
 
+bool balanced(Protocol protocol) noexcept {
+    return protocol == Protocol::tcp || protocol == Protocol::udp;
+}
+
 bool for_network_layer(const WorkerState& worker, PortId port, const PacketMeta& meta) noexcept {
     return !meta.to_group && worker.network().accepts(port, meta.vlan, meta.destination_mac);
 }
@@ -39,7 +43,7 @@ PlaceList stage_classify(WorkerState& worker, Batch& batch, const PlaceList& pla
         const PacketMeta& meta = batch.meta[place];
         const auto& tuple = meta.tuple<F>();
         const bool whole = meta.fragment == FragmentKind::none;
-        if (!for_network_layer(worker, batch.port, meta) || (!meta.has_ports && whole)) {
+        if (!for_network_layer(worker, batch.port, meta) || !balanced(tuple.protocol)) {
             send_to_host(worker, batch.port, packet);
             continue;
         }

@@ -49,9 +49,6 @@ class HoldQueue {
         items_.resize(kept);
     }
 
-    /// The earliest end of a wait; only when not empty().
-    [[nodiscard]] TickTime oldest() const noexcept { return items_.front().until; }
-
   private:
     std::size_t most_;
     std::vector<Item> items_;

@@ -5,6 +5,18 @@
 
 namespace shunt {
 
+namespace {
+
+/// A request that finds the ring full, or the control thread unwilling to ask so soon again, is
+/// repeated while packets wait.
+template <class F>
+void ask_for(WorkerState& worker, const Route<F>& route) noexcept {
+    ResolveRequest request{.ifindex = route.ifindex, .address = route.gateway};
+    rte_ring_enqueue_elem(worker.shared.resolve_requests.get(), &request, sizeof(request));
+}
+
+}  // namespace
+
 template <class F>
 void hold(WorkerState& worker, rte_mbuf* packet, const Route<F>& route,
           const typename F::Address& target, std::uint32_t flow_hash) noexcept {
@@ -17,10 +29,7 @@ void hold(WorkerState& worker, rte_mbuf* packet, const Route<F>& route,
                       .flow_hash = flow_hash,
                       .until = worker.now + HoldQueue::patience});
     worker.counters.held.add();
-    // A request that finds the ring full is made again by the next packet to this neighbour.
-    const ResolveRequest request{.ifindex = route.ifindex, .address = route.gateway};
-    rte_ring_enqueue_elem(worker.shared.resolve_requests.get(),
-                          const_cast<ResolveRequest*>(&request), sizeof(request));
+    ask_for<F>(worker, route);
 }
 
 template <class F>
@@ -49,7 +58,10 @@ bool retry(WorkerState& worker, const HoldQueue::Item& item) noexcept {
     const bool via = route.kind == Route<F>::Kind::via;
     const NextHopIndex next_hop =
         via ? network.next_hop<F>(route.ifindex, route.gateway) : no_next_hop;
-    if (via && next_hop == no_next_hop && item.until > worker.now) return false;
+    if (via && next_hop == no_next_hop && item.until > worker.now) {
+        ask_for<F>(worker, route);
+        return false;
+    }
     worker.counters.resumed.add();
     if (next_hop != no_next_hop)
         send_by(worker, network[next_hop], item.packet, 0);

@@ -36,8 +36,8 @@ template <class F>
 void route_and_send(WorkerState& worker, rte_mbuf* packet, const typename F::Address& target,
                     std::uint32_t flow_hash) noexcept;
 
-/// Tries the packets that wait: to be called for each new snapshot, and when the oldest is out of
-/// time.
+/// Tries the packets that wait, and asks again for what they need: to be called for each new
+/// snapshot and each tick.
 void retry_held(WorkerState& worker) noexcept;
 
 }  // namespace shunt

@@ -128,7 +128,9 @@ std::uint32_t Worker::serve_request() noexcept {
 void Worker::advance_time() noexcept {
     advance_timers<Ipv4>(state_);
     advance_timers<Ipv6>(state_);
-    if (!state_.held.empty() && state_.held.oldest() <= state_.now) retry_held(state_);
+    if (state_.held.empty() || last_retry_ == state_.now) return;
+    last_retry_ = state_.now;
+    retry_held(state_);
 }
 
 void Worker::back_off() noexcept {

@@ -133,6 +133,7 @@ class Worker {
     Idle idle_;
     std::uint32_t generation_ = 0;
     std::uint32_t empty_iterations_ = 0;
+    TickTime last_retry_;
     Batch batch_;  ///< the burst at hand; one at a time
     WorkerRequest* request_ = nullptr;
 };

@@ -47,8 +47,9 @@ Verdict parse_ipv4(PacketReader frame, std::uint32_t frame_length, PacketMeta& m
     const unsigned header_length = (header->version_length & 0xFU) * 4;
     const unsigned total_length = header->total_length.value();
     if ((header->version_length >> 4) != 4 || header_length < sizeof(Ipv4Header) ||
-        total_length < header_length || total_length > frame_length - meta.l3_offset)
+        total_length < header_length)
         return DropReason::ipv4_bad_header;
+    if (total_length > frame_length - meta.l3_offset) return DropReason::truncated;
     const auto header_bytes = frame.sub(meta.l3_offset, header_length);
     if (header_bytes.size() < header_length) return missing(frame, frame_length);
     if (header_checksum == HeaderChecksum::verify && checksum(header_bytes.bytes()) != 0)
@@ -84,9 +85,9 @@ Verdict parse_ipv6(PacketReader frame, std::uint32_t frame_length, PacketMeta& m
     const auto header = frame.read<Ipv6Header>(meta.l3_offset);
     if (!header) return missing(frame, frame_length);
     const std::uint32_t l3_length = sizeof(Ipv6Header) + std::uint32_t{header->payload_length.value()};
-    if ((header->version_class_flow.value() >> 28) != 6 ||
-        l3_length > frame_length - meta.l3_offset || l3_length > 0xFFFF)
+    if ((header->version_class_flow.value() >> 28) != 6 || l3_length > 0xFFFF)
         return DropReason::ipv6_bad_header;
+    if (l3_length > frame_length - meta.l3_offset) return DropReason::truncated;
 
     meta.network = NetworkKind::ipv6;
     meta.l3_length = static_cast<std::uint16_t>(l3_length);

@@ -13,7 +13,7 @@ from lab import (VIP4, VIP6, Lab, LabError, endpoint, make_file, peer_command, s
 
 CASES = {}  # name -> Case, in order of declaration
 
-# Reasons (src/base/drop_reason.h) that only a broken packet can cause. Nothing in the lab sends one.
+# Reasons (src/base/drop_reason.h) that only a broken packet can cause; nobody here sends one.
 BAD_PACKET_REASONS = {"truncated", "ipv4_bad_header", "ipv4_bad_checksum", "ipv6_bad_header",
                       "l4_bad_header", "split_header", "partial_checksum"}
 
@@ -62,11 +62,12 @@ class Scale:
     """How much of it a run does."""
     download_bytes: int
     iperf_seconds: int
-    operations: int
+    operations: int  # at least so many changes of the configuration ...
+    requests: int    # ... while so many requests are made
 
 
-QUICK = Scale(download_bytes=64 << 20, iperf_seconds=3, operations=1000)
-FULL = Scale(download_bytes=1 << 30, iperf_seconds=30, operations=10000)
+QUICK = Scale(download_bytes=64 << 20, iperf_seconds=3, operations=1000, requests=100)
+FULL = Scale(download_bytes=1 << 30, iperf_seconds=30, operations=10_000, requests=1000)
 
 
 @dataclass
@@ -93,18 +94,22 @@ class Context:
         return Lab(self.build, servers=1, directory=self.directory)
 
     @contextmanager
-    def balancer(self, *services, workers=1, queues=1, **options):
-        """A lab with a running daemon; services are arguments of service(). After the body no bad
-        packet may have been counted, and the daemon has to end as it should."""
+    def balancer(self, *services, workers=1, queues=1, extra="", **options):
+        """A lab with a running daemon; services are arguments of service(), `extra` is further
+        text of the configuration. After the body no bad packet may have been counted, and the
+        daemon has to end as it should."""
         with self.lab(workers, queues, **options) as lab:
-            lab.start_daemon([service(lab, *arguments) for arguments in services])
+            lab.start_daemon([service(lab, *arguments) for arguments in services], extra)
             try:
                 yield lab
                 if lab.daemon:
                     check_no_bad_packets(lab)
                     check_end(lab)
-            except Exception:
+            except Exception as error:
                 self.write_state(lab)
+                code = lab.daemon.poll() if lab.daemon else None
+                if code is not None:
+                    raise CheckFailed(f"shuntd ended with {code}, see shuntd.log") from error
                 raise
 
     def write_state(self, lab):
@@ -136,7 +141,7 @@ def check_end(lab):
     check(fault is None, fault)
 
 
-# --- clients ---------------------------------------------------------------------------------------
+# --- clients -------------------------------------------------------------------------------------
 
 
 def peer(space, *argv, timeout=60):
@@ -215,7 +220,7 @@ done"""
         return {text: n for text, n in self.answers.items() if text.startswith("failed: ")}
 
 
-# --- services --------------------------------------------------------------------------------------
+# --- services ------------------------------------------------------------------------------------
 
 
 def service(lab, protocol, family, port, weights, scheduler="wrr"):

@@ -21,17 +21,23 @@ def named(address, port, protocol="tcp"):
 @case(seconds=90, variants={"1_worker": {"workers": 1}, "4_workers": {"workers": 4}})
 def changes_under_load(context, workers):
     """Adding, editing and deleting other services and servers fails no request of this one."""
+    scale = context.scale
     with context.balancer(HTTP4, HTTP6, workers=workers) as lab:
         before = configuration(lab)
+        rounds = 0
         with CurlLoop(lab, url(VIP4), "v4") as loop4, CurlLoop(lab, url(VIP6), "v6") as loop6:
             with lab.rpc() as rpc:
-                for round_number in range(context.scale.operations // len(OPERATIONS)):
-                    change_services(lab, rpc, round_number)
+                while (rounds * len(OPERATIONS) < scale.operations
+                       or loop4.count() + loop6.count() < scale.requests):
+                    for _ in range(10):
+                        change_services(lab, rpc, rounds)
+                        rounds += 1
             loop4.wait_for_answers(3)
             loop6.wait_for_answers(3)
         for loop in (loop4, loop6):
             equal(loop.failures(), {}, f"failed requests to {loop.url}")
-            print(f"{sum(loop.answers.values())} requests to {loop.url} meanwhile")
+        print(f"{loop4.answers.total() + loop6.answers.total()} requests during "
+              f"{rounds * len(OPERATIONS)} changes")
         equal(configuration(lab), before, "services afterwards")
 
 
@@ -153,7 +159,7 @@ class SlowDownload:
         equal(found, [digest], "SHA-256 of the slow download")
 
 
-# --- the command line --------------------------------------------------------------------------------
+# --- the command line ----------------------------------------------------------------------------
 
 
 @case()
@@ -164,7 +170,7 @@ def ipvsadm_tables(context):
         for server, weight in zip(lab.servers, (3, 2, 1)):
             lab.ipvsadm("-a", "-t", f"{VIP4}:80", "-r", f"{server.address4}:80", "-m", "-w", weight)
         lab.ipvsadm("-A", "-u", f"[{VIP6}]:7777", "-s", "rr")
-        lab.ipvsadm("-a", "-u", f"[{VIP6}]:7777", "-r", f"[{lab.servers[0].address6}]", "-m")
+        lab.ipvsadm("-a", "-u", f"[{VIP6}]:7777", "-r", f"[{lab.servers[0].address6}]:7777", "-m")
         lines = lab.ipvsadm("-Ln").stdout.splitlines()
         check(re.fullmatch(r"IP Virtual Server version 1\.2\.1 \(size=\d+\)", lines[0]), lines[0])
         equal(lines[1:], [
@@ -257,7 +263,7 @@ def ipvsadm_refusals(context):
 
 @case()
 def shuntctl(context):
-    """The native commands change and show the same state, and their exit codes tell what happened."""
+    """The native commands show the same state, and their exit codes tell what happened."""
     with context.balancer(HTTP4) as lab:
         shown = json.loads(lab.ctl("service", "list", "--json").stdout)
         equal(shown["services"][0]["service"], named(VIP4, HTTP_PORT), "first service")
@@ -267,8 +273,8 @@ def shuntctl(context):
                 result = lab.ctl(*noun_verb, *option, check=False)
                 equal((result.returncode, result.stderr), (0, ""), f"shuntctl {noun_verb}{option}")
                 check(result.stdout, f"shuntctl {noun_verb} {option} prints nothing")
-        equal([row["port"] for row in json.loads(lab.ctl("port", "list", "--json").stdout)["ports"]],
-              ["wan0", "lan0"], "ports")
+        ports = json.loads(lab.ctl("port", "list", "--json").stdout)["ports"]
+        equal([row["port"] for row in ports], ["wan0", "lan0"], "ports")
         equal(lab.ctl("nonsense", check=False).returncode, 2, "exit code of an unknown command")
         unreachable = lab.ctl("status", "--socket", "/nonexistent/socket", check=False)
         equal(unreachable.returncode, 3, "exit code without a daemon")

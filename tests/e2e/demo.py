@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 from lab import (CLIENT4, CLIENT6, HTTP_PORT, LAN4, LAN6, UDP_ECHO_PORT, VIP4, VIP6, WAN4, WAN6,
-                 Lab, LabError, endpoint, install_clean_up, make_file, peer_command, remove_detached,
-                 wait_until)
+                 Lab, LabError, endpoint, install_clean_up, make_file, peer_command,
+                 remove_detached, wait_until)
 
 STATE_FILE = Path("/run/shunt-demo.json")
 FILE_SIZE = 256 << 20
@@ -157,6 +157,7 @@ class Demo:
             if "3 received" not in output or "DUP" in output:
                 raise DemoError(f"{host} does not answer each ping once")
         self.run(self.lab.client, ["ip", "neigh", "show", "to", VIP4])
+        self.run(self.lab.client, ["ip", "neigh", "show", "to", VIP6])
         self.run(self.lab.client, ["curl", "-sS", "-g", f"http://{VIP4}:8080/"], expect=7)
 
     def requests(self):
@@ -204,7 +205,8 @@ class Demo:
         self.step("A server is taken out of service", """Weight 0: connections stay, new ones go to
             the others. Then it comes back. Changes are one publication; no packet is lost.""")
         server = ("-e", "-t", f"{VIP4}:80", "-r", f"{self.lab.servers[0].address4}:80", "-m")
-        request = "curl -sS -f -H 'Connection: close' " + f"'http://{VIP4}/?[1-60]' | sort | uniq -c"
+        request = ("curl -sS -f -H 'Connection: close' "
+                   f"'http://{VIP4}/?[1-60]' | sort | uniq -c")
         for weight, expected in ((0, "40 server2 20 server3"),
                                  (3, "30 server1 20 server2 10 server3")):
             self.tool("ipvsadm", *server, "-w", weight, quiet=True)
@@ -213,8 +215,9 @@ class Demo:
                 raise DemoError(f"expected: {expected}")
 
     def look_inside(self):
-        self.step("What the daemon counted", """Two workers share one receive queue on each port, so
-            packets of the other worker's connections are handed over. Drops are counted by reason.""")
+        self.step("What the daemon counted", """Each port has one receive queue and there are two
+            workers, so packets of the other worker's connections are handed over. Drops are counted
+            by reason.""")
         for argv in (["status"], ["worker", "list"], ["port", "list"], ["stats", "show"]):
             self.tool("shuntctl", *argv)
 

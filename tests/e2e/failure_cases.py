@@ -9,15 +9,15 @@ import subprocess
 import time
 from collections import Counter
 
-from case import CheckFailed, CurlLoop, case, check, equal, fetch, url
-from lab import HTTP_PORT, VIP4, VIP6, wait_until
+from case import CheckFailed, CurlLoop, case, check, drops, equal, fetch, peer, url
+from lab import HTTP_PORT, UDP_ECHO_PORT, VIP4, VIP6, wait_until
 
 HTTP4 = ("tcp", 4, HTTP_PORT, (1, 1, 1), "rr")
 HTTP6 = ("tcp", 6, HTTP_PORT, (1, 1, 1), "rr")
 EACH_TWICE = Counter(server1=2, server2=2, server3=2)
 
 
-# --- others vanish ---------------------------------------------------------------------------------
+# --- others vanish -------------------------------------------------------------------------------
 
 
 @case()
@@ -142,7 +142,32 @@ def restart_after_kill(context):
         equal(fetch(lab.client, url(VIP4), 6), EACH_TWICE, "answers after")
 
 
-# --- starts that fail ------------------------------------------------------------------------------
+@case(variants={"poll": {"extra": 'idle = "poll";\n'},
+                "no_huge_pages": {"extra": 'memory = { huge_pages = "off"; };\n'}})
+def serves_with(context, extra):
+    """The balancer also works polling without rest, and on small pages."""
+    with context.balancer(HTTP4, HTTP6, workers=2, extra=extra) as lab:
+        for host in (VIP4, VIP6):
+            equal(fetch(lab.client, url(host), 60), Counter(server1=20, server2=20, server3=20),
+                  f"answers of {host}")
+
+
+@case()
+def connection_table_full(context):
+    """A full connection table refuses new connections, counts them, and keeps the old ones."""
+    flows = ("--source-port", 20000)
+    with context.balancer(("udp", 4, UDP_ECHO_PORT, (1,)), connections=1024) as lab:
+        first = peer(lab.client, "udp-client", VIP4, UDP_ECHO_PORT, 100, *flows)
+        equal(first["servers"], {"server1": 100}, f"answers of an empty table ({first['errors']})")
+        more = peer(lab.client, "udp-client", VIP4, UDP_ECHO_PORT, 1300, *flows, "--timeout", 0.02)
+        equal(more["errors"].keys() - {"EHOSTUNREACH", "ECONNREFUSED", "timeout"}, set(), "errors")
+        check(drops(lab).get("connections_full"), "the table was never full")
+        check(lab.call("status.get")["connections"] <= 1024, "more connections than configured")
+        again = peer(lab.client, "udp-client", VIP4, UDP_ECHO_PORT, 100, *flows)
+        equal(again["servers"], {"server1": 100}, f"answers to old flows ({again['errors']})")
+
+
+# --- starts that fail ----------------------------------------------------------------------------
 
 
 def ports_text(*devices, queues=1):
@@ -181,7 +206,7 @@ BAD_STARTS = {
 
 @case(variants={name: {"start": start} for name, start in BAD_STARTS.items()})
 def bad_start(context, start):
-    """A start that cannot succeed ends with 1 and one line that says what, where, and what to do."""
+    """A start that cannot succeed ends with 1 and one line: what, where, and what to do."""
     config, prepare, words = start
     with context.bare_lab() as lab:
         if prepare:

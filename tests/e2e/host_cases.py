@@ -6,8 +6,7 @@ import re
 from collections import Counter
 
 from case import case, check, check_no_drops, equal, fetch, peer, url
-from lab import (HTTP_PORT, LAN4, LAN6, UDP_ECHO_PORT, VIP4, VIP6, WAN4, WAN6, peer_command,
-                 wait_until)
+from lab import HTTP_PORT, LAN4, LAN6, VIP4, VIP6, WAN4, WAN6, peer_command, wait_until
 
 HTTP4 = ("tcp", 4, HTTP_PORT, (1, 1, 1))
 HTTP6 = ("tcp", 6, HTTP_PORT, (1, 1, 1))
@@ -111,19 +110,20 @@ def addresses_come_and_go(context):
 
 @case()
 def route_change(context):
-    """A route that the operator changes is followed by the next packet."""
-    with context.balancer(("udp", 4, UDP_ECHO_PORT, (1,))) as lab:
+    """A route that the operator adds is followed by the next packet."""
+    with context.balancer(HTTP4) as lab:
         away = "203.0.113.5"
-        server = lab.servers[0]
-        server.namespace.ip(f"addr add {away}/32 dev lo\n")
-        name = {"protocol": "udp", "address": f"{VIP4}:99"}
-        lab.call("service.add", service=name, scheduler="rr")
-        lab.call("dest.add", service=name, server={"address": f"{away}:{UDP_ECHO_PORT}"},
-                 forward="nat", weight=1)
-        seen = peer(lab.client, "udp-client", VIP4, 99, 1)
+        near, gateway = lab.servers[0].namespace, lab.servers[1]
+        for protocol in ("udp", "tcp"):
+            name = {"protocol": protocol, "address": f"{VIP4}:8080"}
+            lab.call("service.add", service=name, scheduler="rr")
+            lab.call("dest.add", service=name, server={"address": f"{away}:80"}, forward="nat",
+                     weight=1)
+        seen = peer(lab.client, "udp-client", VIP4, 8080, 1)
         equal(seen["errors"], {"EHOSTUNREACH": 1}, "a server that no route leads to")
-        lab.balancer.ip(f"route add {away}/32 via {lab.servers[1].address4}\n")
-        lab.servers[1].namespace.sysctl({"net.ipv4.ip_forward": 1})
-        lab.servers[1].namespace.ip(f"route add {away}/32 via {server.address4}\n")
-        seen = peer(lab.client, "udp-client", VIP4, 99, 5)
-        equal(seen["servers"], {"server1": 5}, f"answers by way of server2 ({seen['errors']})")
+        near.ip(f"addr add {away}/32 dev lo\n")
+        gateway.namespace.sysctl({"net.ipv4.ip_forward": 1})
+        gateway.namespace.ip(f"route add {away}/32 via {lab.servers[0].address4}\n")
+        lab.balancer.ip(f"route add {away}/32 via {gateway.address4}\n")
+        equal(fetch(lab.client, url(VIP4, port=8080), 5), Counter(server1=5),
+              "answers by way of server2")

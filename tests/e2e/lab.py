@@ -9,7 +9,7 @@ for what runs inside, nginx, iperf3 and python3.
 shuntd takes port0 and port1 by AF_PACKET and makes the twins wan0 and lan0, which carry the
 balancer's addresses. Several labs may run at a time: names carry the process id. A Lab is used by
 one thread, as a context manager, or by start() and stop(); whatever happens, close() removes its
-namespaces, processes and directory (atexit and SIGTERM, SIGHUP included).
+namespaces, processes and directory (atexit and SIGINT, SIGTERM, SIGHUP included).
 """
 
 import atexit
@@ -268,7 +268,7 @@ class Lab:
     def __exit__(self, *_):
         self.close()
 
-    # --- topology ------------------------------------------------------------------------------
+    # --- topology --------------------------------------------------------------------------------
 
     def namespace(self, name):
         made = Namespace.make(f"{self.prefix}-{name}")
@@ -325,7 +325,7 @@ class Lab:
                               "net.ipv4.conf.default.rp_filter": 0})
         self.balancer.ip("link set lo up\nlink set port0 up\nlink set port1 up\n")
 
-    # --- what runs on the hosts ----------------------------------------------------------------
+    # --- what runs on the hosts ------------------------------------------------------------------
 
     def spawn(self, space, argv, log, **options):
         """A program that lives as long as the lab; its output goes to DIRECTORY/LOG."""
@@ -365,7 +365,7 @@ class Lab:
         return all(re.search(rf":{port}\s", table)
                    for port in (HTTP_PORT, UDP_ECHO_PORT, IPERF_PORT))
 
-    # --- the daemon ----------------------------------------------------------------------------
+    # --- the daemon ------------------------------------------------------------------------------
 
     def config_text(self, services=(), extra=""):
         """The daemon's configuration for this lab; `services` from service_text()."""
@@ -466,7 +466,7 @@ class Lab:
         return self.balancer.run([self.build / "ipvsadm", *argv], check=check,
                                  env=self.ctl_environment(), **options)
 
-    # --- the end -------------------------------------------------------------------------------
+    # --- the end ---------------------------------------------------------------------------------
 
     def close(self):
         """Ends every process and removes every namespace; may be called again."""
@@ -558,8 +558,8 @@ def end_on_signal(number, _frame):
 def install_clean_up():
     """To be called once by a program that makes labs."""
     atexit.register(close_all)
-    signal.signal(signal.SIGTERM, end_on_signal)
-    signal.signal(signal.SIGHUP, end_on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end_on_signal)
 
 
 def make_file(path, size):

@@ -99,26 +99,31 @@ def run_all(cases, arguments, work):
     files.directory.mkdir()
     logs = Path(arguments.logs or tempfile.mkdtemp(prefix="shunt-e2e-logs."))
     failed = 0
-    for each in cases:
-        directory = logs / each.name
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        context = case.Context(build=Path(arguments.build), directory=directory, files=files,
-                               scale=case.FULL if arguments.full else case.QUICK)
-        limit = each.seconds * (case.FULL_TIME_FACTOR if arguments.full else 1)
-        begin, notes = time.monotonic(), io.StringIO()
-        with contextlib.redirect_stdout(notes):
-            fault = run_case(each, context, limit)
-        report(each, fault, time.monotonic() - begin, notes.getvalue(), arguments.verbose)
-        if fault is None:
-            shutil.rmtree(directory, ignore_errors=True)
+    try:
+        for each in cases:
+            failed += not run_one(each, arguments, files, logs / each.name)
+    finally:
+        if failed:
+            print(f"logs of failed cases: {logs}")
         else:
-            failed += 1
-    if failed:
-        print(f"logs of failed cases: {logs}")
-    else:
-        shutil.rmtree(logs, ignore_errors=True)
+            shutil.rmtree(logs, ignore_errors=True)
     return failed
+
+
+def run_one(each, arguments, files, directory):
+    """Runs a case, reports, and returns whether it passed; its directory is kept if it did not."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    context = case.Context(build=Path(arguments.build), directory=directory, files=files,
+                           scale=case.FULL if arguments.full else case.QUICK)
+    limit = each.seconds * (case.FULL_TIME_FACTOR if arguments.full else 1)
+    begin, notes = time.monotonic(), io.StringIO()
+    with contextlib.redirect_stdout(notes):
+        fault = run_case(each, context, limit)
+    report(each, fault, time.monotonic() - begin, notes.getvalue(), arguments.verbose)
+    if fault is None:
+        shutil.rmtree(directory, ignore_errors=True)
+    return fault is None
 
 
 def main():

@@ -37,13 +37,22 @@ class Control {
     boost::asio::io_context io;
     ctl::Publisher publisher{shared};
     ctl::ServiceRegistry registry{publisher, shared.dest_counters, servers};
-    /// Ends each page at once, empty, unless a test sets it.
-    std::function<void(WorkerId, ctl::ConnectionPage&)> serve;
-    ctl::ConnectionLister lister{io, 2, [this](WorkerId worker, ctl::ConnectionPage& page) {
-                                     if (serve) serve(worker, page);
+    /// What a worker does with a page; from empty tables unless a test sets it.
+    std::function<void(WorkerId, ctl::ConnectionPage&)> serve = [](WorkerId,
+                                                                   ctl::ConnectionPage& page) {
+        static const ConnTable<Ipv4> v4(16, 1, {});
+        static const ConnTable<Ipv6> v6(16, 1, {});
+        while (!page.step(v4, v6, {})) {
+        }
+    };
+    ctl::ConnectionLister lister{io,
+                                 2,
+                                 [this](WorkerId worker, ctl::ConnectionPage& page) {
+                                     serve(worker, page);
                                      page.finish();
                                      return true;
-                                 }};
+                                 },
+                                 {.poll = std::chrono::milliseconds(0)}};
     ctl::BusyMeter busy{{&counters[0], &counters[1]}, 0};
     std::vector<ctl::PortStatus> ports;
     ctl::MethodTable methods = ctl::make_methods({.registry = registry,

@@ -37,8 +37,8 @@ TEST(Pages, AMoveHandsOverTheMapping) {
 }
 
 TEST(Pages, MoreThanTheAddressSpaceThrows) {
-    EXPECT_THROW(Pages(std::size_t{1} << 60), std::bad_alloc);
-    EXPECT_THROW(Pages(std::numeric_limits<std::size_t>::max()), std::bad_alloc);
+    EXPECT_THROW(Pages{std::size_t{1} << 60}, std::bad_alloc);
+    EXPECT_THROW(Pages{std::numeric_limits<std::size_t>::max()}, std::bad_alloc);
 }
 
 TEST(Pages, MemoryIsTouchedOnlyOnUse) {

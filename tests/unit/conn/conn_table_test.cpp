@@ -128,6 +128,14 @@ TYPED_TEST(ConnTableTest, HoldsItsCapacityAndNotOneMore) {
     EXPECT_EQ(table.slots_used(), 1000U);
 }
 
+TYPED_TEST(ConnTableTest, WithoutCapacityHoldsNothing) {
+    ConnTable<TypeParam> table(0, 7, at(0));
+    EXPECT_EQ(table.insert(this->conn(1, 1)), nullptr);
+    this->expect_missing(table, this->conn(1, 1));
+    EXPECT_EQ(table.size(), 0U);
+    table.advance_timers(at(5000), all, [](Conn<TypeParam>&) { FAIL(); });
+}
+
 TYPED_TEST(ConnTableTest, ASlotThatIsUsedAgainHasNothingOfItsPast) {
     ConnTable<TypeParam> table(1, 7, at(0));
     for (std::uint16_t port = 1; port < 200; ++port) {

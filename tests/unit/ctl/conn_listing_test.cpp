@@ -50,12 +50,15 @@ struct Tables {
     int steps = 0;
 
     void serve(ConnectionPage& page, TickTime now = start) {
-        while (++steps < 100'000 && !page.step(v4, v6, now)) {}
+        while (++steps < 100'000 && !page.step(v4, v6, now)) {
+        }
         page.finish();
     }
 };
 
-std::uint16_t port_of(const ConnectionRow& row) { return row.client.port.value(); }
+std::uint16_t port_of(const ConnectionRow& row) {
+    return row.client.port.value();
+}
 
 TEST(ListPosition, SurvivesItsText) {
     const ListPosition p{.worker = WorkerId(3), .family = Family::ipv6, .slot = 4'294'967'295U};
@@ -97,8 +100,13 @@ TEST(ConnectionPage, CopiesWhatAListingShows) {
 TEST(ConnectionPage, TimeLeftIsRoundedDownAndNeverNegative) {
     Tables tables;
     tables.v4.insert(conn4(1));
-    for (const auto& [later, left] : {std::pair(1U, 899), {9U, 899}, {10U, 899}, {11U, 898},
-                                      {8991U, 0}, {9000U, 0}, {10'000U, 0}}) {
+    for (const auto& [later, left] : {std::pair(1U, 899),
+                                      {9U, 899},
+                                      {10U, 899},
+                                      {11U, 898},
+                                      {8991U, 0},
+                                      {9000U, 0},
+                                      {10'000U, 0}}) {
         ConnectionPage page({}, 10);
         tables.serve(page, start + Ticks(later));
         ASSERT_EQ(page.rows().size(), 1U);
@@ -108,8 +116,10 @@ TEST(ConnectionPage, TimeLeftIsRoundedDownAndNeverNegative) {
 
 TEST(ConnectionPage, StopsWhenFullAndSaysWhereToGoOn) {
     Tables tables;
-    for (std::uint16_t i = 0; i < 10; ++i) tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
-    for (std::uint16_t i = 0; i < 10; ++i) tables.v6.insert(conn6(static_cast<std::uint16_t>(2000 + i)));
+    for (std::uint16_t i = 0; i < 10; ++i)
+        tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
+    for (std::uint16_t i = 0; i < 10; ++i)
+        tables.v6.insert(conn6(static_cast<std::uint16_t>(2000 + i)));
     std::multiset<std::uint16_t> seen;
     std::optional<ListPosition> at = ListPosition{};
     int pages = 0;
@@ -130,7 +140,8 @@ TEST(ConnectionPage, StopsWhenFullAndSaysWhereToGoOn) {
 
 TEST(ConnectionPage, AStepLooksAtABoundedNumberOfSlots) {
     Tables tables;
-    for (std::uint16_t i = 0; i < 1000; ++i) tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
+    for (std::uint16_t i = 0; i < 1000; ++i)
+        tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
     ConnectionPage page({}, 10'000);
     EXPECT_FALSE(page.step(tables.v4, tables.v6, start));
     EXPECT_EQ(page.rows().size(), 256U);
@@ -153,7 +164,8 @@ TEST(ConnectionPage, APositionBeyondTheTableIsItsEnd) {
 
 TEST(ConnectionPage, EndsEarlyWhereItIs) {
     Tables tables;
-    for (std::uint16_t i = 0; i < 1000; ++i) tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
+    for (std::uint16_t i = 0; i < 1000; ++i)
+        tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
     ConnectionPage page({}, 10'000);
     EXPECT_FALSE(page.step(tables.v4, tables.v6, start));
     page.end_early();
@@ -234,10 +246,12 @@ TEST(ConnectionLister, TriesAgainWhenARingIsFull) {
 TEST(ConnectionLister, ASlowWorkersPageEndsEarlyWithACursor) {
     boost::asio::io_context io;
     Tables tables;
-    for (std::uint16_t i = 0; i < 1000; ++i) tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
+    for (std::uint16_t i = 0; i < 1000; ++i)
+        tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
     ConnectionPage* held = nullptr;
     ConnectionLister lister(
-        io, 2, [&](WorkerId, ConnectionPage& page) { return (held = &page) != nullptr; }, impatient);
+        io, 2, [&](WorkerId, ConnectionPage& page) { return (held = &page) != nullptr; },
+        impatient);
     Answer answer;
     lister.list({}, 5000, into(answer));
     io.run_for(5ms);
@@ -259,7 +273,8 @@ TEST(ConnectionLister, GivesUpOnAStuckWorkerButKeepsItsRequestAlive) {
     tables.v4.insert(conn4(1));
     ConnectionPage* held = nullptr;
     ConnectionLister lister(
-        io, 1, [&](WorkerId, ConnectionPage& page) { return (held = &page) != nullptr; }, impatient);
+        io, 1, [&](WorkerId, ConnectionPage& page) { return (held = &page) != nullptr; },
+        impatient);
     Answer answer;
     lister.list({}, 5, into(answer));
     io.run();

@@ -8,8 +8,12 @@
 namespace shunt::ctl {
 namespace {
 
-Traffic packets(std::uint64_t n) { return {.packets_in = n}; }
-Traffic bytes(std::uint64_t n) { return {.bytes_in = n}; }
+Traffic packets(std::uint64_t n) {
+    return {.packets_in = n};
+}
+Traffic bytes(std::uint64_t n) {
+    return {.bytes_in = n};
+}
 
 /// Rates after each sample of a counter that shows these values.
 template <class Make, class Field>
@@ -50,7 +54,8 @@ TEST(RateEstimator, RoundsJustBelowAHalfDown) {
 }
 
 TEST(RateEstimator, FallingAverageIsShiftedDownward) {
-    // 5 bytes: average 20. Then -20 >> 2 = -5: 15, -15 >> 2 = -4: 11, -3: 8, -2: 6, -2: 4, 3, 2, 1, 0.
+    // 5 bytes: average 20. Then -20 >> 2 = -5: 15, -15 >> 2 = -4: 11, -3: 8, -2: 6, -2: 4, 3, 2, 1,
+    // 0.
     EXPECT_EQ(rates(bytes, &Traffic::bytes_in, {5, 5}), (Rates{1, 0}));
     RateEstimator estimator;
     estimator.sample(bytes(6'400'000));

@@ -53,15 +53,19 @@ class MethodsTest : public testing::Test {
 TEST_F(MethodsTest, AServiceGoesThroughItsLife) {
     make_web();
     const auto zero = json::parse(R"({"connections":0,"packets_in":0,"packets_out":0,"bytes_in":0,
-        "bytes_out":0,"rates":{"connections":0,"packets_in":0,"packets_out":0,"bytes_in":0,"bytes_out":0}})");
-    const json::value listed{
-        {"services",
-         {{{"service", {{"protocol", "tcp"}, {"address", "192.0.2.10:80"}}},
-           {"scheduler", "wrr"},
-           {"stats", zero},
-           {"servers",
-            {{{"address", "10.1.0.11:80"}, {"forward", "nat"}, {"weight", 3}, {"active", 0},
-              {"inactive", 0}, {"stats", zero}}}}}}}};
+        "bytes_out":0,"rates":{"connections":0,"packets_in":0,"packets_out":0,
+        "bytes_in":0,"bytes_out":0}})");
+    const json::value listed{{"services",
+                              {{{"service", {{"protocol", "tcp"}, {"address", "192.0.2.10:80"}}},
+                                {"scheduler", "wrr"},
+                                {"stats", zero},
+                                {"servers",
+                                 {{{"address", "10.1.0.11:80"},
+                                   {"forward", "nat"},
+                                   {"weight", 3},
+                                   {"active", 0},
+                                   {"inactive", 0},
+                                   {"stats", zero}}}}}}}};
     EXPECT_EQ(result("service.list"), listed);
     const auto* const web = R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"}})";
     EXPECT_EQ(result("service.list", web), listed);
@@ -107,7 +111,8 @@ TEST_F(MethodsTest, CountsAppearAndAreZeroed) {
 
 TEST_F(MethodsTest, RefusalsOfTheRegistryCarryErrno) {
     make_web();
-    const auto e = error("service.add", R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"}})");
+    const auto e =
+        error("service.add", R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"}})");
     EXPECT_EQ(e, json::parse(R"({"code":-32000,"message":"service tcp 192.0.2.10:80 exists already",
                                  "data":{"path":"service","errno":"EEXIST"}})"));
     EXPECT_EQ(error("stats.zero", R"({"service":{"protocol":"udp","address":"192.0.2.10:80"}})")
@@ -116,7 +121,8 @@ TEST_F(MethodsTest, RefusalsOfTheRegistryCarryErrno) {
               "ESRCH");
     const auto dr = error("dest.add", R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
                                           "server":{"address":"10.1.0.12:80"},"forward":"dr"})");
-    EXPECT_EQ(dr, json::parse(R"({"code":-32000,"message":"forwarding method dr is not supported yet",
+    EXPECT_EQ(dr,
+              json::parse(R"({"code":-32000,"message":"forwarding method dr is not supported yet",
                                   "data":{"path":"forward","errno":"EINVAL"}})"));
 }
 
@@ -139,8 +145,8 @@ TEST_F(MethodsTest, EachBadParameterIsNamed) {
          "service.port", "service.port: unknown parameter"},
         {"service.add", R"({"service":{"protocol":"http","address":"192.0.2.1:80"}})",
          "service.protocol", "service.protocol: \"http\" is not tcp or udp"},
-        {"service.add", R"({"service":{"protocol":6,"address":"192.0.2.1:80"}})", "service.protocol",
-         "service.protocol: is int64, expected a string"},
+        {"service.add", R"({"service":{"protocol":6,"address":"192.0.2.1:80"}})",
+         "service.protocol", "service.protocol: is int64, expected a string"},
         {"service.add", R"({"service":{"protocol":"tcp","address":"192.0.2.1"}})",
          "service.address",
          "service.address: \"192.0.2.1\" is no endpoint, expected ADDRESS:PORT such as "
@@ -150,25 +156,31 @@ TEST_F(MethodsTest, EachBadParameterIsNamed) {
          "scheduler: is null, expected a string"},
         {"service.flush", R"({"service":1})", "service", "service: unknown parameter"},
         {"dest.add",
-         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},"server":{"address":"10.1.0.12:80"},"weight":-1})",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+              "server":{"address":"10.1.0.12:80"},"weight":-1})",
          "weight", "weight: is out of range, expected a whole number, 0 to 2147483647"},
         {"dest.add",
-         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},"server":{"address":"10.1.0.12:80"},"weight":2147483648})",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+              "server":{"address":"10.1.0.12:80"},"weight":2147483648})",
          "weight", "weight: is out of range, expected a whole number, 0 to 2147483647"},
         {"dest.add",
-         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},"server":{"address":"10.1.0.12:80"},"weight":1.5})",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+              "server":{"address":"10.1.0.12:80"},"weight":1.5})",
          "weight", "weight: is out of range, expected a whole number, 0 to 2147483647"},
         {"dest.add",
-         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},"server":{"address":"10.1.0.12:80"},"weight":"1"})",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+              "server":{"address":"10.1.0.12:80"},"weight":"1"})",
          "weight", "weight: is string, expected a number, 0 to 2147483647"},
         {"dest.add",
-         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},"server":{"address":"10.1.0.12:80"},"forward":"masq"})",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+              "server":{"address":"10.1.0.12:80"},"forward":"masq"})",
          "forward", "forward: \"masq\" is no forwarding method, expected nat"},
         {"conn.list", R"({"limit":0})", "limit",
          "limit: is out of range, expected a whole number, 1 to 10000"},
         {"conn.list", R"({"limit":10001})", "limit",
          "limit: is out of range, expected a whole number, 1 to 10000"},
-        {"conn.list", R"({"cursor":"4:2:0"})", "cursor", "cursor: \"4:2:0\" is no cursor of this list"},
+        {"conn.list", R"({"cursor":"4:2:0"})", "cursor",
+         "cursor: \"4:2:0\" is no cursor of this list"},
         {"timeout.set", R"({"tcp":2678401})", "tcp",
          "tcp: is out of range, expected a whole number, 0 to 2678400"},
         {"timeout.set", R"({"sctp":1})", "sctp", "sctp: unknown parameter"},
@@ -263,9 +275,11 @@ TEST_F(MethodsTest, PortsShowTheirState) {
                       .errors = 6},
                      {}};
     const auto ports = result("port.list").at("ports");
-    EXPECT_EQ(ports.at(0),
-              json::parse(R"({"port":"wan0","device":"net_null0","mac":"02:00:00:00:00:01","mtu":1500,
-                "link":"up","steering":"by software","receive_queues":1,"transmit_queues":2,"twin":true,
+    EXPECT_EQ(
+        ports.at(0),
+        json::parse(R"({"port":"wan0","device":"net_null0","mac":"02:00:00:00:00:01","mtu":1500,
+                "link":"up","steering":"by software","receive_queues":1,"transmit_queues":2,
+                "twin":true,
                 "received":3,"sent":4,"missed":5,"errors":6})"));
     EXPECT_EQ(ports.at(1).at("link"), "down");
     EXPECT_EQ(result("stats.get").at("ports"), ports);
@@ -288,9 +302,11 @@ TEST_F(MethodsTest, ConnectionsComeInPages) {
     }
     control.serve = [&](WorkerId worker, ConnectionPage& page) {
         if (worker == WorkerId(0))
-            while (!page.step(table, none, TickTime{})) {}
+            while (!page.step(table, none, TickTime{})) {
+            }
         else
-            while (!page.step(ConnTable<Ipv4>(1024, 1, {}), none, TickTime{})) {}
+            while (!page.step(ConnTable<Ipv4>(1024, 1, {}), none, TickTime{})) {
+            }
     };
     const auto first = result("conn.list", R"({"limit":2})");
     EXPECT_EQ(first.at("connections").as_array().size(), 2U);

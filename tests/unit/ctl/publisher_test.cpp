@@ -35,7 +35,9 @@ class Rcu {
     rte_rcu_qsbr* rcu_;
 };
 
-std::shared_ptr<const ServiceTable> table() { return std::make_shared<const ServiceTable>(); }
+std::shared_ptr<const ServiceTable> table() {
+    return std::make_shared<const ServiceTable>();
+}
 
 TEST(Publisher, FirstSnapshotStandsBeforeAnyWorkerDoes) {
     SharedState shared;

@@ -14,9 +14,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Endpoint endpoint(std::string_view text) { return parse_endpoint(text).value(); }
-ServiceKey tcp(std::string_view text) { return {Protocol::tcp, endpoint(text)}; }
-ServiceKey udp(std::string_view text) { return {Protocol::udp, endpoint(text)}; }
+Endpoint endpoint(std::string_view text) {
+    return parse_endpoint(text).value();
+}
+ServiceKey tcp(std::string_view text) {
+    return {Protocol::tcp, endpoint(text)};
+}
+ServiceKey udp(std::string_view text) {
+    return {Protocol::udp, endpoint(text)};
+}
 ServerConfig server(std::string_view text, std::uint32_t weight = 1) {
     return {.address = endpoint(text), .weight = weight};
 }
@@ -33,7 +39,8 @@ class ServiceRegistryTest : public testing::Test {
     [[nodiscard]] const ServiceTable& table() const { return *publisher_.current().services; }
     [[nodiscard]] std::uint32_t generation() const { return publisher_.current().generation; }
     [[nodiscard]] const VirtualService& published(const ServiceKey& key) const {
-        const auto* s = table().find<Ipv4>(key.protocol, key.endpoint.address.v4(), key.endpoint.port);
+        const auto* s =
+            table().find<Ipv4>(key.protocol, key.endpoint.address.v4(), key.endpoint.port);
         if (s == nullptr) throw std::runtime_error("not published");
         return *s;
     }
@@ -49,8 +56,8 @@ class ServiceRegistryTest : public testing::Test {
         const Loads loads(shared_.dest_counters);
         std::string out;
         for (int i = 0; i < n; ++i)
-            out += to_string(
-                       s.servers[s.scheduler->choose(s.servers, loads, *s.state).value()].endpoint.address)
+            out += to_string(s.servers[s.scheduler->choose(s.servers, loads, *s.state).value()]
+                                 .endpoint.address)
                        .back();
         return out;
     }
@@ -62,26 +69,25 @@ class ServiceRegistryTest : public testing::Test {
 };
 
 /// The refusal of `change`; the test fails when it is none, or changed something.
-#define EXPECT_REFUSED(change, number, at)                            \
-    do {                                                              \
-        const auto before = generation();                             \
-        try {                                                         \
-            change;                                                   \
-            ADD_FAILURE() << "not refused";                           \
-        } catch (const RpcError& e) {                                 \
-            EXPECT_EQ(e.code(), RpcCode::refused) << e.what();        \
-            EXPECT_EQ(e.error_number(), number) << e.what();          \
-            EXPECT_EQ(e.path(), at) << e.what();                      \
-        }                                                             \
-        EXPECT_EQ(generation(), before);                              \
+#define EXPECT_REFUSED(change, number, at)                     \
+    do {                                                       \
+        const auto before = generation();                      \
+        try {                                                  \
+            change;                                            \
+            ADD_FAILURE() << "not refused";                    \
+        } catch (const RpcError& e) {                          \
+            EXPECT_EQ(e.code(), RpcCode::refused) << e.what(); \
+            EXPECT_EQ(e.error_number(), number) << e.what();   \
+            EXPECT_EQ(e.path(), at) << e.what();               \
+        }                                                      \
+        EXPECT_EQ(generation(), before);                       \
     } while (false)
 
 // Changes.
 
 TEST_F(ServiceRegistryTest, ListsSortedByFamilyProtocolAddressPort) {
-    for (const auto& key :
-         {tcp("[2001:db8::1]:80"), udp("192.0.2.1:53"), tcp("192.0.2.10:80"), tcp("192.0.2.9:443"),
-          tcp("192.0.2.9:80"), tcp("10.0.0.1:8080")})
+    for (const auto& key : {tcp("[2001:db8::1]:80"), udp("192.0.2.1:53"), tcp("192.0.2.10:80"),
+                            tcp("192.0.2.9:443"), tcp("192.0.2.9:80"), tcp("10.0.0.1:8080")})
         registry_.add_service(key, "rr");
     std::string listed;
     for (const auto& view : registry_.list())
@@ -143,8 +149,8 @@ TEST_F(ServiceRegistryTest, RefusesWhatIpvsRefusesWithItsErrors) {
 }
 
 TEST_F(ServiceRegistryTest, RefusesWhatCannotBeBalanced) {
-    for (const auto* const bad :
-         {"192.0.2.10:0", "0.0.0.0:80", "224.0.0.1:80", "255.255.255.255:80", "[::]:80", "[ff02::1]:80"})
+    for (const auto* const bad : {"192.0.2.10:0", "0.0.0.0:80", "224.0.0.1:80",
+                                  "255.255.255.255:80", "[::]:80", "[ff02::1]:80"})
         EXPECT_REFUSED(registry_.add_service(tcp(bad), "rr"), EINVAL, "service.address");
     EXPECT_REFUSED(registry_.add_service({Protocol::sctp, web.endpoint}, "rr"), EINVAL,
                    "service.protocol");
@@ -188,7 +194,8 @@ TEST_F(ServiceRegistryTest, WrrStartsTheSameWhenLoaded) {
     const std::array<ServiceConfig, 1> config{
         {{.address = web.endpoint,
           .scheduler = "wrr",
-          .servers = {server("10.1.0.1:80", 4), server("10.1.0.2:80", 3), server("10.1.0.3:80", 2)}}}};
+          .servers = {server("10.1.0.1:80", 4), server("10.1.0.2:80", 3),
+                      server("10.1.0.3:80", 2)}}}};
     registry_.load(config);
     EXPECT_EQ(choices(web, 12), "321121321321");
 }
@@ -235,18 +242,19 @@ TEST_F(ServiceRegistryTest, LoadPublishesOnceInOrder) {
 }
 
 TEST_F(ServiceRegistryTest, LoadIsRefusedWhole) {
-    const ServiceConfig good{.address = endpoint("192.0.2.1:80"), .servers = {server("10.1.0.1:80")}};
-    const auto load = [&](const ServiceConfig& bad) {
-        registry_.load(std::array{good, bad});
-    };
+    const ServiceConfig good{.address = endpoint("192.0.2.1:80"),
+                             .servers = {server("10.1.0.1:80")}};
+    const auto load = [&](const ServiceConfig& bad) { registry_.load(std::array{good, bad}); };
     EXPECT_REFUSED(load(good), EEXIST, "service");
     EXPECT_REFUSED(load({.address = web.endpoint, .scheduler = "x", .servers = {}}), ENOENT,
                    "scheduler");
-    EXPECT_REFUSED(load({.address = web.endpoint, .servers = {server("10.1.0.1:80"), server("10.1.0.1:80")}}),
-                   EEXIST, "server");
+    EXPECT_REFUSED(
+        load({.address = web.endpoint, .servers = {server("10.1.0.1:80"), server("10.1.0.1:80")}}),
+        EEXIST, "server");
     ServiceConfig large{.address = web.endpoint, .servers = {}};
     for (std::uint16_t i = 0; i < slots; ++i)
-        large.servers.push_back({.address = {endpoint("10.1.0.1:80").address, L4Port(static_cast<std::uint16_t>(1000 + i))}});
+        large.servers.push_back({.address = {endpoint("10.1.0.1:80").address,
+                                             L4Port(static_cast<std::uint16_t>(1000 + i))}});
     EXPECT_REFUSED(load(large), ENOMEM, "server");
     EXPECT_EQ(registry_.services(), 0U);
     large.servers.pop_back();
@@ -263,7 +271,8 @@ TEST_F(ServiceRegistryTest, ARemovedServerKeepsItsSlotWhileConnectionsNameIt) {
     registry_.delete_server(web, endpoint("10.1.0.1:80"));
     EXPECT_TRUE(table().slot(id).in_use);
     EXPECT_FALSE(table().slot(id).available);
-    EXPECT_TRUE(table().is_real<Ipv4>(endpoint("10.1.0.1:80").address.v4(), L4Port(std::uint16_t{80})));
+    EXPECT_TRUE(
+        table().is_real<Ipv4>(endpoint("10.1.0.1:80").address.v4(), L4Port(std::uint16_t{80})));
 
     const ServiceRegistry::Clock::time_point start{};
     for (auto t = 0s; t <= 600s; t += 60s) registry_.collect(start + t);
@@ -279,7 +288,8 @@ TEST_F(ServiceRegistryTest, ARemovedServerKeepsItsSlotWhileConnectionsNameIt) {
     EXPECT_FALSE(table().slot(id).in_use);
     EXPECT_EQ(generation(), before + 1);
     EXPECT_EQ(registry_.removed_servers(), 0U);
-    EXPECT_FALSE(table().is_real<Ipv4>(endpoint("10.1.0.1:80").address.v4(), L4Port(std::uint16_t{80})));
+    EXPECT_FALSE(
+        table().is_real<Ipv4>(endpoint("10.1.0.1:80").address.v4(), L4Port(std::uint16_t{80})));
 }
 
 TEST_F(ServiceRegistryTest, ANewConnectionStartsTheWaitAgain) {
@@ -370,7 +380,8 @@ TEST_F(ServiceRegistryTest, WhenSlotsRunShortUnreferencedOnesGoFirst) {
 
 TEST_F(ServiceRegistryTest, ASlotIsNotGivenOnBeforeEveryWorkerSawTheRemoval) {
     const auto size = (rte_rcu_qsbr_get_memsize(1) + 63) / 64 * 64;
-    const std::unique_ptr<void, decltype(&std::free)> memory(std::aligned_alloc(64, size), &std::free);
+    const std::unique_ptr<void, decltype(&std::free)> memory(std::aligned_alloc(64, size),
+                                                             &std::free);
     shared_.rcu = static_cast<rte_rcu_qsbr*>(memory.get());
     rte_rcu_qsbr_init(shared_.rcu, 1);
     rte_rcu_qsbr_thread_register(shared_.rcu, 0);
@@ -397,7 +408,8 @@ TEST_F(ServiceRegistryTest, ManyRemovedServersDoNotPileUp) {
     ServiceRegistry registry(publisher_, shared_.dest_counters, 2048);
     registry.add_service(web, "rr");
     for (std::uint16_t i = 0; i < 3000; ++i) {
-        const ServerConfig config{.address = {endpoint("10.1.0.1:80").address, L4Port(static_cast<std::uint16_t>(i + 1))}};
+        const ServerConfig config{.address = {endpoint("10.1.0.1:80").address,
+                                              L4Port(static_cast<std::uint16_t>(i + 1))}};
         registry.add_server(web, config);
         registry.delete_server(web, config.address);
     }
@@ -422,7 +434,8 @@ TEST_F(ServiceRegistryTest, SumsOverWorkersAndServers) {
     EXPECT_EQ(view.servers[1].stats.counts, (Traffic{.packets_in = 15, .bytes_in = 500}));
     EXPECT_EQ(view.servers[0].stats.counts,
               (Traffic{.connections = 1, .bytes_out = 1'000'000'000'000}));
-    const Traffic all{.connections = 1, .packets_in = 15, .bytes_in = 500, .bytes_out = 1'000'000'000'000};
+    const Traffic all{
+        .connections = 1, .packets_in = 15, .bytes_in = 500, .bytes_out = 1'000'000'000'000};
     EXPECT_EQ(view.stats.counts, all);
     EXPECT_EQ(registry_.total().counts, all);
 }

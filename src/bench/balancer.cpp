@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bench/balancer.h"
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+#include <stdexcept>
+
+#include "dataplane/ring.h"
+
+namespace shunt::bench {
+
+namespace {
+
+constexpr std::uint32_t ring_depth = 64;
+/// Fixed, so that every run of a benchmark sees the same table.
+constexpr std::uint32_t hash_seed = 0x5EED;
+/// More iterations than the worker needs for all its timers: it looks at some in each.
+constexpr std::uint32_t timers_per_iteration = 64;
+
+}  // namespace
+
+Balancer::Balancer(const Scheduler& scheduler, std::uint32_t connections, LoopDevice& device)
+    : rcu_(static_cast<rte_rcu_qsbr*>(
+               rte_zmalloc("rcu", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE)),
+           rte_free),
+      snapshot_(lab_snapshot(scheduler)) {
+    if (!rcu_ || rte_rcu_qsbr_init(rcu_.get(), 1) != 0)
+        throw std::runtime_error("no memory for RCU state");
+    shared_.rcu = rcu_.get();
+    shared_.snapshot = snapshot_.get();
+    shared_.pool = device.pool();
+    shared_.owner = std::make_unique<OwnerFunction>(OwnerFunction::Key{}, shared_.workers);
+    shared_.start_tsc = rte_rdtsc();
+    shared_.tsc_per_tick = rte_get_tsc_hz() / Ticks::period::den;
+    shared_.handoff = std::make_unique<HandoffRings>(shared_.workers, ring_depth);
+    shared_.resolve_requests =
+        make_ring("resolve", ring_depth, RING_F_SC_DEQ, sizeof(ResolveRequest));
+    shared_.devices.resize(DeviceIndex::of_twin(lab_port).value + 1U);
+    auto& queues = shared_.devices[DeviceIndex::of_port(lab_port).value];
+    queues.present = true;
+    queues.ethdev = device.ethdev();
+    queues.transmit_queues = 1;
+
+    const WorkerState::Limits limits{.connections = connections, .servers = 2 * server_count};
+    state_ = std::make_unique<WorkerState>(WorkerId(0), shared_, limits, hash_seed);
+    if (!state_->requests || !shared_.resolve_requests)
+        throw std::runtime_error("no memory for rings");
+    state_->queues.push_back({.port = lab_port, .ethdev = device.ethdev()});
+    shared_.dest_counters.push_back(state_->dests.data());
+    worker_ = std::make_unique<Worker>(*state_, Idle::poll);
+    rte_rcu_qsbr_thread_register(rcu_.get(), 0);
+    rte_rcu_qsbr_thread_online(rcu_.get(), 0);
+}
+
+Balancer::~Balancer() {
+    rte_rcu_qsbr_thread_offline(rcu_.get(), 0);
+    rte_rcu_qsbr_thread_unregister(rcu_.get(), 0);
+}
+
+void Balancer::skip(std::chrono::seconds time) noexcept {
+    shared_.start_tsc -= static_cast<std::uint64_t>(time.count()) * rte_get_tsc_hz();
+    const std::uint32_t connections = state_->conns_v4.size() + state_->conns_v6.size();
+    for (std::uint32_t i = 0; i <= connections / timers_per_iteration; ++i) iterate();
+}
+
+}  // namespace shunt::bench

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The daemon's worker on the loop device: the same WorkerState and Worker, with the lab's services
+// and network as its only snapshot.
+#include <chrono>
+#include <memory>
+
+#include "bench/lab.h"
+#include "bench/loop_device.h"
+#include "dataplane/worker.h"
+
+namespace shunt::bench {
+
+/// Thread: one. Needs a running EAL.
+class Balancer {
+  public:
+    /// `connections`: room for so many of each family; `device` outlives this. Throws
+    /// std::runtime_error or std::bad_alloc.
+    Balancer(const Scheduler& scheduler, std::uint32_t connections, LoopDevice& device);
+    ~Balancer();
+    Balancer(const Balancer&) = delete;
+    Balancer& operator=(const Balancer&) = delete;
+
+    /// One iteration of the worker: at most one burst of the device's packets.
+    void iterate() noexcept { worker_->iterate(); }
+
+    /// Lets time pass for the worker, and runs the timers that come due.
+    void skip(std::chrono::seconds time) noexcept;
+
+    [[nodiscard]] const WorkerCounters& counters() const noexcept { return state_->counters; }
+    template <class F>
+    [[nodiscard]] const ConnTable<F>& connections() const noexcept {
+        return state_->conns<F>();
+    }
+
+  private:
+    SharedState shared_;
+    std::unique_ptr<rte_rcu_qsbr, void (*)(void*)> rcu_;
+    std::unique_ptr<const Snapshot> snapshot_;
+    std::unique_ptr<WorkerState> state_;
+    std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace shunt::bench

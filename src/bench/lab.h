@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The benchmark's world: one balancer with one port, one service, real servers on its link, and
+// clients behind a gateway. Numbers become addresses here and nowhere else.
+#include <bit>
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/snapshot.h"
+#include "net/tuple.h"
+
+namespace shunt::bench {
+
+inline constexpr unsigned server_count = 16;
+inline constexpr PortId lab_port{0};
+inline constexpr MacAddress balancer_mac{{0x02, 0, 0, 0, 0, 0x01}};
+inline constexpr MacAddress gateway_mac{{0x02, 0, 0, 0, 0, 0xFE}};
+inline constexpr L4Port service_port{std::uint16_t{80}};
+inline constexpr L4Port server_port{std::uint16_t{8080}};
+
+constexpr MacAddress server_mac(unsigned server) noexcept {
+    return {{0x02, 0, 0, 0, 0x01, static_cast<std::uint8_t>(server)}};
+}
+
+template <class F>
+typename F::Address virtual_address() noexcept;
+template <class F>
+typename F::Address server_address(unsigned server) noexcept;
+
+/// What tells one client's endpoint from another: the last four bytes of its address, and its port.
+struct Client {
+    Be32 suffix;
+    L4Port port;
+};
+
+/// The client's address with a suffix of zero.
+template <class F>
+typename F::Address client_network() noexcept;
+
+/// The client of a flow: no two flows have the same, and neighbouring flows look unrelated.
+inline Client client_of(std::uint32_t flow) noexcept {
+    // The finalizer of MurmurHash3: a bijection of 32 bits.
+    std::uint32_t x = flow ^ (flow >> 16);
+    x *= 0x85EBCA6BU;
+    x ^= x >> 13;
+    x *= 0xC2B2AE35U;
+    x ^= x >> 16;
+    // 10.x.x.x has 24 bits of x, the port the other 8 and 6 again. On the wire the first byte is the
+    // lowest one of a raw word.
+    static_assert(std::endian::native == std::endian::little);
+    return {.suffix = Be32::from_raw((x & ~0xFFU) | 10U),
+            .port = L4Port(Be16::from_raw(
+                static_cast<std::uint16_t>((x << 8) | 0x40U | ((x >> 8) & 0x3FU))))};
+}
+
+/// The client's whole address.
+template <class F>
+typename F::Address client_address(Client client) noexcept {
+    auto address = client_network<F>();
+    std::memcpy(reinterpret_cast<char*>(&address) + sizeof(address) - sizeof(client.suffix),
+                &client.suffix, sizeof(client.suffix));
+    return address;
+}
+
+/// Services, routes and neighbours of both families as a worker's first snapshot. Throws
+/// std::runtime_error when memory is short.
+std::unique_ptr<const Snapshot> lab_snapshot(const Scheduler& scheduler);
+
+}  // namespace shunt::bench

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// shunt-bench: the balancer's speed, measured in process on the objects that the daemon runs.
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "bench/machine.h"
+#include "bench/options.h"
+#include "bench/report.h"
+#include "bench/runs.h"
+#include "ctl/eal.h"
+
+namespace {
+
+using namespace shunt;
+using namespace shunt::bench;
+
+constexpr int status_failed = 1;
+constexpr int status_usage = 2;
+
+/// Packet buffers, rings and route tables; the tables of connections are not DPDK's.
+constexpr std::uint32_t dpdk_memory_mb = 64;
+
+/// What goes on, on a line of its own that the next one takes the place of.
+class ProgressLine {
+  public:
+    void show(const std::string& text) {
+        if (on_terminal_) std::fprintf(stderr, "\r\033[K%s", text.c_str());
+    }
+    ~ProgressLine() { show(""); }
+
+  private:
+    bool on_terminal_ = isatty(STDERR_FILENO) == 1;
+};
+
+std::string measure(const Options& options) {
+    const ctl::Eal eal({.memory = ctl::choose_memory_mode(ctl::HugePages::automatic, dpdk_memory_mb),
+                        .memory_mb = dpdk_memory_mb,
+                        .workers = 0,
+                        .worker_cpus = {},
+                        .pci_devices = {}});
+    stay_on_cpu(options.cpu);
+    ProgressLine line;
+    const Progress progress = [&](const std::string& text) { line.show(text); };
+    const Results results = options.command == Options::Command::limit
+                                ? measure_limit(options, progress)
+                                : measure_forward(options, progress);
+    return options.json ? to_json(options, results) + "\n"
+                        : to_table(options, results);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        std::string help;
+        const auto options = parse_options({argv + (argc > 0 ? 1 : 0), argv + argc}, help);
+        std::fputs(options ? measure(*options).c_str() : help.c_str(), stdout);
+        return 0;
+    } catch (const UsageError& error) {
+        std::fprintf(stderr, "shunt-bench: %s\n", error.what());
+        return status_usage;
+    } catch (const std::bad_alloc&) {
+        std::fputs("shunt-bench: no memory for so many flows\n", stderr);
+        return status_failed;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "shunt-bench: %s\n", error.what());
+        return status_failed;
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bench/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "sched/registry.h"
+
+namespace shunt::bench {
+
+namespace {
+
+constexpr std::uint32_t most_flows = 100'000'000;
+constexpr double longest_seconds = 3600;
+constexpr std::uint32_t most_repeats = 1000;
+constexpr std::uint16_t smallest_packet = 64;
+constexpr std::uint16_t largest_packet = 1518;
+
+const std::map<std::string, Traffic> directions{
+    {"in", Traffic::in}, {"out", Traffic::out}, {"both", Traffic::both}};
+
+[[noreturn]] void refuse(const std::string& what) {
+    throw UsageError(what + ": not in this version");
+}
+
+/// Values that are checked once everything is read.
+struct Words {
+    std::string forward = "nat";
+    int family = 4;
+    std::string direction = "both";
+    unsigned workers = 1;
+    std::string report;
+};
+
+void add_common(CLI::App& command, Options& options, Words& words) {
+    command.add_option("--flows", options.flows, "established connections")
+        ->check(CLI::Range(1U, most_flows))
+        ->capture_default_str();
+    command.add_option("--seconds", options.seconds, "length of each measurement")
+        ->check(CLI::Range(0.01, longest_seconds))
+        ->capture_default_str();
+    command.add_option("--repeat", options.repeat, "measurements; the median counts")
+        ->check(CLI::Range(1U, most_repeats))
+        ->capture_default_str();
+    command.add_option("--cpu", options.cpu, "the CPU to run on; default: the last one");
+    command.add_option("--report", words.report, "a folder for tables and plots");
+    command.add_flag("--json", options.json, "print one JSON object");
+}
+
+void add_forward(CLI::App& command, Options& options, Words& words) {
+    add_common(command, options, words);
+    command.add_option("--forward", words.forward, "forwarding method: nat")->capture_default_str();
+    command.add_option("--family", words.family, "4 or 6")
+        ->check(CLI::IsMember({4, 6}))
+        ->capture_default_str();
+    command
+        .add_option("--packet-size", options.packet_size,
+                    "bytes with the frame check sequence; 78 is the least for IPv6")
+        ->check(CLI::Range(smallest_packet, largest_packet))
+        ->capture_default_str();
+    command.add_option("--direction", words.direction, "in, out or both")
+        ->check(CLI::IsMember({"in", "out", "both"}))
+        ->capture_default_str();
+    command.add_option("--scheduler", options.scheduler, "picks the real server")
+        ->check(CLI::IsMember(scheduler_names()))
+        ->capture_default_str();
+    command.add_option("--workers", words.workers, "1")->check(CLI::Range(1U, 128U));
+}
+
+void check_words(const Words& words) {
+    static constexpr std::array<std::string_view, 4> methods{"nat", "dr", "tun", "fullnat"};
+    if (std::ranges::find(methods, words.forward) == methods.end())
+        throw UsageError("--forward: " + words.forward + " is none of nat, dr, tun, fullnat");
+    if (words.forward != "nat") refuse("--forward " + words.forward);
+    if (words.workers > 1) refuse("--workers " + std::to_string(words.workers));
+    if (!words.report.empty()) refuse("--report");
+}
+
+std::string one_line(std::string text) {
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(std::vector<std::string> arguments, std::string& help) {
+    for (const char* later : {"connect", "churn", "replay"})
+        if (!arguments.empty() && arguments.front() == later) refuse(later);
+
+    Options options;
+    Words words;
+    CLI::App app("Measures the balancer's own packet pipeline, in process, on one CPU.",
+                 "shunt-bench");
+    auto* forward = app.add_subcommand("forward", "established connections, and the limit L");
+    auto* limit = app.add_subcommand("limit", "the physical limit L alone");
+    add_forward(*forward, options, words);
+    add_common(*limit, options, words);
+    app.require_subcommand(1);
+    try {
+        std::ranges::reverse(arguments);  // the library takes them from the back
+        app.parse(arguments);
+    } catch (const CLI::CallForHelp&) {
+        help = app.help();
+        return std::nullopt;
+    } catch (const CLI::ParseError& error) {
+        throw UsageError(one_line(error.what()));
+    }
+    check_words(words);
+    options.command = *limit ? Options::Command::limit : Options::Command::forward;
+    options.family = words.family == 6 ? Family::ipv6 : Family::ipv4;
+    options.direction = directions.at(words.direction);
+    return options;
+}
+
+std::string_view to_string(Traffic traffic) noexcept {
+    switch (traffic) {
+        case Traffic::in: return "in";
+        case Traffic::out: return "out";
+        case Traffic::both: break;
+    }
+    return "both";
+}
+
+}  // namespace shunt::bench

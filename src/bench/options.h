@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The command line of shunt-bench.
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "net/address.h"
+
+namespace shunt::bench {
+
+/// Which way the measured packets go.
+enum class Traffic : std::uint8_t {
+    in,    ///< from clients
+    out,   ///< from real servers
+    both,  ///< each packet one or the other, at random
+};
+
+struct Options {
+    enum class Command : std::uint8_t { forward, limit };
+
+    Command command = Command::forward;
+    Family family = Family::ipv4;
+    std::uint32_t flows = 1'000'000;
+    std::uint16_t packet_size = 64;  ///< bytes on the wire with the frame check sequence
+    Traffic direction = Traffic::both;
+    double seconds = 1;  ///< of each measurement
+    std::uint32_t repeat = 5;
+    std::string scheduler = "rr";
+    std::optional<unsigned> cpu;  ///< where to run; by default the last that the process may use
+    bool json = false;
+};
+
+/// The command line is wrong; what() is one line.
+class UsageError : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// The arguments without the program's name; nothing when they ask for help, whose text is then in
+/// `help`. Throws UsageError.
+std::optional<Options> parse_options(std::vector<std::string> arguments, std::string& help);
+
+/// "in", "out" or "both".
+std::string_view to_string(Traffic traffic) noexcept;
+
+}  // namespace shunt::bench

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bench/report.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <boost/json.hpp>
+#include <cmath>
+
+#include "bench/statistics.h"
+
+namespace shunt::bench {
+
+namespace {
+
+namespace json = boost::json;
+
+/// Medians over the repeats.
+struct Summary {
+    double limit_mpps = 0;
+    double mpps = 0;
+    double cycles = 0;
+    double ratio = 0;  ///< of the medians
+    Latency latency;
+    std::size_t disturbed = 0;
+};
+
+template <class Fn>
+double median_of(const Results& results, Fn&& value) {
+    std::vector<double> values;
+    for (const Run& run : results.runs) values.push_back(value(run));
+    return median(std::move(values));
+}
+
+bool undisturbed(const Options& options, const Run& run) {
+    return run.limit.undisturbed() &&
+           (options.command == Options::Command::limit || run.forward.undisturbed());
+}
+
+const Timing& subject(const Options& options, const Run& run) {
+    return options.command == Options::Command::limit ? run.limit : run.forward;
+}
+
+Summary summarize(const Options& options, const Results& results) {
+    Summary s;
+    s.limit_mpps = median_of(results, [](const Run& r) { return r.limit.mpps(); });
+    s.mpps = median_of(results, [&](const Run& r) { return subject(options, r).mpps(); });
+    s.cycles = median_of(results, [&](const Run& r) { return subject(options, r).cycles_per_packet; });
+    s.ratio = s.mpps / s.limit_mpps;
+    s.latency = {.p50 = median_of(results, [](const Run& r) { return r.latency.p50; }),
+                 .p99 = median_of(results, [](const Run& r) { return r.latency.p99; }),
+                 .p999 = median_of(results, [](const Run& r) { return r.latency.p999; })};
+    for (const Run& run : results.runs) s.disturbed += undisturbed(options, run) ? 0 : 1;
+    return s;
+}
+
+/// Digits beyond these are noise.
+double rounded(double value) { return std::round(value * 1e4) / 1e4; }
+
+json::object rate(double mpps, double cycles) {
+    return {{"mpps", rounded(mpps)},
+            {"ns_per_packet", rounded(1e3 / mpps)},
+            {"cycles_per_packet", rounded(cycles)}};
+}
+
+json::object to_object(const Latency& latency) {
+    return {{"p50", std::round(latency.p50)},
+            {"p99", std::round(latency.p99)},
+            {"p999", std::round(latency.p999)}};
+}
+
+json::object to_object(const Machine& machine) {
+    return {{"cpu", machine.cpu},
+            {"tsc_hz", machine.tsc_hz},
+            {"huge_pages",
+             {{"reserved_mb", machine.huge_mb}, {"transparent_mb", machine.transparent_huge_mb}}},
+            {"kernel", machine.kernel},
+            {"dpdk", machine.dpdk},
+            {"compiler", machine.compiler}};
+}
+
+json::object to_object(const Options& options, const Run& run) {
+    const Timing& timing = subject(options, run);
+    json::object object = rate(timing.mpps(), timing.cycles_per_packet);
+    object["cpu_share"] = rounded(timing.cpu_share);
+    if (options.command == Options::Command::forward) {
+        object["limit_mpps"] = rounded(run.limit.mpps());
+        object["limit_cycles_per_packet"] = rounded(run.limit.cycles_per_packet);
+        object["limit_cpu_share"] = rounded(run.limit.cpu_share);
+        object["ratio_to_limit"] = rounded(timing.mpps() / run.limit.mpps());
+        object["latency_ns"] = to_object(run.latency);
+    }
+    object["undisturbed"] = undisturbed(options, run);
+    return object;
+}
+
+void add_forward(json::object& object, const Options& options, const Results& results,
+                 const Summary& s) {
+    object["family"] = static_cast<int>(options.family);
+    object["direction"] = to_string(options.direction);
+    object["scheduler"] = options.scheduler;
+    object["limit_mpps"] = rounded(s.limit_mpps);
+    object["ratio_to_limit"] = rounded(s.ratio);
+    object["bytes_per_connection"] = rounded(results.bytes_per_connection);
+    object["bytes_per_connection_at_capacity"] = rounded(results.bytes_per_connection_at_capacity);
+    object["latency_ns"] = to_object(s.latency);
+}
+
+std::string forward_lines(const Options& options, const Results& results, const Summary& s) {
+    return fmt::format(
+        "nat IPv{}, {} flows, {} bytes, direction {}, scheduler {}\n"
+        "{:>4} {:>9} {:>9} {:>9} {:>7} {:>10} {:>10} {:>10} {:>6}\n",
+        static_cast<int>(options.family), options.flows, results.packet_size,
+        to_string(options.direction), options.scheduler, "run", "Mpps", "cycles", "L Mpps",
+        "of L", "p50 ns", "p99 ns", "p999 ns", "CPU") +
+        [&] {
+            std::string lines;
+            int number = 0;
+            for (const Run& r : results.runs)
+                lines += fmt::format(
+                    "{:>4} {:>9.2f} {:>9.1f} {:>9.2f} {:>6.1f}% {:>10.0f} {:>10.0f} {:>10.0f} {:>6.2f}{}\n",
+                    ++number, r.forward.mpps(), r.forward.cycles_per_packet, r.limit.mpps(),
+                    100 * r.forward.mpps() / r.limit.mpps(), r.latency.p50, r.latency.p99,
+                    r.latency.p999, r.forward.cpu_share, undisturbed(options, r) ? "" : " *");
+            return lines;
+        }() +
+        fmt::format(
+            "mid. {:>9.2f} {:>9.1f} {:>9.2f} {:>6.1f}% {:>10.0f} {:>10.0f} {:>10.0f}\n"
+            "memory: {:.0f} bytes a connection\n",
+            s.mpps, s.cycles, s.limit_mpps, 100 * s.ratio, s.latency.p50, s.latency.p99,
+            s.latency.p999, results.bytes_per_connection);
+}
+
+std::string limit_lines(const Options& options, const Results& results, const Summary& s) {
+    std::string lines = fmt::format("limit L, {} flows\n{:>4} {:>9} {:>9} {:>6}\n", options.flows,
+                                    "run", "Mpps", "cycles", "CPU");
+    int number = 0;
+    for (const Run& r : results.runs)
+        lines += fmt::format("{:>4} {:>9.2f} {:>9.1f} {:>6.2f}{}\n", ++number, r.limit.mpps(),
+                             r.limit.cycles_per_packet, r.limit.cpu_share,
+                             r.limit.undisturbed() ? "" : " *");
+    return lines + fmt::format("mid. {:>9.2f} {:>9.1f}\n", s.mpps, s.cycles);
+}
+
+}  // namespace
+
+std::string to_json(const Options& options, const Results& results) {
+    const Machine& machine = results.machine;
+    const Summary s = summarize(options, results);
+    const bool forward = options.command == Options::Command::forward;
+    json::object object = rate(s.mpps, s.cycles);
+    object["forward"] = forward ? "nat" : "limit";
+    object["flows"] = options.flows;
+    object["packet_size"] = results.packet_size;
+    object["undisturbed_runs"] = results.runs.size() - s.disturbed;
+    if (forward) add_forward(object, options, results, s);
+    json::array runs;
+    for (const Run& run : results.runs) runs.push_back(to_object(options, run));
+    object["runs"] = std::move(runs);
+    object["machine"] = to_object(machine);
+    return json::serialize(object);
+}
+
+std::string to_table(const Options& options, const Results& results) {
+    const Machine& machine = results.machine;
+    const Summary s = summarize(options, results);
+    std::string text = options.command == Options::Command::forward
+                           ? forward_lines(options, results, s)
+                           : limit_lines(options, results, s);
+    if (s.disturbed > 0)
+        text += fmt::format("* {} of {} runs shared the CPU with other programs\n", s.disturbed,
+                            results.runs.size());
+    return text + fmt::format("{}, TSC {:.3f} GHz, {} MB on huge pages, {} MB on transparent ones\n"
+                              "{}, {}, {}\n",
+                              machine.cpu, static_cast<double>(machine.tsc_hz) / 1e9,
+                              machine.huge_mb, machine.transparent_huge_mb, machine.kernel,
+                              machine.dpdk, machine.compiler);
+}
+
+}  // namespace shunt::bench

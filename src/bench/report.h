@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// Results as one JSON object, whose fields are a promise to scripts, or as a table for a reader.
+#include <string>
+
+#include "bench/runs.h"
+
+namespace shunt::bench {
+
+/// One line. Not for results without runs.
+std::string to_json(const Options& options, const Results& results);
+
+std::string to_table(const Options& options, const Results& results);
+
+}  // namespace shunt::bench

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bench/runs.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "bench/handshakes.h"
+#include "bench/limit_loop.h"
+#include "bench/statistics.h"
+#include "bench/translation_check.h"
+#include "sched/registry.h"
+
+namespace shunt::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint16_t frame_check_sequence = 4;
+constexpr double latency_seconds = 0.2;
+constexpr std::size_t latency_samples = 1U << 20;
+/// Bursts whose packets are compared byte by byte in each repeat, one ring turn aside.
+constexpr unsigned checked_bursts = 128;
+constexpr unsigned bursts_on_ring = LoopDevice::in_flight / burst_size;
+/// Longer than the timeout of a connection whose first state is not known yet.
+constexpr auto first_timers = 4s;
+
+/// Notes when a burst is transmitted, before the next headers are written.
+class TransmitTime final : public TransmitHook {
+  public:
+    explicit TransmitTime(TransmitHook& next) : next_(next) {}
+    void sent(std::span<rte_mbuf*> packets) noexcept override {
+        tsc_ = rte_rdtsc_precise();
+        next_.sent(packets);
+    }
+    [[nodiscard]] std::uint64_t tsc() const noexcept { return tsc_; }
+
+  private:
+    TransmitHook& next_;
+    std::uint64_t tsc_ = 0;
+};
+
+Timing time_limit(const Options& options, LoopDevice& device, LimitLoop& limit) {
+    const PageArray<std::uint8_t> none;
+    TrafficSource<Ipv4> source(options.flows, Traffic::in, device.frame_length(), none);
+    device.refill(source);
+    device.set_hook(&source);
+    const Timing timing = Stopwatch(options.seconds).run([&] { limit.iterate(device); });
+    if (limit.faults() != 0) throw std::runtime_error("the limit loop lost packets");
+    return timing;
+}
+
+/// The balancer with its connections, and what is measured on it.
+template <class F>
+class ForwardRuns {
+  public:
+    ForwardRuns(const Options& options, LoopDevice& device, const Progress& progress)
+        : options_(options),
+          device_(device),
+          balancer_(*find_scheduler(options.scheduler), options.flows, device),
+          servers_(open_connections<F>(balancer_, device, options.flows, [&](std::uint32_t opened) {
+              progress("opening connections: " + std::to_string(opened) + " of " +
+                       std::to_string(options.flows));
+          })),
+          source_(options.flows, options.direction, device.frame_length(), servers_) {
+        balancer_.skip(first_timers);
+    }
+
+    void measure(Run& run) {
+        check_translation();
+        device_.refill(source_);
+        const std::uint64_t before = balancer_.counters().forwarded.value();
+        run.forward = Stopwatch(options_.seconds).run([&] { balancer_.iterate(); });
+        if (balancer_.counters().forwarded.value() - before != run.forward.packets)
+            throw std::runtime_error("not every packet was forwarded in a timed run");
+        run.latency = measure_latency();
+        check_verdicts();
+    }
+
+    [[nodiscard]] const ConnTable<F>& table() const noexcept {
+        return balancer_.template connections<F>();
+    }
+
+  private:
+    void check_translation() {
+        TranslationCheck<F> check(source_, servers_);
+        device_.refill(check);
+        device_.set_hook(&check);
+        for (unsigned i = 0; i < bursts_on_ring + checked_bursts; ++i) balancer_.iterate();
+        device_.set_hook(&source_);
+        if (check.wrong() != 0 || check.checked() == 0)
+            throw std::runtime_error(std::to_string(check.wrong()) + " of " +
+                                     std::to_string(check.checked()) +
+                                     " packets were translated wrongly; the first: " +
+                                     check.difference());
+    }
+
+    Latency measure_latency() {
+        TransmitTime hook(source_);
+        device_.set_hook(&hook);
+        std::vector<float> cycles;
+        cycles.reserve(latency_samples);
+        const auto hz = static_cast<double>(rte_get_tsc_hz());
+        const std::uint64_t end =
+            rte_rdtsc() + static_cast<std::uint64_t>(
+                              std::min(latency_seconds, options_.seconds) * hz);
+        for (std::uint64_t begin = rte_rdtsc_precise();
+             begin < end && cycles.size() < cycles.capacity(); begin = rte_rdtsc_precise()) {
+            balancer_.iterate();
+            cycles.push_back(static_cast<float>(hook.tsc() - begin));
+        }
+        device_.set_hook(&source_);
+        const double ns = 1e9 / hz;
+        return {.p50 = percentile(cycles, 0.5) * ns,
+                .p99 = percentile(cycles, 0.99) * ns,
+                .p999 = percentile(cycles, 0.999) * ns};
+    }
+
+    void check_verdicts() const {
+        const WorkerCounters& c = balancer_.counters();
+        if (c.received.value() == c.forwarded.value() && c.conserved()) return;
+        for (std::size_t i = 0; i < drop_reason_count; ++i)
+            if (c.dropped[i].value() != 0)
+                throw std::runtime_error(std::to_string(c.dropped[i].value()) +
+                                         " packets were dropped: " +
+                                         std::string(drop_reason_texts[i].text));
+        throw std::runtime_error("packets were received and not forwarded");
+    }
+
+    const Options& options_;
+    LoopDevice& device_;
+    Balancer balancer_;
+    PageArray<std::uint8_t> servers_;
+    TrafficSource<F> source_;
+};
+
+template <class F>
+Results measure_family(const Options& options, const Progress& progress) {
+    constexpr std::uint16_t least = FrameTemplate<F>::headers + frame_check_sequence;
+    Results results;
+    results.packet_size = std::max(options.packet_size, least);
+    LoopDevice device(static_cast<std::uint16_t>(results.packet_size - frame_check_sequence));
+    progress("filling the limit's table");
+    LimitLoop limit(options.flows);
+    ForwardRuns<F> forward(options, device, progress);
+    for (std::uint32_t i = 0; i < options.repeat; ++i) {
+        progress("run " + std::to_string(i + 1) + " of " + std::to_string(options.repeat));
+        Run& run = results.runs.emplace_back();
+        run.limit = time_limit(options, device, limit);
+        forward.measure(run);
+    }
+    const auto bytes = static_cast<double>(forward.table().bytes());
+    results.bytes_per_connection = bytes / forward.table().size();
+    results.bytes_per_connection_at_capacity = bytes / forward.table().capacity();
+    results.machine = describe_machine();
+    return results;
+}
+
+}  // namespace
+
+Results measure_limit(const Options& options, const Progress& progress) {
+    Results results;
+    results.packet_size = options.packet_size;
+    LoopDevice device(static_cast<std::uint16_t>(options.packet_size - frame_check_sequence));
+    progress("filling the table");
+    LimitLoop limit(options.flows);
+    for (std::uint32_t i = 0; i < options.repeat; ++i) {
+        progress("run " + std::to_string(i + 1) + " of " + std::to_string(options.repeat));
+        results.runs.emplace_back().limit = time_limit(options, device, limit);
+    }
+    results.machine = describe_machine();
+    return results;
+}
+
+Results measure_forward(const Options& options, const Progress& progress) {
+    return options.family == Family::ipv4 ? measure_family<Ipv4>(options, progress)
+                                          : measure_family<Ipv6>(options, progress);
+}
+
+}  // namespace shunt::bench

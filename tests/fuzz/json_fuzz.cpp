@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Whatever bytes come over the control socket: each line of the input goes through the dispatcher
+// to the real method table and registry. An answer is one line of JSON, or nothing, and the
+// published services stay what the registry says.
+#include <boost/json/parse.hpp>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "support/control.h"
+
+namespace {
+
+void check(bool good) {
+    if (!good) std::abort();
+}
+
+void check_answer(std::string_view answer) {
+    if (answer.empty()) return;
+    check(answer.back() == '\n' && answer.find('\n') == answer.size() - 1);
+    boost::system::error_code error;
+    const auto value = boost::json::parse(answer.substr(0, answer.size() - 1), error);
+    check(!error && value.is_object());
+    const auto& object = value.get_object();
+    check(object.contains("result") != object.contains("error") && object.contains("id"));
+}
+
+void check_published(const shunt::test::Control& control) {
+    const auto& table = *control.publisher.current().services;
+    const auto views = control.registry.list();
+    check(table.services().size() == views.size());
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        const auto& service = *table.services()[i];
+        check(service.key == views[i].key && service.servers.size() == views[i].servers.size());
+        for (const auto& server : service.servers) {
+            const auto& slot = table.slot(server.id);
+            check(slot.in_use && slot.available && slot.endpoint == server.endpoint &&
+                  slot.weight == server.weight);
+        }
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    shunt::test::Control control;
+    std::string_view rest(reinterpret_cast<const char*>(data), size);
+    while (!rest.empty()) {
+        const auto line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(line.size() == rest.size() ? line.size() : line.size() + 1);
+        check_answer(control.ask(line));
+    }
+    check_published(control);
+    return 0;
+}

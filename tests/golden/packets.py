@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Packets and captures for the golden tests, from the RFCs and the standard library alone.
+
+Checksums are always computed in full, over the whole packet. Addresses are text; what goes on the
+wire is bytes.
+"""
+import ipaddress
+import struct
+
+TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+IPV4, IPV6, ARP, VLAN, QINQ = 0x0800, 0x86DD, 0x0806, 0x8100, 0x88A8
+EXTENSIONS = (0, 43, 60)  # hop by hop, routing, destination options
+FRAGMENT = 44
+
+
+# --- Checksums ------------------------------------------------------------------------------------
+
+def ones_sum(data):
+    """The 16-bit ones' complement sum of RFC 1071."""
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def checksum(data):
+    return 0xFFFF - ones_sum(data)
+
+
+def pseudo_header(src, dst, protocol, length):
+    a, b = packed(src), packed(dst)
+    if len(a) == 4:
+        return a + b + struct.pack("!BBH", 0, protocol, length)
+    return a + b + struct.pack("!IHBB", length, 0, 0, protocol)
+
+
+CHECKSUM_AT = {TCP: 16, UDP: 6, ICMP6: 2}
+
+
+def l4_checksum(src, dst, protocol, segment):
+    """What must stand in the checksum field of a whole TCP, UDP or ICMPv6 message."""
+    at = CHECKSUM_AT[protocol]
+    blank = segment[:at] + b"\0\0" + segment[at + 2:]
+    value = checksum(pseudo_header(src, dst, protocol, len(segment)) + blank)
+    return 0xFFFF if protocol == UDP and value == 0 else value
+
+
+def put16(data, at, value):
+    return data[:at] + struct.pack("!H", value) + data[at + 2:]
+
+
+# --- Addresses ------------------------------------------------------------------------------------
+
+def packed(address):
+    return ipaddress.ip_address(address).packed
+
+
+def unpacked(data):
+    return str(ipaddress.ip_address(data))
+
+
+def mac_bytes(mac):
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def mac_text(data):
+    return data.hex(":")
+
+
+def endpoint(address, port):
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+# --- Building -------------------------------------------------------------------------------------
+
+def eth(dst, src, payload, ethertype=None, tags=()):
+    """`tags`: outermost first, a VLAN id each, or (TPID, TCI)."""
+    if ethertype is None:
+        ethertype = IPV4 if payload[0] >> 4 == 4 else IPV6
+    frame = mac_bytes(dst) + mac_bytes(src)
+    for tag in tags:
+        tpid, tci = tag if isinstance(tag, tuple) else (VLAN, tag)
+        frame += struct.pack("!HH", tpid, tci)
+    return frame + struct.pack("!H", ethertype) + payload
+
+
+def ip4(src, dst, protocol, payload, *, ttl=64, tos=0, ident=0x1234, df=True, mf=False, offset=0,
+        options=b"", total=None, version=4, ihl=None, header_checksum=None):
+    """What is None is right; `offset` is in bytes."""
+    options += b"\0" * (-len(options) % 4)
+    ihl = 5 + len(options) // 4 if ihl is None else ihl
+    total = 20 + len(options) + len(payload) if total is None else total
+    flags = (0x4000 if df else 0) | (0x2000 if mf else 0) | offset // 8
+    header = struct.pack("!BBHHHBBH", version << 4 | ihl, tos, total, ident, flags, ttl, protocol,
+                         0) + packed(src) + packed(dst) + options
+    value = checksum(header) if header_checksum is None else header_checksum
+    return put16(header, 10, value) + payload
+
+
+def ip6(src, dst, protocol, payload, *, hops=64, traffic_class=0, flow=0, extensions=(),
+        length=None):
+    """`extensions`: (protocol number, bytes after the "next header" byte)."""
+    following = [number for number, _ in extensions[1:]] + [protocol]
+    chain = b"".join(bytes([after]) + body
+                     for (_, body), after in zip(extensions, following))
+    first = extensions[0][0] if extensions else protocol
+    length = len(chain) + len(payload) if length is None else length
+    return struct.pack("!IHBB", 6 << 28 | traffic_class << 20 | flow, length, first,
+                       hops) + packed(src) + packed(dst) + chain + payload
+
+
+def tcp(src, sport, dst, dport, flags, payload=b"", *, seq=1000, ack=0, options=b"", offset=None,
+        field=None):
+    """`field`: another checksum than the right one."""
+    offset = 5 + len(options) // 4 if offset is None else offset
+    segment = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, offset << 4, flags, 8192, 0,
+                          0) + options + payload
+    return put16(segment, 16, l4_checksum(src, dst, TCP, segment) if field is None else field)
+
+
+def udp(src, sport, dst, dport, payload=b"", *, length=None, field=None):
+    segment = struct.pack("!HHHH", sport, dport, 8 + len(payload) if length is None else length,
+                          0) + payload
+    return put16(segment, 6, l4_checksum(src, dst, UDP, segment) if field is None else field)
+
+
+def icmp4(kind, code, rest, payload):
+    message = struct.pack("!BBHI", kind, code, 0, rest) + payload
+    return put16(message, 2, checksum(message))
+
+
+def icmp6(src, dst, kind, code, rest, payload):
+    message = struct.pack("!BBHI", kind, code, 0, rest) + payload
+    return put16(message, 2, l4_checksum(src, dst, ICMP6, message))
+
+
+def ip(src, dst, protocol, payload, *, ttl=64, **options):
+    """Of the family of the addresses."""
+    if ":" in src:
+        return ip6(src, dst, protocol, payload, hops=ttl, **options)
+    return ip4(src, dst, protocol, payload, ttl=ttl, **options)
+
+
+# --- Captures -------------------------------------------------------------------------------------
+
+def write_pcap(path, frames):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for n, frame in enumerate(frames):
+            file.write(struct.pack("<IIII", 0, n, len(frame), len(frame)) + frame)
+
+
+def read_pcap(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    magic = data[:4]
+    order = "<" if magic in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    frames, at = [], 24
+    while at + 16 <= len(data):
+        kept, = struct.unpack_from(order + "I", data, at + 8)
+        frames.append(data[at + 16:at + 16 + kept])
+        at += 16 + kept
+    return frames
+
+
+# --- Reading --------------------------------------------------------------------------------------
+
+class Decoded:
+    """The fields of a frame or of a quoted packet; what is not there is None."""
+
+    def __init__(self):
+        self.dst = self.src = self.ethertype = None
+        self.tags = []
+        self.l3 = b""           # from the IP header to the end of the frame
+        self.source = self.target = self.protocol = None
+        self.ttl = self.length = self.df = self.ident = self.tos = None
+        self.l4_at = 0          # in l3
+        self.offset = 0         # of a fragment, bytes
+        self.fragment = False
+        self.sport = self.dport = None
+
+    @property
+    def l4(self):
+        return self.l3[self.l4_at:self.length]
+
+    @property
+    def v6(self):
+        return self.ethertype == IPV6
+
+
+def decode_frame(frame):
+    d = Decoded()
+    d.dst, d.src = mac_text(frame[:6]), mac_text(frame[6:12])
+    d.ethertype, at = struct.unpack_from("!H", frame, 12)[0], 14
+    while d.ethertype in (VLAN, QINQ) and len(frame) >= at + 4:
+        d.tags.append((d.ethertype, struct.unpack_from("!H", frame, at)[0]))
+        d.ethertype, at = struct.unpack_from("!H", frame, at + 2)[0], at + 4
+    decode_ip(d, frame[at:])
+    return d
+
+
+def decode_ip(d, data):
+    """Fills `d`; tolerates packets that end early. Returns `d`."""
+    d.l3 = data
+    if d.ethertype == IPV4 and len(data) >= 20:
+        _, d.tos, d.length, d.ident, flags, d.ttl, d.protocol = struct.unpack_from("!BBHHHBB", data)
+        d.source, d.target = unpacked(data[12:16]), unpacked(data[16:20])
+        d.df, d.offset = bool(flags & 0x4000), (flags & 0x1FFF) * 8
+        d.fragment = bool(flags & 0x3FFF)
+        d.l4_at = (data[0] & 15) * 4
+    elif d.ethertype == IPV6 and len(data) >= 40:
+        first, length, d.protocol, d.ttl = struct.unpack_from("!IHBB", data)
+        d.tos, d.length = first >> 20 & 0xFF, 40 + length
+        d.source, d.target = unpacked(data[8:24]), unpacked(data[24:40])
+        d.l4_at = 40
+        while len(data) >= d.l4_at + 8:
+            if d.protocol in EXTENSIONS:
+                d.protocol, d.l4_at = data[d.l4_at], d.l4_at + 8 * (data[d.l4_at + 1] + 1)
+            elif d.protocol == FRAGMENT:
+                d.fragment = True
+                d.offset = struct.unpack_from("!H", data, d.l4_at + 2)[0] & 0xFFF8
+                d.protocol, d.l4_at = data[d.l4_at], d.l4_at + 8
+                if d.offset:
+                    break
+            else:
+                break
+    if d.protocol in (TCP, UDP) and d.offset == 0 and len(data) >= d.l4_at + 4:
+        d.sport, d.dport = struct.unpack_from("!HH", data, d.l4_at)
+    return d
+
+
+def quoted(d):
+    """The packet inside an ICMP error, or None."""
+    errors = {ICMP: (3, 4, 5, 11, 12), ICMP6: (1, 2, 3, 4)}
+    if d.protocol not in errors or d.l3[d.l4_at] not in errors[d.protocol]:
+        return None
+    inner = Decoded()
+    inner.ethertype = d.ethertype
+    return decode_ip(inner, d.l3[d.l4_at + 8:])
+
+
+def describe_ip(d):
+    if d.source is None:
+        return f"type 0x{d.ethertype:04x}, {len(d.l3)} bytes"
+    text = f"{d.source}>{d.target} ttl={d.ttl} len={d.length}" + (" DF" if d.df else "")
+    if d.tos:
+        text += f" tos=0x{d.tos:02x}"
+    if d.fragment:
+        text += f" fragment at {d.offset}"
+    l4 = d.l4
+    if d.protocol == TCP and d.sport is not None and len(l4) >= 20:
+        flags = "".join(c for bit, c in ((SYN, "S"), (FIN, "F"), (RST, "R"), (PSH, "P"), (ACK, "A"))
+                        if l4[13] & bit)
+        text += " TCP {}>{} [{}] seq={} ack={} data={}".format(
+            d.sport, d.dport, flags, *struct.unpack_from("!II", l4, 4), len(l4) - (l4[12] >> 4) * 4)
+    elif d.protocol == UDP and d.sport is not None:
+        text += f" UDP {d.sport}>{d.dport} data={len(l4) - 8}"
+    elif d.protocol in (ICMP, ICMP6) and len(l4) >= 8:
+        inner = quoted(d)
+        text += f" ICMP {l4[0]}/{l4[1]} rest={struct.unpack_from('!I', l4, 4)[0]}"
+        text += f" {{{describe_ip(inner)}}}" if inner else ""
+    else:
+        text += f" protocol {d.protocol}"
+    at = CHECKSUM_AT.get(d.protocol)
+    whole = len(d.l3) >= d.length and not d.fragment and at is not None and len(l4) >= at + 2
+    if whole:
+        given = struct.unpack_from("!H", l4, at)[0]
+        right = l4_checksum(d.source, d.target, d.protocol, l4)
+        if given != right:
+            text += f" (L4 checksum {given:04x}, right is {right:04x})"
+    return text
+
+
+def describe(frame):
+    """One line."""
+    if len(frame) < 14:
+        return f"{len(frame)} bytes"
+    d = decode_frame(frame)
+    tags = "".join(f" vlan {tci & 0xFFF}" for _, tci in d.tags)
+    return f"{d.src}>{d.dst}{tags} {describe_ip(d)}"
+
+
+def hexdump(frame, other=b""):
+    """16 bytes a line; a star marks lines that are not the same in `other`."""
+    lines = []
+    for at in range(0, len(frame), 16):
+        row = frame[at:at + 16]
+        mark = "*" if row != other[at:at + 16] else " "
+        lines.append(f"    {mark} {at:04x}  {row.hex(' ')}")
+    return "\n".join(lines)
