@@ -57,8 +57,9 @@ int main(int argc, char** argv) {
         "shuntctl talks to it."};
     app.add_option("--config", options.config, "configuration file")->capture_default_str();
     app.add_option("--socket", options.socket, "control socket, instead of the configured one");
-    app.add_flag("--check", options.check,
-                 "only check the configuration: exit 0 when good, else 1 and FILE:LINE: key: reason");
+    app.add_flag(
+        "--check", options.check,
+        "only check the configuration: exit 0 when good, else 1 and FILE:LINE: key: reason");
     app.set_version_flag("--version", std::string("shuntd ") + SHUNT_VERSION);
     CLI11_PARSE(app, argc, argv);
     if (options.check) return check(options);

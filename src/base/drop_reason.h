@@ -11,15 +11,15 @@ namespace shunt {
 
 // clang-format off
 #define SHUNT_DROP_REASONS(X)                                                                      \
-    X(truncated,            "the frame ends before what its headers announce")                 \
-    X(ipv4_bad_header,      "IPv4 version or lengths are impossible")           \
+    X(truncated,            "the frame ends before what its headers announce")                     \
+    X(ipv4_bad_header,      "IPv4 version or lengths are impossible")                              \
     X(ipv4_bad_checksum,    "the IPv4 header checksum is wrong")                                   \
-    X(ipv6_bad_header,      "IPv6 version, length or extension chain is impossible")       \
+    X(ipv6_bad_header,      "IPv6 version, length or extension chain is impossible")               \
     X(l4_bad_header,        "the TCP or UDP header is longer than the packet or too short")        \
     X(split_header,         "headers lie across buffers and could not be joined")                  \
-    X(fragment,             "a fragment of a packet for a service or from a real server")          \
-    X(partial_checksum,     "the sender left the checksum to its network card (ethtool -K IF tx off)") \
-    X(no_destination,       "the service has no usable real server; the client got port unreachable") \
+    X(fragment,             "a fragment for a service or from a real server")                      \
+    X(partial_checksum,     "the sender left the checksum to its card (ethtool -K IF tx off)")     \
+    X(no_destination,       "the service has no usable real server; the client got port unreachable")\
     X(destination_removed,  "the connection's real server was taken out of its service")           \
     X(connections_full,     "the connection table is full")                                        \
     X(ttl_expired,          "TTL or hop limit ran out here; the sender got time exceeded")         \

@@ -11,7 +11,7 @@
 namespace shunt {
 
 template <class T>
-    requires std::has_unique_object_representations_v<T>
+requires std::has_unique_object_representations_v<T>
 [[nodiscard]] inline std::uint64_t hash_of(const T& value, std::uint64_t seed) noexcept {
     return XXH3_64bits_withSeed(&value, sizeof(value), seed);
 }

@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 void* map(std::size_t bytes, int flags) {
-    void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    void* p =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     return p == MAP_FAILED ? nullptr : p;
 }
 }  // namespace

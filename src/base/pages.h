@@ -35,7 +35,7 @@ class Pages {
 
 /// A fixed array of zero-initialised T on Pages.
 template <class T>
-    requires std::is_trivially_destructible_v<T>
+requires std::is_trivially_destructible_v<T>
 class PageArray {
   public:
     PageArray() noexcept = default;

@@ -13,6 +13,28 @@
 
 namespace shunt::bench {
 
+/// What the loop knows: connections, and lines of tags that lead to them.
+struct LimitTable {
+    static constexpr unsigned places = 8;
+    /// Addresses; then ports and protocol: as they stand on the wire, in two words.
+    using Key = std::array<std::uint64_t, 2>;
+
+    struct alignas(64) Bucket {
+        std::array<std::uint16_t, places> tags;  ///< 0: free
+        std::array<std::uint32_t, places> entries;
+    };
+    struct alignas(64) Entry {
+        Key key;
+        Ipv4Address server;
+        L4Port port;
+        std::uint16_t link;  ///< position in links_
+        std::uint32_t last_seen;
+        std::uint32_t packets;
+        std::uint64_t bytes;
+    };
+    static_assert(sizeof(Bucket) == 64 && sizeof(Entry) == 64);
+};
+
 class LimitLoop {
   public:
     /// Knows the flows 0 .. flows-1 of lab.h. Throws std::bad_alloc.
@@ -25,39 +47,20 @@ class LimitLoop {
     [[nodiscard]] std::uint64_t faults() const noexcept { return faults_; }
 
   private:
-    static constexpr unsigned places = 8;
-    struct alignas(64) Bucket {
-        std::array<std::uint16_t, places> tags;  ///< 0: free
-        std::array<std::uint32_t, places> entries;
-    };
-    struct alignas(64) Entry {
-        FlowTuple<Ipv4> key;
-        Ipv4Address server;
-        L4Port port;
-        std::uint16_t link;  ///< position in links_
-        std::uint32_t last_seen;
-        std::uint32_t packets;
-        std::uint64_t bytes;
-    };
-    static_assert(sizeof(Bucket) == 64 && sizeof(Entry) == 64);
-
+    using Key = LimitTable::Key;
+    using Bucket = LimitTable::Bucket;
+    using Entry = LimitTable::Entry;
     /// A packet's key on its way through the burst.
     struct Sought {
-        FlowTuple<Ipv4> key;
+        Key key;
         std::uint32_t hash;
         std::uint32_t entry;
     };
 
-    [[nodiscard]] static std::uint32_t hash(const FlowTuple<Ipv4>& key) noexcept;
-    [[nodiscard]] static std::uint16_t tag(std::uint32_t hash) noexcept {
-        return static_cast<std::uint16_t>((hash >> 16) | 1U);
-    }
     [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept { return hash & bucket_mask_; }
     void file(std::uint32_t flow, std::uint32_t entry) noexcept;
-    [[nodiscard]] bool read_key(const rte_mbuf* packet, Sought& sought) const noexcept;
-    [[nodiscard]] std::uint32_t first_candidate(std::uint32_t hash) const noexcept;
+    /// Connections that share their bucket's tag with another, or stand in a later bucket.
     [[nodiscard]] Entry* search(const Sought& sought) noexcept;
-    void rewrite(rte_mbuf* packet, Entry& entry) noexcept;
 
     std::size_t bucket_mask_;
     PageArray<Bucket> buckets_;

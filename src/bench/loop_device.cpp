@@ -20,13 +20,6 @@ constexpr std::uint16_t descriptors = 512;
 
 }  // namespace
 
-std::span<std::byte> reset_frame(rte_mbuf* packet, std::uint16_t length) noexcept {
-    packet->data_off = RTE_PKTMBUF_HEADROOM;
-    packet->data_len = length;
-    packet->pkt_len = length;
-    return first_bytes(packet);
-}
-
 void LoopDevice::PoolFree::operator()(rte_mempool* pool) const noexcept { rte_mempool_free(pool); }
 
 LoopDevice::LoopDevice(std::uint16_t frame_length)

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/batch.h"
 #include "dataplane/transmitter.h"
 
 namespace shunt::bench {
@@ -25,7 +26,12 @@ class TransmitHook {
 };
 
 /// A packet's frame as it was made: at the buffer's own start, `length` bytes.
-std::span<std::byte> reset_frame(rte_mbuf* packet, std::uint16_t length) noexcept;
+inline std::span<std::byte> reset_frame(rte_mbuf* packet, std::uint16_t length) noexcept {
+    packet->data_off = RTE_PKTMBUF_HEADROOM;
+    packet->data_len = length;
+    packet->pkt_len = length;
+    return first_bytes(packet);
+}
 
 /// Owns its packets. Thread: one. Needs a running EAL.
 class LoopDevice {

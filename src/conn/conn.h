@@ -31,7 +31,7 @@ struct alignas(64) Conn {
     bool counted_active = false;   ///< counted in DestCounters::active
     bool server_available = true;  ///< the real server is still in its service
     DestId dest;
-    TickTime expires;              ///< moved on by every packet
+    TickTime expires;  ///< moved on by every packet
     /// The snapshot in which next_hop and the server's availability were last looked up.
     std::uint32_t generation = 0;
     std::array<NextHopIndex, 2> next_hop{no_next_hop, no_next_hop};  ///< by Direction

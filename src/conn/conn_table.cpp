@@ -59,8 +59,7 @@ ConnRef<F> ConnTable<F>::find(const FlowTuple<F>& tuple, std::uint32_t hash) noe
     for (std::size_t n = 0; n <= bucket_mask_; ++n, at = (at + 1) & bucket_mask_) {
         const Bucket& bucket = buckets_[at];
         for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1)
-            if (const auto found = confirm(bucket.refs[lowest(m)], tuple); found.conn)
-                return found;
+            if (const auto found = confirm(bucket.refs[lowest(m)], tuple); found.conn) return found;
         if (bucket.passed == 0) break;
     }
     return {};
@@ -102,8 +101,8 @@ std::uint32_t& ConnTable<F>::file(std::uint32_t hash, std::uint32_t ref) noexcep
     }
 }
 
-/// Of connections with the same key the one filed last is to be found first, then the one before it:
-/// each moves to the place of the next older one, as far as the place that was free.
+/// Of connections with the same key the one filed last is to be found first, then the one before
+/// it: each moves to the place of the next older one, as far as the place that was free.
 template <class F>
 void ConnTable<F>::put_first(const FlowTuple<F>& tuple, std::uint32_t hash,
                              std::uint32_t& filed) noexcept {

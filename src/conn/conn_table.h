@@ -11,9 +11,9 @@
 // the places in use a search reads one bucket and one connection: two cache lines, both prefetched
 // for a whole burst before either is read.
 //
-// Worked example: client 192.0.2.7:40000 to 198.51.100.10:80, real server 10.1.0.11:8080, in slot 5.
-// The tuple 192.0.2.7:40000>198.51.100.10:80 is filed with reference 10 (5*2 + from_client), the
-// tuple 10.1.0.11:8080>192.0.2.7:40000 with reference 11.
+// Worked example: client 192.0.2.7:40000 to 198.51.100.10:80, real server 10.1.0.11:8080, in
+// slot 5. The tuple 192.0.2.7:40000>198.51.100.10:80 is filed with reference 10 (5*2 +
+// from_client), the tuple 10.1.0.11:8080>192.0.2.7:40000 with reference 11.
 #include <cstdint>
 #include <span>
 
@@ -36,7 +36,8 @@ struct ConnRef {
 template <class F>
 class ConnTable {
   public:
-    /// `capacity`: the most connections. `seed`: secret, so that tuples cannot be chosen to collide.
+    /// `capacity`: the most connections. `seed`: secret, so that tuples cannot be chosen to
+    /// collide.
     ConnTable(std::uint32_t capacity, std::uint64_t seed, TickTime now);
 
     [[nodiscard]] std::uint32_t hash(const FlowTuple<F>& tuple) const noexcept {
@@ -55,10 +56,10 @@ class ConnTable {
     }
     [[nodiscard]] ConnRef<F> find(const FlowTuple<F>& tuple, std::uint32_t hash) noexcept;
 
-    /// Files a copy of `conn` under both its keys and arms its timer for conn.expires. Null when the
-    /// table is full. The client's key may not be in the table yet: see find(). The server's may: one
-    /// client port can reach one server by two virtual addresses; its replies then belong to the
-    /// connection made last, for as long as that exists.
+    /// Files a copy of `conn` under both its keys and arms its timer for conn.expires. Null when
+    /// the table is full. The client's key may not be in the table yet: see find(). The server's
+    /// may: one client port can reach one server by two virtual addresses; its replies then belong
+    /// to the connection made last, for as long as that exists.
     Conn<F>* insert(const Conn<F>& conn) noexcept;
 
     /// Removes a connection of this table; its slot may be given out again at once.
@@ -67,8 +68,8 @@ class ConnTable {
     /// To be called when conn.expires moved to an earlier tick; later ones need no call.
     void expires_sooner(Conn<F>& conn) noexcept;
 
-    /// Visits at most `most` connections whose timers came due. Those whose expiry moved on are filed
-    /// again; for the others `expired(conn)` is called, and they are erased after it.
+    /// Visits at most `most` connections whose timers came due. Those whose expiry moved on are
+    /// filed again; for the others `expired(conn)` is called, and they are erased after it.
     template <class Fn>
     void advance_timers(TickTime now, std::uint32_t most, Fn&& expired) noexcept {
         wheel_.advance(now, most, [&](std::uint32_t index) {
@@ -107,7 +108,9 @@ class ConnTable {
     };
     static_assert(sizeof(Bucket) == 64);
 
-    [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept { return hash & bucket_mask_; }
+    [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept {
+        return hash & bucket_mask_;
+    }
     [[nodiscard]] static std::uint16_t tag(std::uint32_t hash) noexcept {
         return static_cast<std::uint16_t>((hash >> 16) | 1U);
     }

@@ -8,7 +8,7 @@ namespace {
 using Row = std::array<TcpState, tcp_state_count>;
 using Table = std::array<std::array<Row, 4>, 3>;
 
-constexpr auto NO = TcpState::none;
+[[maybe_unused]] constexpr auto NO = TcpState::none;
 constexpr auto ES = TcpState::established;
 constexpr auto SS = TcpState::syn_sent;
 constexpr auto SR = TcpState::syn_recv;
@@ -18,7 +18,7 @@ constexpr auto CL = TcpState::close;
 constexpr auto CW = TcpState::close_wait;
 constexpr auto LA = TcpState::last_ack;
 constexpr auto LI = TcpState::listen;
-constexpr auto SA = TcpState::synack;
+[[maybe_unused]] constexpr auto SA = TcpState::synack;
 
 // [side][event][state]; the columns are the states in the order of their numbers.
 // clang-format off

@@ -18,12 +18,14 @@ class TimerWheel {
     /// Items are 0 .. items-1, none armed.
     explicit TimerWheel(std::uint32_t items, TickTime now);
 
-    /// Files an item that is not armed; it comes due at `when`, or earlier when that lies beyond the
-    /// wheel's horizon (6.8 minutes), for the caller to file it again.
+    /// Files an item that is not armed; it comes due at `when`, or earlier when that lies beyond
+    /// the wheel's horizon (6.8 minutes), for the caller to file it again.
     void arm(std::uint32_t item, TickTime when) noexcept;
     void disarm(std::uint32_t item) noexcept;
     /// The tick that an armed item is filed under.
-    [[nodiscard]] TickTime armed_for(std::uint32_t item) const noexcept { return links_[item].when; }
+    [[nodiscard]] TickTime armed_for(std::uint32_t item) const noexcept {
+        return links_[item].when;
+    }
 
     /// Takes out items that are due at `now`, at most `most`, and calls `due(item)` for each, which
     /// may arm or disarm any item. Returns how many came due.

@@ -40,12 +40,6 @@ void check_rights(const Config& config) {
                 port.name));
 }
 
-unsigned count_devices(const Config& config) {
-    unsigned devices = 0;
-    for (const auto& port : config.ports) devices += port.twin ? 2 : 1;
-    return devices;
-}
-
 std::unique_ptr<Eal> start_eal(const Config& config, const Sizes& sizes) {
     Eal::Options options{.memory = choose_memory_mode(config.huge_pages, sizes.dpdk_memory_mb),
                          .memory_mb = sizes.dpdk_memory_mb,
@@ -69,7 +63,7 @@ Timeouts timeouts_of(const Config& config) {
 }
 
 Sizes sizes_of(const Config& config) {
-    const Sizes sizes = compute_sizes(config, count_devices(config), available_memory());
+    const Sizes sizes = compute_sizes(config, available_memory());
     spdlog::info("sizes: {}", describe(sizes));
     return sizes;
 }
@@ -147,11 +141,11 @@ Daemon::Impl::Impl(const Config& config)
     });
     for (const auto& port : dataplane_.ports()) {
         const PortStatus status = port->status();
-        spdlog::info("port {}: device={} mac={} mtu={} receive_queues={} transmit_queues={} "
-                     "steering=\"{}\" twin={}",
-                     status.name, status.device, to_string(status.mac), status.mtu,
-                     status.receive_queues, status.transmit_queues, status.steering,
-                     status.twin ? status.name : "none");
+        spdlog::info(
+            "port {}: device={} mac={} mtu={} receive_queues={} transmit_queues={} "
+            "steering=\"{}\" twin={}",
+            status.name, status.device, to_string(status.mac), status.mtu, status.receive_queues,
+            status.transmit_queues, status.steering, status.twin ? status.name : "none");
     }
     publisher_.set_timeouts(timeouts_of(config_));
     registry_.load(config_.services);
@@ -228,9 +222,10 @@ void Daemon::Impl::watch() {
     for (const WorkerCounters* c : dataplane_.counters())
         partial += c->dropped[static_cast<std::size_t>(DropReason::partial_checksum)].value();
     if (partial != partial_checksums_)
-        spdlog::warn("{} packets came with a checksum that their sender left to its network card; "
-                     "switch that off on the sender: ethtool -K IF tx off",
-                     partial - partial_checksums_);
+        spdlog::warn(
+            "{} packets came with a checksum that their sender left to its network card; "
+            "switch that off on the sender: ethtool -K IF tx off",
+            partial - partial_checksums_);
     partial_checksums_ = partial;
     sd_notify(0, "WATCHDOG=1");
 }
@@ -270,6 +265,8 @@ bool Daemon::Impl::run() {
 
 Daemon::Daemon(const Config& config) : impl_(std::make_unique<Impl>(config)) {}
 Daemon::~Daemon() = default;
-bool Daemon::run() { return impl_->run(); }
+bool Daemon::run() {
+    return impl_->run();
+}
 
 }  // namespace shunt::ctl

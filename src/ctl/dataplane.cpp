@@ -184,9 +184,9 @@ Conservation Dataplane::conservation() const noexcept {
         sum.holds = sum.holds && c.conserved();
     }
     sum.between = handed_off - taken_over;
-    sum.holds = sum.holds && sum.received + sum.generated ==
-                                 sum.forwarded + sum.to_host + sum.from_host + sum.dropped +
-                                     sum.held + sum.between;
+    sum.holds = sum.holds && sum.received + sum.generated == sum.forwarded + sum.to_host +
+                                                                 sum.from_host + sum.dropped +
+                                                                 sum.held + sum.between;
     return sum;
 }
 

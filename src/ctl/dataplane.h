@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// The running data plane: packet buffers, ports, rings and workers, built from the configuration and
-// taken down in order. The benchmark builds the same WorkerState objects on devices of its own.
+// The running data plane: packet buffers, ports, rings and workers, built from the configuration
+// and taken down in order. The benchmark builds the same WorkerState objects on devices of its own.
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,12 +39,14 @@ class Dataplane {
 
     /// A snapshot with a network must have been published.
     void launch();
-    /// Stops receiving, lets what is under way arrive, ends the workers. Returns at the latest after
-    /// a second.
+    /// Stops receiving, lets what is under way arrive, ends the workers. Returns at the latest
+    /// after a second.
     void shut_down() noexcept;
 
     [[nodiscard]] SharedState& shared() noexcept { return shared_; }
-    [[nodiscard]] const std::vector<std::unique_ptr<Port>>& ports() const noexcept { return ports_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<Port>>& ports() const noexcept {
+        return ports_;
+    }
     [[nodiscard]] std::vector<WorkerState*> workers() const;
     [[nodiscard]] std::vector<const WorkerCounters*> counters() const;
     /// Exact once shut_down() has returned.

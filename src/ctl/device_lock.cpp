@@ -20,8 +20,7 @@ DeviceLock::DeviceLock(const std::string& where, const std::string& interface)
     // A name that begins with a zero byte is in no file system.
     const std::string name = "shunt-port-" + interface;
     std::ranges::copy(name, address.sun_path + 1);
-    const auto length =
-        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
     if (bind(socket_, reinterpret_cast<const sockaddr*>(&address), length) == 0) return;
     close(socket_);
     throw StartError(fmt::format(
@@ -29,6 +28,8 @@ DeviceLock::DeviceLock(const std::string& where, const std::string& interface)
         where, interface));
 }
 
-DeviceLock::~DeviceLock() { close(socket_); }
+DeviceLock::~DeviceLock() {
+    close(socket_);
+}
 
 }  // namespace shunt::ctl

@@ -53,7 +53,8 @@ class DpdkLog {
     }
 
     static bool tells_of_failure(const std::string& line) {
-        for (const char* word : {"annot", "ailed", "rror", "nable", "ould not", "enied", "busy", "nvalid"})
+        for (const char* word :
+             {"annot", "ailed", "rror", "nable", "ould not", "enied", "busy", "nvalid"})
             if (line.find(word) != std::string::npos) return true;
         return false;
     }
@@ -73,15 +74,15 @@ std::vector<unsigned> own_cpus() {
     return cpus;
 }
 
-/// Lcore 0 is the control thread. Lcores need no CPU of their own: so several workers run on a small
-/// machine.
+/// Lcore 0 is the control thread. Lcores need no CPU of their own: so several workers run on a
+/// small machine.
 std::string lcore_map(const Eal::Options& options) {
     const std::string floating = fmt::format("({})", fmt::join(own_cpus(), ","));
     std::string map = fmt::format("0@{}", floating);
     for (unsigned w = 0; w < options.workers; ++w)
-        map += fmt::format(",{}@{}", w + 1,
-                           options.worker_cpus.empty() ? floating
-                                                       : std::to_string(options.worker_cpus[w]));
+        map += fmt::format(
+            ",{}@{}", w + 1,
+            options.worker_cpus.empty() ? floating : std::to_string(options.worker_cpus[w]));
     return map;
 }
 
@@ -139,19 +140,25 @@ Eal::Eal(const Options& options) {
     if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
         const int error = rte_errno;
         const std::string reason = last_dpdk_error();
-        throw StartError(fmt::format(
-            "DPDK does not start: {}{}; {}", rte_strerror(error),
-            reason.empty() ? reason : fmt::format(" ({})", reason),
-            error == EACCES || error == EPERM
-                ? "run as root, or with the capabilities of the systemd unit"
-                : "look at the log with log.level = \"debug\""));
+        throw StartError(
+            fmt::format("DPDK does not start: {}{}; {}", rte_strerror(error),
+                        reason.empty() ? reason : fmt::format(" ({})", reason),
+                        error == EACCES || error == EPERM
+                            ? "run as root, or with the capabilities of the systemd unit"
+                            : "look at the log with log.level = \"debug\""));
     }
 }
 
-Eal::~Eal() { rte_eal_cleanup(); }
+Eal::~Eal() {
+    rte_eal_cleanup();
+}
 
-std::string last_dpdk_error() { return DpdkLog::instance().take_error(); }
+std::string last_dpdk_error() {
+    return DpdkLog::instance().take_error();
+}
 
-unsigned lcore_of(WorkerId worker) noexcept { return worker.value() + 1U; }
+unsigned lcore_of(WorkerId worker) noexcept {
+    return worker.value() + 1U;
+}
 
 }  // namespace shunt::ctl

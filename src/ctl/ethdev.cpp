@@ -15,7 +15,9 @@ namespace shunt::ctl {
 
 namespace {
 
-std::string name_of(const std::string& device) { return device.substr(0, device.find(',')); }
+std::string name_of(const std::string& device) {
+    return device.substr(0, device.find(','));
+}
 
 /// "net_tap,iface=x" with suffix "3" becomes "net_tap3,iface=x"; a name that has a number keeps it.
 std::string with_suffix(const std::string& device, const std::string& suffix) {
@@ -27,17 +29,21 @@ std::string with_suffix(const std::string& device, const std::string& suffix) {
 
 constexpr auto any_socket = static_cast<unsigned>(SOCKET_ID_ANY);
 
-std::uint64_t wanted(std::uint64_t offloads, std::uint64_t offered) { return offloads & offered; }
+std::uint64_t wanted(std::uint64_t offloads, std::uint64_t offered) {
+    return offloads & offered;
+}
 
 /// What the card may hash: addresses and ports of TCP and UDP.
 constexpr std::uint64_t hashed_packets = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
 
 std::uint64_t side_bits(EthDevice::RssSide side) {
     switch (side) {
-        case EthDevice::RssSide::source: return RTE_ETH_RSS_L3_SRC_ONLY | RTE_ETH_RSS_L4_SRC_ONLY;
+        case EthDevice::RssSide::source:
+            return RTE_ETH_RSS_L3_SRC_ONLY | RTE_ETH_RSS_L4_SRC_ONLY;
         case EthDevice::RssSide::destination:
             return RTE_ETH_RSS_L3_DST_ONLY | RTE_ETH_RSS_L4_DST_ONLY;
-        case EthDevice::RssSide::both: break;
+        case EthDevice::RssSide::both:
+            break;
     }
     return 0;
 }
@@ -51,7 +57,8 @@ rte_eth_dev_info info_of(std::uint16_t id) {
 }  // namespace
 
 bool is_pci_device(const std::string& device) {
-    static const std::regex pci("^([0-9a-fA-F]{4,}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-9a-fA-F](,.*)?$");
+    static const std::regex pci(
+        "^([0-9a-fA-F]{4,}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-9a-fA-F](,.*)?$");
     return std::regex_match(device, pci);
 }
 
@@ -67,10 +74,10 @@ EthDevice::EthDevice(std::string where, const std::string& device, const std::st
                      "such as \"net_af_packet,iface=eth1\", and see that nobody else uses it");
     }
     if (rte_eth_dev_get_port_by_name(name_of(full).c_str(), &id_) != 0)
-        throw failed("DPDK drives no device " + device, ENODEV,
-                     pci ? "bind it to vfio-pci ('dpdk-devbind.py --bind=vfio-pci " +
-                               name_of(device) + "')"
-                         : "name an Ethernet device (net_...)");
+        throw failed(
+            "DPDK drives no device " + device, ENODEV,
+            pci ? "bind it to vfio-pci ('dpdk-devbind.py --bind=vfio-pci " + name_of(device) + "')"
+                : "name an Ethernet device (net_...)");
 }
 
 EthDevice::~EthDevice() {
@@ -149,8 +156,8 @@ EthDevice::Steering EthDevice::configure(const Queues& queues, rte_mempool* pool
     std::uint16_t transmit_descriptors = queues.descriptors;
     rte_eth_dev_adjust_nb_rx_tx_desc(id_, &receive_descriptors, &transmit_descriptors);
     for (std::uint16_t q = 0; q < queues.receive; ++q)
-        if (const int error = rte_eth_rx_queue_setup(id_, q, receive_descriptors, any_socket,
-                                                     nullptr, pool);
+        if (const int error =
+                rte_eth_rx_queue_setup(id_, q, receive_descriptors, any_socket, nullptr, pool);
             error != 0)
             throw failed(fmt::format("cannot set up receive queue {}", q), error,
                          "raise packet_buffers");

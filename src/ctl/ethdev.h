@@ -46,8 +46,8 @@ class EthDevice {
     /// Returns whether it does; hashing covers what `RssSide` says.
     enum class RssSide : std::uint8_t { both, source, destination };
     struct Steering {
-        bool spread = false;   ///< by the card, over all receive queues
-        bool by_owner = false; ///< and each packet arrives at its owner
+        bool spread = false;    ///< by the card, over all receive queues
+        bool by_owner = false;  ///< and each packet arrives at its owner
     };
     Steering configure(const Queues& queues, rte_mempool* pool, const OwnerFunction& owner,
                        RssSide side);

@@ -115,8 +115,7 @@ void Port::plan_queues(const Needs& needs) {
             "{}: {} receive queues are configured and the device has {}; lower ports[].queues or "
             "give the device more (net_af_packet: qpairs={})",
             where(), config_.queues, most.receive, config_.queues));
-    queues_.receive =
-        config_.queues != 0 ? config_.queues : std::min(needs.workers, most.receive);
+    queues_.receive = config_.queues != 0 ? config_.queues : std::min(needs.workers, most.receive);
     queues_.transmit = std::min(needs.workers, most.transmit);
     queues_.descriptors = needs.descriptors;
 }

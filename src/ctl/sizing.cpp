@@ -59,11 +59,28 @@ std::uint32_t depth_for(std::uint32_t workers) {
     return workers <= most_workers_with_deep_rings ? deep_ring : ring;
 }
 
-std::uint32_t default_buffers(const Config& config, unsigned devices) {
+/// A port has up to one queue a worker, a twin has one.
+unsigned count_queues(const Config& config) {
+    unsigned queues = 0;
+    for (const auto& port : config.ports) queues += config.workers + (port.twin ? 1U : 0U);
+    return queues;
+}
+
+std::uint32_t default_buffers(const Config& config) {
     const std::uint32_t workers = config.workers;
-    const std::uint32_t queues = devices * std::max<std::uint32_t>(workers, 1);
-    return queues * descriptors * 2 + workers * (buffers_per_worker + held_packets) +
+    return count_queues(config) * descriptors * 2 + workers * (buffers_per_worker + held_packets) +
            std::min(workers * (workers - 1) * depth_for(workers) / 2, most_buffers_in_rings);
+}
+
+/// What DPDK needs in all. A generous bound: ordinary pages cannot be added later, and cost nothing
+/// before they are touched.
+std::uint32_t dpdk_memory_mb(const Config& config, const Sizes& sizes) {
+    constexpr std::uint64_t buffer_overhead = sizeof(rte_mbuf) + 256;
+    const std::uint64_t buffers =
+        std::uint64_t{sizes.packet_buffers} * (sizes.buffer_bytes + buffer_overhead);
+    const std::uint64_t rings =
+        std::uint64_t{config.workers} * config.workers * sizes.ring_depth * sizeof(void*);
+    return static_cast<std::uint32_t>((buffers + rings) / (1U << 20)) + other_dpdk_mb;
 }
 
 }  // namespace
@@ -75,27 +92,22 @@ std::uint64_t available_memory() {
     return std::min(machine_memory(), group);
 }
 
-Sizes compute_sizes(const Config& config, unsigned devices, std::uint64_t available_bytes) {
+Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
     Sizes sizes;
     sizes.connections =
         config.connections != 0 ? config.connections : default_connections(available_bytes);
     const std::uint32_t share = sizes.connections / config.workers + 1;
     sizes.connections_per_worker =
-        config.workers == 1 ? sizes.connections
-                            : static_cast<std::uint32_t>(std::uint64_t{share} * spread_percent / 100);
+        config.workers == 1
+            ? sizes.connections
+            : static_cast<std::uint32_t>(std::uint64_t{share} * spread_percent / 100);
     sizes.packet_buffers =
-        config.packet_buffers != 0 ? config.packet_buffers : default_buffers(config, devices);
+        config.packet_buffers != 0 ? config.packet_buffers : default_buffers(config);
     sizes.buffer_bytes = RTE_MBUF_DEFAULT_BUF_SIZE;
     sizes.ring_depth = depth_for(config.workers);
     sizes.descriptors = descriptors;
     sizes.held_packets = held_packets;
-    constexpr std::uint64_t buffer_overhead = sizeof(rte_mbuf) + 64;
-    const std::uint64_t buffer_mb =
-        sizes.packet_buffers * (sizes.buffer_bytes + buffer_overhead) / (1U << 20);
-    sizes.dpdk_memory_mb = config.memory_mb != 0
-                               ? config.memory_mb
-                               : static_cast<std::uint32_t>(buffer_mb) + other_dpdk_mb +
-                                     config.workers * config.workers * sizes.ring_depth * 8 / (1U << 20);
+    sizes.dpdk_memory_mb = config.memory_mb != 0 ? config.memory_mb : dpdk_memory_mb(config, sizes);
     return sizes;
 }
 

@@ -31,7 +31,8 @@ Conn<F> make_connection(const FlowTuple<F>& tuple, const RealServer& server,
     conn.virtual_address = tuple.destination;
     conn.virtual_port = tuple.destination_port;
     conn.real = F::of(server.endpoint.address);
-    conn.real_port = server.endpoint.port == L4Port{} ? tuple.destination_port : server.endpoint.port;
+    conn.real_port =
+        server.endpoint.port == L4Port{} ? tuple.destination_port : server.endpoint.port;
     conn.protocol = tuple.protocol;
     conn.dest = server.id;
     conn.expires = now + initial_timeout;
@@ -64,8 +65,8 @@ Conn<F>* open(WorkerState& worker, const VirtualService& service, rte_mbuf* pack
         worker.drop(packet, DropReason::no_destination);
         return nullptr;
     }
-    Conn<F>* conn = worker.conns<F>().insert(
-        make_connection<F>(tuple, service.servers[*choice], worker.now));
+    Conn<F>* conn =
+        worker.conns<F>().insert(make_connection<F>(tuple, service.servers[*choice], worker.now));
     if (conn == nullptr) {
         worker.drop(packet, DropReason::connections_full);
         return nullptr;
@@ -93,10 +94,9 @@ ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, const PlaceList& m
             continue;
         }
         const VirtualService* service =
-            may_open<F>(meta)
-                ? worker.services().template find<F>(tuple.protocol, tuple.destination,
-                                                     tuple.destination_port)
-                : nullptr;
+            may_open<F>(meta) ? worker.services().template find<F>(
+                                    tuple.protocol, tuple.destination, tuple.destination_port)
+                              : nullptr;
         if (known.conn != nullptr) end_connection<F>(worker, *known.conn);
         if (service == nullptr) {
             send_to_host(worker, batch.port, packet);

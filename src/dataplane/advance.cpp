@@ -65,8 +65,7 @@ ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch,
             worker.drop(batch.packets[claim.place], *refused);
             continue;
         }
-        if (conn.server_available)
-            count<F>(worker.counters_of(conn.dest), meta, claim.direction);
+        if (conn.server_available) count<F>(worker.counters_of(conn.dest), meta, claim.direction);
         if (conn.protocol == Protocol::tcp)
             advance_tcp<F>(worker, conn, meta.tcp_flags, claim.direction);
         else

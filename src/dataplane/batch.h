@@ -18,7 +18,7 @@ inline constexpr std::uint16_t burst_size = 32;
 
 /// Packets are owned by the batch until a stage gives them away with a verdict.
 struct Batch {
-    PortId port;              ///< where all of them came in
+    PortId port;  ///< where all of them came in
     std::uint16_t count = 0;
     std::array<rte_mbuf*, burst_size> packets;
     std::array<PacketMeta, burst_size> meta;

@@ -18,7 +18,8 @@ struct Client {
 template <class F>
 std::optional<Client<F>> client_of(const ServiceTable& services,
                                    const FlowTuple<F>& tuple) noexcept {
-    if (services.is_virtual<F>(tuple.destination)) return Client<F>{tuple.source, tuple.source_port};
+    if (services.is_virtual<F>(tuple.destination))
+        return Client<F>{tuple.source, tuple.source_port};
     if (services.is_real<F>(tuple.source, tuple.source_port))
         return Client<F>{tuple.destination, tuple.destination_port};
     return std::nullopt;

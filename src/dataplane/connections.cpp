@@ -12,9 +12,8 @@ void refresh_connection(WorkerState& worker, Conn<F>& conn) noexcept {
         const auto flow_hash = worker.conns<F>().hash(conn.tuple(direction));
         const Route<F> route = network.route<F>(target, flow_hash);
         conn.next_hop[static_cast<std::size_t>(direction)] =
-            route.kind == Route<F>::Kind::via
-                ? network.next_hop<F>(route.ifindex, route.gateway)
-                : no_next_hop;
+            route.kind == Route<F>::Kind::via ? network.next_hop<F>(route.ifindex, route.gateway)
+                                              : no_next_hop;
     }
     conn.generation = worker.snapshot->generation;
 }

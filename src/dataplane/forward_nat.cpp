@@ -11,12 +11,12 @@ namespace shunt {
 namespace {
 
 /// The change to a header checksum of the TTL going down by one.
-const ChecksumDelta ttl_down = ChecksumDelta::replace(std::array<std::uint8_t, 2>{1, 0},
-                                                      std::array<std::uint8_t, 2>{0, 0});
+const ChecksumDelta ttl_down =
+    ChecksumDelta::replace(std::array<std::uint8_t, 2>{1, 0}, std::array<std::uint8_t, 2>{0, 0});
 
 template <class F>
-constexpr std::size_t ttl_offset =
-    std::is_same_v<F, Ipv4> ? offsetof(Ipv4Header, ttl) : offsetof(Ipv6Header, hop_limit);
+constexpr std::size_t ttl_offset = std::is_same_v<F, Ipv4> ? offsetof(Ipv4Header, ttl)
+                                                           : offsetof(Ipv6Header, hop_limit);
 
 template <class F>
 void decrement_ttl(rte_mbuf* packet, PacketMeta& meta) noexcept {
@@ -76,8 +76,8 @@ template <class F>
 std::uint16_t fresh_udp_checksum(const rte_mbuf* packet, const PacketMeta& meta,
                                  const FlowTuple<F>& tuple) noexcept {
     const std::uint32_t l4_length = meta.l3_offset + std::uint32_t{meta.l3_length} - meta.l4_offset;
-    const std::uint32_t sum = pseudo_header_sum<F>(tuple, l4_length) +
-                              payload_sum(packet, meta.l4_offset, l4_length);
+    const std::uint32_t sum =
+        pseudo_header_sum<F>(tuple, l4_length) + payload_sum(packet, meta.l4_offset, l4_length);
     const auto field = static_cast<std::uint16_t>(~fold(sum));
     return field == 0 ? std::uint16_t{0xFFFF} : field;
 }

@@ -47,9 +47,9 @@ void Handoff::flush(WorkerId owner) noexcept {
 }
 
 std::uint16_t Handoff::dequeue(WorkerId from, Burst& packets) noexcept {
-    const unsigned count = rte_ring_sc_dequeue_burst(rings_.between(from, self_),
-                                                     reinterpret_cast<void**>(packets.data()),
-                                                     static_cast<unsigned>(packets.size()), nullptr);
+    const unsigned count = rte_ring_sc_dequeue_burst(
+        rings_.between(from, self_), reinterpret_cast<void**>(packets.data()),
+        static_cast<unsigned>(packets.size()), nullptr);
     counters_.taken_over.add(count);
     return static_cast<std::uint16_t>(count);
 }

@@ -11,7 +11,8 @@
 
 namespace shunt {
 
-/// All rings. Made at start by the control thread, then shared; each ring end is used by one worker.
+/// All rings. Made at start by the control thread, then shared; each ring end is used by one
+/// worker.
 class HandoffRings {
   public:
     HandoffRings(std::uint16_t workers, std::uint32_t depth);
@@ -33,12 +34,13 @@ class Handoff {
   public:
     Handoff(WorkerId self, const HandoffRings& rings, WorkerCounters& counters);
 
-    /// Takes the packet; `port` is where it came in. Counted when the ring has taken it, or dropped.
+    /// Takes the packet; `port` is where it came in. Counted when the ring has taken it, or
+    /// dropped.
     void give(WorkerId owner, rte_mbuf* packet, PortId port) noexcept;
     void flush() noexcept;
 
-    /// Calls `burst(port, packets)` with what other workers handed over: at most one burst from each,
-    /// cut where the port changes. Returns the number of packets.
+    /// Calls `burst(port, packets)` with what other workers handed over: at most one burst from
+    /// each, cut where the port changes. Returns the number of packets.
     template <class Fn>
     std::uint32_t take(Fn&& burst) noexcept {
         std::uint32_t taken = 0;

@@ -17,10 +17,14 @@ template <class F>
 constexpr TypeAndCode type_and_code(IcmpError error) noexcept {
     constexpr bool v4 = std::is_same_v<F, Ipv4>;
     switch (error) {
-        case IcmpError::host_unreachable: return v4 ? TypeAndCode{3, 1} : TypeAndCode{1, 3};
-        case IcmpError::port_unreachable: return v4 ? TypeAndCode{3, 3} : TypeAndCode{1, 4};
-        case IcmpError::time_exceeded: return v4 ? TypeAndCode{11, 0} : TypeAndCode{3, 0};
-        case IcmpError::packet_too_big: return v4 ? TypeAndCode{3, 4} : TypeAndCode{2, 0};
+        case IcmpError::host_unreachable:
+            return v4 ? TypeAndCode{3, 1} : TypeAndCode{1, 3};
+        case IcmpError::port_unreachable:
+            return v4 ? TypeAndCode{3, 3} : TypeAndCode{1, 4};
+        case IcmpError::time_exceeded:
+            return v4 ? TypeAndCode{11, 0} : TypeAndCode{3, 0};
+        case IcmpError::packet_too_big:
+            return v4 ? TypeAndCode{3, 4} : TypeAndCode{2, 0};
     }
     __builtin_unreachable();
 }
@@ -45,7 +49,8 @@ typename F::Header network_header(const WorkerState& worker, const FlowTuple<F>&
         constexpr std::uint8_t type_of_service = 0x1E;
         constexpr std::uint8_t internetwork_control = 0xC0;
         header.version_length = 0x45;
-        header.tos = static_cast<std::uint8_t>((about_class & type_of_service) | internetwork_control);
+        header.tos =
+            static_cast<std::uint8_t>((about_class & type_of_service) | internetwork_control);
         header.total_length = Be16(static_cast<std::uint16_t>(sizeof(header) + l4_length));
         header.id = Be16(next_id(worker));
         header.ttl = hop_limit;
@@ -69,8 +74,8 @@ bool one_host(const typename F::Address& a) noexcept {
     return !a.is_unspecified() && !a.is_multicast() && !a.is_loopback() && !a.is_broadcast();
 }
 
-/// Who sends the error: the address that the packet was for if that is ours, else the host's address
-/// on the way back.
+/// Who sends the error: the address that the packet was for if that is ours, else the host's
+/// address on the way back.
 template <class F>
 typename F::Address error_source(const WorkerState& worker, const FlowTuple<F>& about) noexcept {
     if (worker.services().is_virtual<F>(about.destination)) return about.destination;

@@ -25,8 +25,7 @@ std::optional<DropReason> parse_packet(rte_mbuf*& packet, PacketMeta& meta) noex
     if ((packet->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 && rte_vlan_insert(&packet) != 0)
         return DropReason::no_buffer;
     const auto header_checksum = checked_by_card(packet);
-    auto refused =
-        parse(PacketReader(first_bytes(packet)), packet->pkt_len, meta, header_checksum);
+    auto refused = parse(PacketReader(first_bytes(packet)), packet->pkt_len, meta, header_checksum);
     if (refused == DropReason::split_header && join_headers(packet))
         refused = parse(PacketReader(first_bytes(packet)), packet->pkt_len, meta, header_checksum);
     return refused;

@@ -24,8 +24,8 @@ inline void send_by(WorkerState& worker, const NextHop& hop, rte_mbuf* packet,
     worker.transmitter.send(DeviceIndex::of_port(hop.port), packet, SendKind::forwarded);
 }
 
-/// Puts a packet that begins with its network header aside until its next hop is known, and asks for
-/// that. Takes the packet.
+/// Puts a packet that begins with its network header aside until its next hop is known, and asks
+/// for that. Takes the packet.
 template <class F>
 void hold(WorkerState& worker, rte_mbuf* packet, const Route<F>& route,
           const typename F::Address& target, std::uint32_t flow_hash) noexcept;

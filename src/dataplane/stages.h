@@ -19,8 +19,8 @@ struct ByFamily {
 /// 1. parse.cpp: reads headers; malformed packets are dropped, what is not IP goes to the host.
 ByFamily stage_parse(WorkerState& worker, Batch& batch) noexcept;
 
-/// 2. classify.cpp: what cannot be a packet of a service goes to the host; with several workers, what
-/// another one owns is handed over. Returns what this worker is to look up.
+/// 2. classify.cpp: what cannot be a packet of a service goes to the host; with several workers,
+/// what another one owns is handed over. Returns what this worker is to look up.
 template <class F>
 PlaceList stage_classify(WorkerState& worker, Batch& batch, const PlaceList& places) noexcept;
 

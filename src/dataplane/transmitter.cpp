@@ -8,8 +8,12 @@ namespace shunt {
 namespace {
 
 /// The kind travels with the packet, also over a relay ring.
-void set_kind(rte_mbuf* m, SendKind kind) noexcept { m->hash.usr = static_cast<std::uint32_t>(kind); }
-SendKind kind_of(const rte_mbuf* m) noexcept { return static_cast<SendKind>(m->hash.usr); }
+void set_kind(rte_mbuf* m, SendKind kind) noexcept {
+    m->hash.usr = static_cast<std::uint32_t>(kind);
+}
+SendKind kind_of(const rte_mbuf* m) noexcept {
+    return static_cast<SendKind>(m->hash.usr);
+}
 
 }  // namespace
 
@@ -20,7 +24,8 @@ Transmitter::Transmitter(WorkerId worker, const std::vector<DeviceQueues>& devic
 void Transmitter::send(DeviceIndex d, rte_mbuf* packet, SendKind kind) noexcept {
     set_kind(packet, kind);
     // Receive flags mean something else to a transmitting device.
-    packet->ol_flags &= ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_OFFLOAD_MASK);
+    packet->ol_flags &=
+        ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_OFFLOAD_MASK);
     Buffer& buffer = buffers_[d.value];
     buffer.packets[buffer.count++] = packet;
     if (buffer.count == buffer.packets.size()) flush(d.value);
@@ -43,10 +48,9 @@ void Transmitter::flush(std::uint16_t d) noexcept {
     if (queue == worker_.value()) {
         transmit(device, queue, buffer.packets.data(), buffer.count);
     } else {
-        const unsigned taken =
-            rte_ring_enqueue_burst(device.relays[queue].get(),
-                                   reinterpret_cast<void**>(buffer.packets.data()), buffer.count,
-                                   nullptr);
+        const unsigned taken = rte_ring_enqueue_burst(
+            device.relays[queue].get(), reinterpret_cast<void**>(buffer.packets.data()),
+            buffer.count, nullptr);
         counters_.handed_off.add(taken);
         if (taken < buffer.count) {
             counters_.drop(DropReason::handoff_full, buffer.count - taken);
@@ -76,9 +80,9 @@ std::uint32_t Transmitter::take_relayed(const DeviceQueues& device) noexcept {
     const std::uint16_t queue = worker_.value();
     if (queue >= device.transmit_queues) return 0;
     std::array<rte_mbuf*, 32> packets;
-    const unsigned count = rte_ring_dequeue_burst(device.relays[queue].get(),
-                                                  reinterpret_cast<void**>(packets.data()),
-                                                  packets.size(), nullptr);
+    const unsigned count =
+        rte_ring_dequeue_burst(device.relays[queue].get(), reinterpret_cast<void**>(packets.data()),
+                               packets.size(), nullptr);
     if (count == 0) return 0;
     counters_.taken_over.add(count);
     transmit(device, queue, packets.data(), static_cast<std::uint16_t>(count));

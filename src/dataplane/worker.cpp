@@ -23,7 +23,8 @@ constexpr std::uint32_t request_depth = 64;
 constexpr std::uint32_t timers_per_iteration = 256;
 
 TickTime tick_at(const SharedState& shared, std::uint64_t tsc) noexcept {
-    return TickTime(Ticks(static_cast<std::uint32_t>((tsc - shared.start_tsc) / shared.tsc_per_tick)));
+    return TickTime(
+        Ticks(static_cast<std::uint32_t>((tsc - shared.start_tsc) / shared.tsc_per_tick)));
 }
 
 template <class F>
@@ -142,9 +143,10 @@ void Worker::back_off() noexcept {
         rte_pause();
         return;
     }
-    const timespec pause{.tv_sec = 0,
-                         .tv_nsec = std::min<long>(
-                             longest_sleep, shortest_sleep * (1 + empty_iterations_ - patient_iterations))};
+    const timespec pause{
+        .tv_sec = 0,
+        .tv_nsec = std::min<long>(longest_sleep,
+                                  shortest_sleep * (1 + empty_iterations_ - patient_iterations))};
     ++empty_iterations_;
     nanosleep(&pause, nullptr);
 }

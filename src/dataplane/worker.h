@@ -45,7 +45,8 @@ enum class Phase : std::uint8_t {
 
 /// What all workers of a process share. Made by the control thread before they start.
 struct SharedState {
-    std::atomic<const Snapshot*> snapshot{nullptr};  ///< written by control, never null while running
+    std::atomic<const Snapshot*> snapshot{
+        nullptr};  ///< written by control, never null while running
     std::atomic<Phase> phase{Phase::run};
     rte_rcu_qsbr* rcu = nullptr;
     rte_mempool* pool = nullptr;

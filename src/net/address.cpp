@@ -117,12 +117,18 @@ std::string to_string(const IpPrefix& p) {
 
 std::string_view to_string(Protocol p) {
     switch (p) {
-        case Protocol::tcp: return "tcp";
-        case Protocol::udp: return "udp";
-        case Protocol::sctp: return "sctp";
-        case Protocol::icmp: return "icmp";
-        case Protocol::icmpv6: return "icmpv6";
-        case Protocol::none: break;
+        case Protocol::tcp:
+            return "tcp";
+        case Protocol::udp:
+            return "udp";
+        case Protocol::sctp:
+            return "sctp";
+        case Protocol::icmp:
+            return "icmp";
+        case Protocol::icmpv6:
+            return "icmpv6";
+        case Protocol::none:
+            break;
     }
     return "none";
 }

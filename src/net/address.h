@@ -30,18 +30,14 @@ struct Ipv4Address {
     [[nodiscard]] constexpr bool is_loopback() const noexcept {
         return (word.value() >> 24) == 127;
     }
-    [[nodiscard]] constexpr bool is_broadcast() const noexcept {
-        return word.raw() == 0xFFFFFFFFU;
-    }
+    [[nodiscard]] constexpr bool is_broadcast() const noexcept { return word.raw() == 0xFFFFFFFFU; }
     [[nodiscard]] constexpr bool is_link_local() const noexcept { return false; }
 };
 
 struct Ipv6Address {
     std::array<std::uint8_t, 16> bytes{};
     constexpr auto operator<=>(const Ipv6Address&) const noexcept = default;
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
-        return *this == Ipv6Address{};
-    }
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return *this == Ipv6Address{}; }
     [[nodiscard]] constexpr bool is_multicast() const noexcept { return bytes[0] == 0xFF; }
     [[nodiscard]] constexpr bool is_loopback() const noexcept {
         Ipv6Address one;

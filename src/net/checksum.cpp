@@ -11,9 +11,11 @@ std::uint32_t checksum_add(std::uint32_t sum, std::span<const std::byte> bytes) 
         wide += word;
         bytes = bytes.subspan(4);
     }
-    std::uint32_t rest = 0;
-    std::memcpy(&rest, bytes.data(), bytes.size());
-    wide += rest;
+    if (!bytes.empty()) {
+        std::uint32_t rest = 0;
+        std::memcpy(&rest, bytes.data(), bytes.size());
+        wide += rest;
+    }
     wide = (wide & 0xFFFFFFFF) + (wide >> 32);
     wide = (wide & 0xFFFFFFFF) + (wide >> 32);
     return fold(static_cast<std::uint32_t>(wide));

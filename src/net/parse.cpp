@@ -84,7 +84,8 @@ constexpr int most = 8;
 Verdict parse_ipv6(PacketReader frame, std::uint32_t frame_length, PacketMeta& meta) noexcept {
     const auto header = frame.read<Ipv6Header>(meta.l3_offset);
     if (!header) return missing(frame, frame_length);
-    const std::uint32_t l3_length = sizeof(Ipv6Header) + std::uint32_t{header->payload_length.value()};
+    const std::uint32_t l3_length =
+        sizeof(Ipv6Header) + std::uint32_t{header->payload_length.value()};
     if ((header->version_class_flow.value() >> 28) != 6 || l3_length > 0xFFFF)
         return DropReason::ipv6_bad_header;
     if (l3_length > frame_length - meta.l3_offset) return DropReason::truncated;
@@ -125,8 +126,8 @@ Verdict parse_ipv6(PacketReader frame, std::uint32_t frame_length, PacketMeta& m
 
 }  // namespace
 
-std::optional<DropReason> parse(PacketReader frame, std::uint32_t frame_length,
-                                PacketMeta& meta, HeaderChecksum header_checksum) noexcept {
+std::optional<DropReason> parse(PacketReader frame, std::uint32_t frame_length, PacketMeta& meta,
+                                HeaderChecksum header_checksum) noexcept {
     meta = PacketMeta{};
     const auto ethernet = frame.read<EthernetHeader>(0);
     if (!ethernet) return missing(frame, frame_length);

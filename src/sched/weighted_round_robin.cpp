@@ -72,8 +72,8 @@ std::optional<std::size_t> WeightedRoundRobin::choose(std::span<const RealServer
     for (;;) {
         Position position = Position::from(seen);
         const auto choice = step_on(servers, steps, position);
-        if (!choice || state.word.compare_exchange_weak(seen, position.word(),
-                                                        std::memory_order_relaxed))
+        if (!choice ||
+            state.word.compare_exchange_weak(seen, position.word(), std::memory_order_relaxed))
             return choice;
     }
 }

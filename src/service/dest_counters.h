@@ -27,8 +27,12 @@ class Loads {
     /// `workers`: one array a worker, indexed by DestId; all outlive this view.
     explicit Loads(std::span<DestCounters* const> workers) noexcept : workers_(workers) {}
 
-    [[nodiscard]] std::uint32_t active(DestId id) const noexcept { return sum(id, &DestCounters::active); }
-    [[nodiscard]] std::uint32_t total(DestId id) const noexcept { return sum(id, &DestCounters::total); }
+    [[nodiscard]] std::uint32_t active(DestId id) const noexcept {
+        return sum(id, &DestCounters::active);
+    }
+    [[nodiscard]] std::uint32_t total(DestId id) const noexcept {
+        return sum(id, &DestCounters::total);
+    }
 
   private:
     /// A connection counted on one worker is uncounted on the same, so the sum is never negative.

@@ -32,9 +32,9 @@ class Scheduler {
     /// The position in `servers` for a new connection, or nothing when none is eligible.
     /// `servers`: newest first, the order in which ties are broken (ipvs-behaviour 4.1).
     /// Thread: any worker.
-    [[nodiscard]] virtual std::optional<std::size_t> choose(std::span<const RealServer> servers,
-                                                            const Loads& loads,
-                                                            SchedulerState& state) const noexcept = 0;
+    [[nodiscard]] virtual std::optional<std::size_t> choose(
+        std::span<const RealServer> servers, const Loads& loads,
+        SchedulerState& state) const noexcept = 0;
 
     /// Called once for each server added, edited or deleted, after it took effect, and once when
     /// the service is made. Thread: control.

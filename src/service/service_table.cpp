@@ -22,8 +22,8 @@ void ServiceTable::index(FamilySets<F>& sets) {
     }
     for (const auto& slot : slots_)
         if (slot.in_use && slot.endpoint.address.family() == F::family)
-            sets.reals.insert(
-                FamilyEndpoint<F>{F::of(slot.endpoint.address), slot.endpoint.port, Protocol::none});
+            sets.reals.insert(FamilyEndpoint<F>{F::of(slot.endpoint.address), slot.endpoint.port,
+                                                Protocol::none});
 }
 
 template <class F>

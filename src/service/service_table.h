@@ -22,7 +22,7 @@ struct ServiceKey {
 
 struct VirtualService {
     ServiceKey key;
-    const Scheduler* scheduler = nullptr;  ///< never null; lives as long as the process
+    const Scheduler* scheduler = nullptr;   ///< never null; lives as long as the process
     std::shared_ptr<SchedulerState> state;  ///< shared by all versions of this service
     std::vector<RealServer> servers;        ///< newest first
 };

@@ -77,6 +77,7 @@ class Context:
     scale: Scale
     directory: object
     files: object  # Files: what the web servers offer
+    extra: str = ""  # configuration text for daemons whose case has none of its own
 
     def lab(self, workers=1, queues=1, **options):
         """A lab with its real servers running and no daemon yet."""
@@ -99,7 +100,8 @@ class Context:
         text of the configuration. After the body no bad packet may have been counted, and the
         daemon has to end as it should."""
         with self.lab(workers, queues, **options) as lab:
-            lab.start_daemon([service(lab, *arguments) for arguments in services], extra)
+            lab.start_daemon([service(lab, *arguments) for arguments in services],
+                             extra or self.extra)
             try:
                 yield lab
                 if lab.daemon:

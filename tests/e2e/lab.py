@@ -412,14 +412,15 @@ class Lab:
             return None
 
     def address_twins(self):
-        """What an operator does on a new balancer: addresses, VIPs included, on the twins."""
+        """What an operator does on a new balancer: addresses on the twins, VIPs last, so that no
+        client comes before the way to the servers is known."""
         self.balancer.ip(f"link set wan0 up\nlink set lan0 up\n"
+                         f"addr add {LAN4}/24 dev lan0\n"
+                         f"addr add {LAN6}/64 dev lan0 nodad\n"
                          f"addr add {WAN4}/24 dev wan0\n"
                          f"addr add {WAN6}/64 dev wan0 nodad\n"
                          f"addr add {VIP4}/32 dev wan0\n"
-                         f"addr add {VIP6}/128 dev wan0 nodad\n"
-                         f"addr add {LAN4}/24 dev lan0\n"
-                         f"addr add {LAN6}/64 dev lan0 nodad\n")
+                         f"addr add {VIP6}/128 dev wan0 nodad\n")
 
     def daemon_output(self):
         return self.daemon_log.read_text(errors="replace") if self.daemon_log.exists() else ""

@@ -27,6 +27,9 @@ import failure_cases  # noqa: F401
 from lab import LabError, close_all, install_clean_up
 
 
+SMALL_PAGES = 'memory = { huge_pages = "off"; };\n'
+
+
 class TimeLimit(Exception):
     """A case took longer than it may."""
 
@@ -41,6 +44,7 @@ def parse_arguments():
     parser.add_argument("names", nargs="*", metavar="NAME", help="cases, * and ? allowed")
     parser.add_argument("--build", default="build", help="directory with shuntd (default: build)")
     parser.add_argument("--full", action="store_true", help="long downloads, long iperf3 runs")
+    parser.add_argument("--small-pages", action="store_true", help="leave huge pages alone")
     parser.add_argument("--list", action="store_true", help="print the cases and end")
     parser.add_argument("--logs", help="where logs of failed cases go (default: a new directory)")
     parser.add_argument("--verbose", action="store_true", help="print what cases measured")
@@ -115,7 +119,8 @@ def run_one(each, arguments, files, directory):
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     context = case.Context(build=Path(arguments.build), directory=directory, files=files,
-                           scale=case.FULL if arguments.full else case.QUICK)
+                           scale=case.FULL if arguments.full else case.QUICK,
+                           extra=SMALL_PAGES if arguments.small_pages else "")
     limit = each.seconds * (case.FULL_TIME_FACTOR if arguments.full else 1)
     begin, notes = time.monotonic(), io.StringIO()
     with contextlib.redirect_stdout(notes):

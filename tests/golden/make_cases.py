@@ -10,6 +10,8 @@ import json
 import pathlib
 import shutil
 import struct
+import sys
+import tempfile
 
 import model
 import packets as p
@@ -58,7 +60,7 @@ def service(protocol, port, servers, scheduler="rr", v6=False):
 
 
 class Talk:
-    """Frames of one conversation, as its two ends send them. They stand in `frames` in that order."""
+    """Frames of one conversation, as its two ends send them, at the end of `frames`."""
 
     def __init__(self, protocol=p.TCP, *, v6=False, client=None, sport=40000, vport=80, real=1,
                  dport=8080, port="wan0", client_tags=(), server_tags=(), frames=None):
@@ -116,9 +118,9 @@ def either(build):
 CASES = {}
 
 
-def case(about, services, frames, *, net=None, workers=None):
+def case(about, services, frames, *, net=None, workers=None, resolves=False):
     """`frames`: a list for wan0, or {port: list}."""
-    return {"about": about, "services": services, "workers": workers or [1],
+    return {"about": about, "services": services, "workers": workers or [1], "resolves": resolves,
             "frames": frames if isinstance(frames, dict) else {"wan0": frames},
             **(net or network())}
 
@@ -147,7 +149,7 @@ def udp_zero_checksum(v6):
 
 
 def udp_folds_to_zero(v6):
-    """A payload for which the checksum behind the balancer comes to 0 and must be sent as 0xFFFF."""
+    """A payload for which the checksum behind the balancer comes to 0, to be sent as 0xFFFF."""
     talk = Talk(p.UDP, v6=v6, vport=53, dport=5353)
     client, virtual, real = talk.client, talk.virtual, talk.real
     blank = {"field": 0}
@@ -202,9 +204,21 @@ def vlans():
         "Clients in VLAN 10 with priority 5, servers in VLAN 20: priority 0 on the way out.",
         web, conversations(client_tags=[(p.VLAN, priority | 10)], server_tags=[20]),
         net=network(client_vlan=10, server_vlan=20), workers=ANY_WORKERS)
-    CASES["qinq_in"] = case(
-        "Two tags (802.1ad outside) on what comes from clients: the packet is found behind both.",
-        web, conversations(client_tags=[(p.QINQ, 30), (p.VLAN, 10)]))
+    CASES["priority_tag"] = case(
+        "A tag with VLAN id 0 has a priority only: the same as untagged.",
+        web, conversations(client_tags=[(p.VLAN, priority)]))
+    frames = []
+    for n, tags in enumerate(([(p.QINQ, 10), (p.VLAN, 10)], [(p.VLAN, 10), (p.VLAN, 10)],
+                              [(p.VLAN, 10), (p.VLAN, 30)], [(p.QINQ, 30), (p.VLAN, 10)],
+                              [(p.QINQ, 10)], [99])):
+        for v6 in (False, True):
+            Talk(v6=v6, sport=40000 + n, client_tags=tags, frames=frames).request(SYN)
+    Talk(sport=40008, client_tags=[10], frames=frames).request(SYN)
+    Talk(v6=True, sport=40009, frames=frames).request(SYN)
+    CASES["other_vlan"] = case(
+        "Stacked tags (QinQ), 802.1ad tags and VLANs in which the balancer has no address are not "
+        "balanced; the port without a tag is.", web, frames,
+        net=network(client_vlan=10, server_vlan=20))
 
 
 def ipv4_options():
@@ -254,8 +268,8 @@ def ttl(v6):
     Talk(p.UDP, v6=v6, vport=53, dport=5353, frames=talk.frames).request(
         payload=b"first of its flow", ttl=1, **first)
     CASES[f"ttl{6 if v6 else 4}"] = case(
-        "The TTL or hop limit goes down by one; at 1 the sender is told 'time exceeded', quoting the "
-        "packet as it came. Client packets count nevertheless, server packets do not.",
+        "The TTL or hop limit goes down by one; at 1 the sender is told 'time exceeded', quoting "
+        "the packet as it came. Client packets count nevertheless, server packets do not.",
         [service("tcp", 80, [(1, 8080)], v6=v6), service("udp", 53, [(1, 5353)], v6=v6)],
         talk.frames)
 
@@ -284,6 +298,15 @@ def mtu(v6):
         [service("udp", 53, [(1, 5353)], v6=v6)], talk.frames)
 
 
+def mtu_without_df():
+    talk = Talk(p.UDP, vport=53, dport=5353)
+    talk.request(df=False).reply(df=False)
+    talk.request(payload=b"x" * 1473, df=False).reply(payload=b"y" * 1473, df=False)
+    CASES["mtu4_without_df"] = case(
+        "IPv4 without DF that is too big is dropped without an answer: nothing is fragmented.",
+        [service("udp", 53, [(1, 5353)])], talk.frames)
+
+
 def unreachable():
     frames = []
     for v6 in (False, True):
@@ -298,6 +321,33 @@ def unreachable():
         "No route to the server: host unreachable to the client.",
         [service("tcp", 80, [(1, 8080)]), service("tcp", 80, [(1, 8080)], v6=True),
          service("udp", 53, [(1, 53)]), service("udp", 53, [(1, 53)], v6=True)], frames, net=net)
+
+
+def no_way_back():
+    frames = Talk(frames=Talk(v6=True).request(SYN).reply(SYN | ACK).frames).request(SYN).reply(
+        SYN | ACK).frames
+    net = network()
+    net["routes"] = []
+    CASES["no_way_back"] = case(
+        "No route to the client: the server is told that the network is unreachable.",
+        [service("tcp", 80, [(1, 8080)]), service("tcp", 80, [(1, 8080)], v6=True)], frames,
+        net=net)
+
+
+def unresolved():
+    frames = []
+    for v6 in (False, True):
+        Talk(v6=v6, real=3, frames=frames).request(SYN).request(SYN)
+        Talk(p.UDP, v6=v6, vport=53, frames=frames).request(payload=b"question")
+    net = network()
+    net["neighbours"] = [n for n in net["neighbours"] if n[3] != SERVER_MAC[3]]
+    services = [service("tcp", 80, [(3, 8080)]), service("tcp", 80, [(3, 8080)], v6=True),
+                service("udp", 53, [(1, 53)]), service("udp", 53, [(1, 53)], v6=True)]
+    CASES["held"] = case(
+        "Packets to a server whose link address is unknown wait, and are dropped at the end; "
+        "others pass.", services, frames, net=net, resolves=True)
+    CASES["neighbour_unresolved"] = case(
+        "The same, when the packets have waited for three seconds.", services, frames, net=net)
 
 
 # --- Cases: scheduling and connections ------------------------------------------------------------
@@ -316,19 +366,31 @@ def schedulers():
                        [service("tcp", 80, [(1, 8080, 5), (2, 8080, 0), (3, 8080, 1)])], flows)
 
 
-def port_reuse():
+def reused_port(pause):
+    """One client port for three connections, and a SYN on a living one."""
     frames = []
-    closed = Talk(real=2, sport=42000, frames=frames).whole()
-    again = Talk(real=1, sport=42000, frames=frames).open()
-    again.reply(RST | ACK)
-    Talk(real=2, sport=42000, frames=frames).open().request(PSH | ACK, b"third life")
-    kept = Talk(real=1, sport=42001, frames=frames).open()
-    kept.request(SYN).reply(ACK)
-    assert closed.client == again.client
-    CASES["port_reuse"] = case(
-        "A SYN on a connection in TIME_WAIT or CLOSE opens a new one, on the next server; on an "
-        "established one it is forwarded.",
-        [service("tcp", 80, [(1, 8080), (2, 8080)])], frames)
+
+    def opened(real, sport=42000):
+        talk = Talk(real=real, sport=sport, frames=frames).request(SYN)
+        frames.extend(pause)
+        return talk.reply(SYN | ACK).request(ACK)
+
+    opened(2).request(PSH | ACK, b"first life").close()
+    frames.extend(pause)
+    opened(1).reply(RST | ACK)
+    frames.extend(pause)
+    opened(2).request(PSH | ACK, b"third life")
+    opened(1, sport=42001).request(SYN).reply(ACK)
+    return frames
+
+
+def port_reuse():
+    services = [service("tcp", 80, [(1, 8080), (2, 8080)])]
+    about = ("A SYN on a connection in TIME_WAIT or CLOSE opens a new one, on the next server; on "
+             "an established one it is forwarded. ")
+    pause = [p.eth("ff:ff:ff:ff:ff:ff", ROUTER, b"", p.ARP)] * 64
+    CASES["port_reuse"] = case(about + "64 other packets between.", services, reused_port(pause))
+    CASES["port_reuse_at_once"] = case(about + "All in one burst.", services, reused_port([]))
 
 
 def tcp_states():
@@ -393,7 +455,6 @@ def two_ports():
                   client="2001:db8:1::77" if v6 else "10.1.0.77", real=2, dport=54)
         up.request(payload=b"from inside").request(payload=b"again")
     net = network(inside="lan0", server_vlan=20)
-    net["addresses"].append(("wan0", 0, "172.16.0.1/24"))
     net["routes"].append(("172.16.9.0/24", ("lan0", 20, server(3))))
     services = [service("tcp", 80, [(1, 8080)]), service("tcp", 80, [(1, 8080)], v6=True),
                 service("udp", 54, [(2, 54)]), service("udp", 54, [(2, 54)], v6=True)]
@@ -438,6 +499,10 @@ def to_host():
         frames.append(p.eth(MAC["wan0"], ROUTER,
                             p.ip(client, vip, p.ICMP6 if v6 else p.ICMP, echo)))
         frames.append(p.eth(MAC["wan0"], ROUTER, p.ip(client, vip, 47, b"GRE, let us say")))
+        quote = p.ip(vip, client, p.TCP, p.tcp(vip, 80, client, 40000, ACK))
+        error = (p.icmp6(client, vip, 2, 0, 1400, quote) if v6 else p.icmp4(3, 4, 1400, quote))
+        frames.append(p.eth(MAC["wan0"], ROUTER,
+                            p.ip(client, vip, p.ICMP6 if v6 else p.ICMP, error)))
     arp = struct.pack("!HHBBH", 1, p.IPV4, 6, 4, 1) + p.mac_bytes(ROUTER) + p.packed(
         "192.0.2.254") + bytes(6) + p.packed(VIP)
     frames.append(p.eth("ff:ff:ff:ff:ff:ff", ROUTER, arp + bytes(18), p.ARP))
@@ -445,7 +510,7 @@ def to_host():
     frames.append(p.eth(MAC["wan0"], ROUTER, bytes(46), 0x0026))
     CASES["to_host"] = case(
         "The host's business: no service, no connection and no SYN, client port 20, replies to "
-        "nobody, ping, other protocols, ARP, LLDP. Without a twin it is dropped.",
+        "nobody, ping, ICMP errors, other protocols, ARP, LLDP. Without a twin it is dropped.",
         WEB, with_good_one(frames))
 
 
@@ -486,7 +551,8 @@ def malformed():
     versions = [four(version=v) for v in (0, 5, 6)]
     lengths = [four(ihl=n) for n in (0, 4)] + [four(total=n) for n in (0, 19, 41, 1500, 65535)]
     CASES["ipv4_bad_header"] = case(
-        "IPv4 with an impossible version, header length or total length.", WEB,
+        "IPv4 with an impossible version, header length or total length; and frames that end "
+        "before their packet.", WEB,
         with_good_one(versions + lengths))
     CASES["ipv4_bad_checksum"] = case(
         "A wrong IPv4 header checksum, also next to the right one.", WEB,
@@ -495,16 +561,23 @@ def malformed():
     version = six()
     beyond = [(0, bytes([20]) + bytes(6))]
     CASES["ipv6_bad_header"] = case(
-        "IPv6 with an impossible version, payload length or extension chain.", WEB,
-        with_good_one([version[:14] + b"\x40" + version[15:], six(length=21), six(length=65535),
+        "IPv6 with an impossible version or extension chain; and frames that end before their "
+        "packet.", WEB,
+        with_good_one([version[:14] + b"\x40" + version[15:], six(length=21), six(length=60000),
                        six(extensions=beyond)]))
     short = p.tcp(CLIENT, 40000, VIP, 80, SYN)
     short6 = p.tcp(CLIENT6, 40000, VIP6, 80, SYN)
     CASES["l4_bad_header"] = case(
-        "TCP and UDP headers that are too short, or longer than their packet.", WEB,
-        with_good_one([four(short[:n]) for n in (4, 8, 19)] + [six(short6[:n]) for n in (4, 19)] +
-                      [four(p.tcp(CLIENT, 40000, VIP, 80, SYN, offset=n)) for n in (0, 4, 6, 15)] +
+        "Packets that end within the TCP or UDP header.", WEB,
+        with_good_one([four(short[:n]) for n in (0, 4, 8, 19)] +
+                      [six(short6[:n]) for n in (0, 4, 19)] +
                       [four(p.udp(CLIENT, 40000, VIP, 53)[:n], protocol=p.UDP) for n in (4, 7)]))
+    odd = [four(p.tcp(CLIENT, 40000 + n, VIP, 80, SYN, offset=n)) for n in (0, 4, 6, 15)]
+    odd += [four(p.udp(CLIENT, 40000 + n % 100, VIP, 53, b"odd length", length=n),
+                 protocol=p.UDP) for n in (0, 7, 9, 65535)]
+    CASES["odd_l4_lengths"] = case(
+        "A TCP data offset or UDP length that cannot be is none of the balancer's business, as in "
+        "IPVS.", WEB, with_good_one(odd))
 
 
 def flip(frame, at):
@@ -516,38 +589,42 @@ def partial_checksum():
     for v6 in (False, True):
         for protocol, vport, dport in ((p.TCP, 80, 8080), (p.UDP, 53, 5353)):
             talk = Talk(protocol, v6=v6, vport=vport, dport=dport, frames=frames)
+            client, virtual, real = talk.client, talk.virtual, talk.real
+
+            length = (20 if protocol == p.TCP else 8) + len(b"partial")
+
+            def field(source, target):
+                return {"field": p.ones_sum(p.pseudo_header(source[0], target[0], protocol,
+                                                            length))}
+
+            talk.request(SYN, b"partial", tcp=field(client, virtual))
             talk.request(SYN, b"whole")
-            for source, target, send in ((talk.client, talk.virtual, talk.request),
-                                         (talk.real, talk.client, talk.reply)):
-                length = (20 if protocol == p.TCP else 8) + len(b"partial")
-                field = p.ones_sum(p.pseudo_header(source[0], target[0], protocol, length))
-                send(ACK, b"partial", tcp={"field": field})
-            talk.reply(ACK, b"whole")
+            if protocol == p.TCP:
+                talk.reply(SYN | ACK, b"partial", tcp=field(real, client))
+            talk.reply(SYN | ACK, b"whole")
     CASES["partial_checksum"] = case(
-        "Packets whose sender left the checksum to its card would be spoilt, and are dropped.",
+        "A connection does not begin with packets whose sender left the checksum to its card.",
         WEB, frames)
 
 
 def fragments():
-    datagram = p.udp(CLIENT, 40000, VIP, 53, b"f" * 1600)
     frames = []
-    for at, end in ((0, 800), (800, 1608)):
-        frames.append(p.eth(MAC["wan0"], ROUTER, p.ip4(
-            CLIENT, VIP, p.UDP, datagram[at:end], df=False, mf=end < len(datagram), offset=at)))
-        frames.append(p.eth(MAC["wan0"], SERVER_MAC[1], p.ip4(
-            server(1), CLIENT, p.UDP, datagram[at:end], df=False, mf=end < len(datagram),
-            offset=at)))
-        more = int(end < len(datagram))
-        body = bytes([0]) + struct.pack("!HI", at | more, 0x77777777)
-        for source, target in ((CLIENT6, VIP6), (server(1, True), CLIENT6)):
-            frames.append(p.eth(MAC["wan0"], ROUTER, p.ip6(
-                source, target, p.UDP, datagram[at:end], extensions=[(p.FRAGMENT, body)])))
-        frames.append(p.eth(MAC["wan0"], ROUTER, p.ip4(
-            CLIENT, "192.0.2.1", p.UDP, datagram[at:end], df=False, mf=end < len(datagram),
-            offset=at)))
+    for v6 in (False, True):
+        client, vip, own = ((CLIENT6, VIP6, "2001:db8::1") if v6 else (CLIENT, VIP, "192.0.2.1"))
+        for source, sport, target, dport in ((client, 40000, vip, 53),
+                                             (server(1, v6), 5353, client, 40000),
+                                             (client, 40000, own, 53)):
+            datagram = p.udp(source, sport, target, dport, b"f" * 160)
+            for at, end in ((0, 80), (80, 168)):
+                more = end < len(datagram)
+                body = bytes([0]) + struct.pack("!HI", at | more, 0x77777777)
+                options = {"extensions": [(p.FRAGMENT, body)]} if v6 else {
+                    "df": False, "mf": more, "offset": at}
+                packet = p.ip(source, target, p.UDP, datagram[at:end], **options)
+                frames.append(p.eth(MAC["wan0"], ROUTER, packet))
     CASES["fragments"] = case(
-        "Fragments for a service or from a server are dropped; for the host's own address they are "
-        "the host's.", WEB, with_good_one(frames))
+        "Fragments for a service, and first ones from a server, are dropped; others are the "
+        "host's.", WEB, with_good_one(frames))
 
 
 def long_frames():
@@ -565,9 +642,9 @@ def build_all():
     for pair in (nat, udp_zero_checksum, udp_folds_to_zero, ttl, no_server, mtu):
         either(pair)
     for build in (wrong_l4_checksum, ethernet_padding, vlans, ipv4_options, ipv6_extensions,
-                  unreachable, schedulers, port_reuse, tcp_states, long_flow, many_flows, two_ports,
-                  to_host, other_mac, truncated, malformed, partial_checksum, fragments,
-                  long_frames):
+                  mtu_without_df, unreachable, no_way_back, unresolved, schedulers, port_reuse,
+                  tcp_states, long_flow, many_flows, two_ports, to_host, other_mac, truncated,
+                  malformed, partial_checksum, fragments, long_frames):
         build()
     return CASES
 
@@ -599,7 +676,8 @@ def configuration(name, c):
         servers = ",\n                      ".join(
             f'{{ address = "{p.endpoint(a, port)}"; weight = {weight}; }}'
             for a, port, weight in s["servers"])
-        services.append(f'{{ protocol = "{s["protocol"]}"; address = "{p.endpoint(*s["address"])}"; '
+        services.append(f'{{ protocol = "{s["protocol"]}"; '
+                        f'address = "{p.endpoint(*s["address"])}"; '
                         f'scheduler = "{s["scheduler"]}";\n          servers = ( {servers} ); }}')
     return f"""# {name}: written by make_cases.py
 workers = 1;
@@ -635,6 +713,7 @@ def write_case(folder, name, c):
         "received": balancer.received,
         "generated": balancer.generated,
         "forwarded": balancer.forwarded,
+        "held": balancer.held,
         "drops": dict(sorted(balancer.drops.items())),
         "services": balancer.service_rows(),
         "connections": balancer.connection_rows(),
@@ -642,17 +721,42 @@ def write_case(folder, name, c):
     (folder / "counters.json").write_text(json.dumps(counters, indent=1) + "\n")
 
 
+def contents(root):
+    """What stands in the folders of the cases: {file: bytes}."""
+    return {str(file.relative_to(root)): file.read_bytes()
+            for counters in root.glob("*/counters.json") for file in counters.parent.iterdir()}
+
+
+def check():
+    """Are the folders what would be written? The exit code."""
+    with tempfile.TemporaryDirectory() as name:
+        write_all(pathlib.Path(name))
+        wanted, found = contents(pathlib.Path(name)), contents(HERE)
+    differing = [f for f in sorted(wanted.keys() | found.keys()) if wanted.get(f) != found.get(f)]
+    for file in differing:
+        print(f"{file}: not what make_cases.py writes")
+    print(f"{len(wanted)} files, {len(differing)} differ")
+    return 1 if differing else 0
+
+
+def write_all(root):
+    for counters in root.glob("*/counters.json"):
+        shutil.rmtree(counters.parent)
+    for name, c in build_all().items():
+        write_case(root / name, name, c)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, default=HERE, help="folder of the cases")
+    parser.add_argument("--check", action="store_true",
+                        help="write nothing; exit 1 when the folders are not what would be written")
     args = parser.parse_args()
-    for name, c in build_all().items():
-        folder = args.out / name
-        if folder.exists():
-            shutil.rmtree(folder)
-        write_case(folder, name, c)
-    print(f"{len(CASES)} cases in {args.out}")
+    if args.check:
+        return check()
+    write_all(HERE)
+    print(f"{len(CASES)} cases")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A plain model of a NAT director, written from the rules of IPVS and the RFCs, not from src/.
 
-One packet at a time, dictionaries, full checksums. It says what a case must give: frames out of each
-port, drop reasons, statistics and connections. It has no clock: nothing expires.
+One packet at a time, dictionaries, full checksums. It says what a case must give: frames out of
+each port, drop reasons, statistics and connections. It has no clock: nothing expires. Where Shunt
+differs from IPVS on purpose (docs/differences-from-ipvs.md), it does as Shunt.
 """
 import ipaddress
 import math
@@ -128,7 +129,8 @@ class Connection:
 
 class Balancer:
     """`case` has the keys of the configuration: ports {name: mac}, addresses, routes, neighbours,
-    services. feed() takes frames; `out` has what left, a list of frames a port."""
+    services; and `resolves`: does a missing link address still have time to become known? feed()
+    takes frames; `out` has what left, a list of frames a port."""
 
     def __init__(self, case):
         self.ports = case["ports"]
@@ -146,7 +148,8 @@ class Balancer:
         self.connections = {}      # by either key
         self.out = {name: [] for name in self.ports}
         self.drops = {}
-        self.received = self.generated = self.forwarded = 0
+        self.resolves = case["resolves"]
+        self.received = self.generated = self.forwarded = self.held = 0
 
     # --- In ---------------------------------------------------------------------------------------
 
@@ -155,18 +158,28 @@ class Balancer:
         if len(frame) < 14:
             return self.drop("truncated")
         d = p.decode_frame(frame)
-        if d.dst != self.ports[port] or d.ethertype not in (p.IPV4, p.IPV6):
-            return self.drop("no_twin")
         bad = self.malformed(d)
         if bad:
             return self.drop(bad)
-        if d.protocol not in (p.TCP, p.UDP):
+        if (d.dst != self.ports[port] or not self.on_network(port, d.tags) or
+                d.protocol not in (p.TCP, p.UDP)):
             return self.drop("no_twin")
         if d.fragment:
-            ours = {d.target} & {s.address for s in self.services.values()} or {d.source} & {
-                server.address for s in self.services.values() for server in s.servers}
-            return self.drop("fragment" if ours else "no_twin")
+            return self.drop("fragment" if self.concerns(d) else "no_twin")
         return self.handle(d)
+
+    def concerns(self, fragment):
+        """To a virtual address, or the first one of a datagram from a real server."""
+        services = self.services.values()
+        servers = {(s.address, s.port) for service in services for s in service.servers}
+        return (fragment.target in {s.address for s in services} or
+                (fragment.source, fragment.sport) in servers)
+
+    def on_network(self, port, tags):
+        """One 802.1Q tag says in which VLAN, 0 is none. The port itself is there in any case."""
+        vlan = tags[0][1] & 0xFFF if tags else 0
+        stacked = len(tags) > 1 or tags and tags[0][0] != p.VLAN
+        return not stacked and (vlan == 0 or (port, vlan) in {a[:2] for a in self.addresses})
 
     @staticmethod
     def malformed(d):
@@ -180,19 +193,23 @@ class Balancer:
                 return "ipv4_bad_header"
             if len(l3) < size:
                 return "truncated"
-            if not size <= d.length <= len(l3):
+            if d.length < size:
                 return "ipv4_bad_header"
+            if d.length > len(l3):
+                return "truncated"
             if p.ones_sum(l3[:size]) != 0xFFFF:
                 return "ipv4_bad_checksum"
-        else:
+        elif d.ethertype == p.IPV6:
             if len(l3) < 40:
                 return "truncated"
-            if l3[0] >> 4 != 6 or d.length > len(l3) or d.l4_at > d.length:
+            if l3[0] >> 4 != 6:
                 return "ipv6_bad_header"
-        if not d.fragment and d.protocol == p.TCP:
-            if len(d.l4) < 20 or not 20 <= (d.l4[12] >> 4) * 4 <= len(d.l4):
-                return "l4_bad_header"
-        if not d.fragment and d.protocol == p.UDP and len(d.l4) < 8:
+            if d.length > len(l3):
+                return "truncated"
+            if d.l4_at > d.length:
+                return "ipv6_bad_header"
+        fixed = {p.TCP: 20, p.UDP: 8}.get(d.protocol, 0)
+        if not d.fragment and len(d.l4) < fixed:
             return "l4_bad_header"
         return None
 
@@ -215,6 +232,8 @@ class Balancer:
         starts = d.protocol == p.UDP or (d.l4[13] & p.SYN and not d.l4[13] & p.RST)
         if service is None or not starts or d.sport == 20:
             return self.drop("no_twin")
+        if self.partial(d):
+            return self.drop("partial_checksum")
         server = service.choose()
         if server is None:
             self.drop("no_destination")
@@ -233,8 +252,6 @@ class Balancer:
     # --- Translation ------------------------------------------------------------------------------
 
     def request(self, d, connection):
-        if self.partial(d):
-            return self.drop("partial_checksum")
         service, server = connection.service, connection.server
         for stats in (service.stats, server.stats):
             stats.count("in", d.length)
@@ -246,14 +263,13 @@ class Balancer:
         if d.ttl <= 1:
             self.drop("ttl_expired")
             return self.icmp_error(d, d.l3, (11, 0), (3, 0))
-        if d.length > PORT_MTU and (d.v6 or d.df):
-            self.drop("too_big")
-            return self.icmp_error(d, lower_ttl(d.l3[:d.length]), (3, 4), (2, 0), PORT_MTU)
+        if d.length > PORT_MTU:
+            return self.too_big(d, lower_ttl(d.l3[:d.length]))
         packet = translate(d, dst=(server.address, server.port))
         return self.send(lower_ttl(packet), hop)
 
     def reply(self, d, connection):
-        if self.partial(d):
+        if d.protocol == p.TCP and d.l4[13] & p.SYN and self.partial(d):
             return self.drop("partial_checksum")
         hop = self.next_hop(connection.client[0])
         if hop is None:
@@ -262,9 +278,8 @@ class Balancer:
         if d.ttl <= 1:
             self.drop("ttl_expired")
             return self.icmp_error(d, d.l3, (11, 0), (3, 0))
-        if d.length > PORT_MTU and (d.v6 or d.df):
-            self.drop("too_big")
-            return self.icmp_error(d, d.l3, (3, 4), (2, 0), PORT_MTU)
+        if d.length > PORT_MTU:
+            return self.too_big(d, d.l3)
         service = connection.service
         packet = translate(d, src=(service.address, service.port))
         for stats in (service.stats, connection.server.stats):
@@ -272,9 +287,16 @@ class Balancer:
         connection.advance(False, d.l4)
         return self.send(lower_ttl(packet), hop)
 
+    def too_big(self, d, quote):
+        """Nothing is fragmented here: IPv4 without DF is dropped in silence."""
+        self.drop("too_big")
+        if d.v6 or d.df:
+            self.icmp_error(d, quote, (3, 4), (2, 0), PORT_MTU)
+
     @staticmethod
     def partial(d):
-        """The sum over the pseudo header alone: the sender's card was to add the rest."""
+        """The sum over the pseudo header alone: the sender's card was to add the rest. A right
+        checksum may look so by chance: only the first packets of a connection are judged."""
         at = p.CHECKSUM_AT[d.protocol]
         given, = struct.unpack_from("!H", d.l4, at)
         return given == p.ones_sum(p.pseudo_header(d.source, d.target, d.protocol, len(d.l4)))
@@ -288,13 +310,17 @@ class Balancer:
         """(port, vlan, address of the next hop) by longest prefix, or None."""
         target = ipaddress.ip_address(address)
         ways = [(a.network, (port, vlan, address)) for port, vlan, a in self.addresses]
-        ways += [(to, (port, vlan, gateway or address)) for to, (port, vlan, gateway) in self.routes]
+        ways += [(to, (port, vlan, gateway or address))
+                 for to, (port, vlan, gateway) in self.routes]
         ways = [w for w in ways if w[0].version == target.version and target in w[0]]
         return max(ways, key=lambda w: w[0].prefixlen)[1] if ways else None
 
-    def send(self, packet, hop, generated=False):
+    def send(self, packet, hop):
         port, vlan, address = hop
         mac = self.neighbours.get((port, vlan, p.packed(address)))
+        if mac is None and self.resolves:
+            self.held += 1
+            return None
         if mac is None:
             return self.drop("neighbour_unresolved")
         self.forwarded += 1

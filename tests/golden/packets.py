@@ -283,11 +283,16 @@ def describe(frame):
     return f"{d.src}>{d.dst}{tags} {describe_ip(d)}"
 
 
-def hexdump(frame, other=b""):
-    """16 bytes a line; a star marks lines that are not the same in `other`."""
-    lines = []
-    for at in range(0, len(frame), 16):
-        row = frame[at:at + 16]
+def hexdump(frame, other=b"", most=12):
+    """16 bytes a line; a star marks lines that are not the same in `other`. `most` lines, from a
+    little before the first of them on."""
+    rows = [(at, frame[at:at + 16]) for at in range(0, len(frame), 16)]
+    changed = [n for n, (at, row) in enumerate(rows) if row != other[at:at + 16]]
+    first = max(0, min(changed[0] - 2, len(rows) - most)) if changed else 0
+    lines = [f"    ... {first} lines"] if first else []
+    for at, row in rows[first:first + most]:
         mark = "*" if row != other[at:at + 16] else " "
         lines.append(f"    {mark} {at:04x}  {row.hex(' ')}")
+    if first + most < len(rows):
+        lines.append(f"    ... {len(rows) - first - most} lines")
     return "\n".join(lines)

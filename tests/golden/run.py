@@ -70,8 +70,8 @@ class Daemon:
             raise Failure(f"{method}: {answer['error']}")
         return answer["result"]
 
-    def settle(self, received):
-        """Waits until every packet has its verdict; the statistics then."""
+    def settle(self, received, held):
+        """Waits until every packet has its verdict and so many wait; the statistics then."""
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             stats = self.call("stats.get")
@@ -82,8 +82,8 @@ class Daemon:
                                             "generated"))
             verdicts = sum(sums[k] for k in ("forwarded", "to_host", "from_host", "handed_off",
                                              "held", "dropped"))
-            if (sums["received"] >= received and sums["handed_off"] == sums["taken_over"] and
-                    ways_in == verdicts):
+            if (sums["received"] >= received and sums["held"] - sums["resumed"] == held and
+                    sums["handed_off"] == sums["taken_over"] and ways_in == verdicts):
                 return stats, sums
             if time.monotonic() > deadline:
                 raise Failure(f"not settled after {SETTLE_SECONDS} s, {received} packets went in: "
@@ -110,7 +110,7 @@ def nonzero(counters):
 # --- Comparing ------------------------------------------------------------------------------------
 
 def normal(frame):
-    """ICMPv4 errors carry an arbitrary identification: it is blanked, if the header sum is right."""
+    """ICMPv4 errors carry any identification: it is blanked, if the header checksum is right."""
     d = p.decode_frame(frame)
     if d.ethertype != p.IPV4 or d.protocol != p.ICMP or p.quoted(d) is None:
         return frame
@@ -144,12 +144,12 @@ def compare_sequence(port, expected, actual):
                           f"  got      {p.describe(got)}\n{p.hexdump(got, wanted)}")
     if len(expected) > len(actual):
         missing = expected[len(actual)]
-        raise Failure(f"{port}: {len(actual)} packets of a flow instead of {len(expected)}, the first that is "
-                      f"missing:\n  {p.describe(missing)}\n{p.hexdump(missing)}")
+        raise Failure(f"{port}: {len(actual)} packets of a flow instead of {len(expected)}, the "
+                      f"first that is missing:\n  {p.describe(missing)}\n{p.hexdump(missing)}")
     if len(actual) > len(expected):
         extra = actual[len(expected)]
-        raise Failure(f"{port}: {len(actual)} packets of a flow instead of {len(expected)}, the first that is "
-                      f"too much:\n  {p.describe(extra)}\n{p.hexdump(extra)}")
+        raise Failure(f"{port}: {len(actual)} packets of a flow instead of {len(expected)}, the "
+                      f"first that is too much:\n  {p.describe(extra)}\n{p.hexdump(extra)}")
 
 
 def compare_values(what, expected, actual):
@@ -196,7 +196,8 @@ def check_exit_line(log, counters):
         raise Failure("no line 'conservation: ...: ok' at the end")
     line = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", found[1])}
     wanted = {"received": counters["received"], "generated": counters["generated"],
-              "forwarded": counters["forwarded"], "dropped": sum(counters["drops"].values()),
+              "forwarded": counters["forwarded"],
+              "dropped": sum(counters["drops"].values()) + counters["held"],
               "to_host": 0, "from_host": 0, "held": 0}
     compare_values("last line of shuntd", wanted, {k: line.get(k) for k in wanted})
 
@@ -211,7 +212,7 @@ def prepare(case, folder, workers):
 
 
 def check_running(daemon, counters):
-    stats, sums = daemon.settle(counters["received"])
+    stats, sums = daemon.settle(counters["received"], counters["held"])
     compare_values("drops", counters["drops"], nonzero(stats["drops"]))
     for name in ("received", "generated", "forwarded"):
         compare_values(name, counters[name], sums[name])

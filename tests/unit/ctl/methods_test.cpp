@@ -9,7 +9,7 @@
 #include <boost/json/serialize.hpp>
 #include <fstream>
 #include <map>
-#include <regex>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -335,7 +335,28 @@ std::vector<std::string> cells(const std::string& row) {
     return out;
 }
 
-/// Method and parameter names as the page has them: code in the second column, outside brackets.
+/// What stands in code marks, outside brackets.
+std::set<std::string> code_words(const std::string& cell) {
+    std::set<std::string> words;
+    int brackets = 0;
+    std::optional<std::string> word;
+    for (const char c : cell) {
+        if (c == '(') ++brackets;
+        if (c == ')') --brackets;
+        if (brackets != 0) continue;
+        if (c != '`') {
+            if (word) *word += c;
+        } else if (word) {
+            words.insert(*word);
+            word.reset();
+        } else {
+            word = "";
+        }
+    }
+    return words;
+}
+
+/// Method and parameter names as the page has them.
 std::map<std::string, std::set<std::string>> documented_methods() {
     std::ifstream page(SHUNT_SOURCE_DIR "/docs/protocol.md");
     std::map<std::string, std::set<std::string>> out;
@@ -344,11 +365,7 @@ std::map<std::string, std::set<std::string>> documented_methods() {
         if (line.starts_with("## ")) in_methods = line == "## Methods";
         if (!in_methods || !line.starts_with("| `")) continue;
         const auto row = cells(line);
-        auto& names = out[row.at(0).substr(1, row.at(0).size() - 2)];
-        const auto parameters = std::regex_replace(row.at(1), std::regex(R"(\([^)]*\))"), "");
-        const std::regex code("`([^`]+)`");
-        for (std::sregex_iterator i(parameters.begin(), parameters.end(), code), end; i != end; ++i)
-            names.insert((*i)[1]);
+        out[row.at(0).substr(1, row.at(0).size() - 2)] = code_words(row.at(1));
     }
     return out;
 }

@@ -194,9 +194,9 @@ TEST_F(ServiceRegistryTest, WrrStartsTheSameWhenLoaded) {
     const std::array<ServiceConfig, 1> config{
         {{.address = web.endpoint,
           .scheduler = "wrr",
-          .servers = {server("10.1.0.1:80", 4), server("10.1.0.2:80", 3),
-                      server("10.1.0.3:80", 2)}}}};
+          .servers = {server("10.1.0.1:80", 4), server("10.1.0.2:80", 3)}}}};
     registry_.load(config);
+    registry_.add_server(web, server("10.1.0.3:80", 2));
     EXPECT_EQ(choices(web, 12), "321121321321");
 }
 

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bench/options.h"
+
+#include <gtest/gtest.h>
+
+namespace shunt::bench {
+namespace {
+
+std::optional<Options> parse(std::vector<std::string> words) {
+    std::string help;
+    return parse_options(std::move(words), help);
+}
+
+/// Why the words are refused; "" when they are not.
+std::string refusal(std::vector<std::string> words) {
+    try {
+        parse(std::move(words));
+    } catch (const UsageError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+TEST(Options, TakesEveryPromisedWord) {
+    const auto o = parse({"forward", "--forward", "nat", "--family", "6", "--flows", "1000",
+                          "--packet-size", "128", "--direction", "out", "--seconds", "0.5",
+                          "--repeat", "7", "--scheduler", "wlc", "--workers", "1", "--json"});
+    ASSERT_TRUE(o);
+    EXPECT_EQ(o->command, Options::Command::forward);
+    EXPECT_EQ(o->family, Family::ipv6);
+    EXPECT_EQ(o->flows, 1000U);
+    EXPECT_EQ(o->packet_size, 128);
+    EXPECT_EQ(o->direction, Traffic::out);
+    EXPECT_DOUBLE_EQ(o->seconds, 0.5);
+    EXPECT_EQ(o->repeat, 7U);
+    EXPECT_EQ(o->scheduler, "wlc");
+    EXPECT_TRUE(o->json);
+    EXPECT_FALSE(o->cpu);
+}
+
+TEST(Options, HasDefaultsThatMeasureSomething) {
+    const auto o = parse({"forward"});
+    ASSERT_TRUE(o);
+    EXPECT_EQ(o->family, Family::ipv4);
+    EXPECT_EQ(o->flows, 1'000'000U);
+    EXPECT_EQ(o->packet_size, 64);
+    EXPECT_EQ(o->direction, Traffic::both);
+    EXPECT_EQ(o->scheduler, "rr");
+    EXPECT_FALSE(o->json);
+}
+
+TEST(Options, LimitHasItsOwnCommand) {
+    const auto o = parse({"limit", "--flows", "10000000", "--cpu", "3"});
+    ASSERT_TRUE(o);
+    EXPECT_EQ(o->command, Options::Command::limit);
+    EXPECT_EQ(o->flows, 10'000'000U);
+    EXPECT_EQ(o->cpu, 3U);
+    EXPECT_NE(refusal({"limit", "--forward", "nat"}), "");
+}
+
+TEST(Options, SaysWhatIsNotInThisVersion) {
+    EXPECT_EQ(refusal({"forward", "--forward", "dr"}), "--forward dr: not in this version");
+    EXPECT_EQ(refusal({"forward", "--forward", "tun"}), "--forward tun: not in this version");
+    EXPECT_EQ(refusal({"forward", "--forward", "fullnat"}),
+              "--forward fullnat: not in this version");
+    EXPECT_EQ(refusal({"forward", "--workers", "2"}), "--workers 2: not in this version");
+    EXPECT_EQ(refusal({"forward", "--report", "x"}), "--report: not in this version");
+    EXPECT_EQ(refusal({"connect", "--flows", "5"}), "connect: not in this version");
+    EXPECT_EQ(refusal({"churn"}), "churn: not in this version");
+    EXPECT_EQ(refusal({"replay", "--pcap", "x"}), "replay: not in this version");
+}
+
+TEST(Options, RefusesInOneLineThatNamesTheOption) {
+    const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
+        {{"forward", "--flows", "0"}, "--flows"},
+        {{"forward", "--flows", "many"}, "--flows"},
+        {{"forward", "--flows"}, "--flows"},
+        {{"forward", "--family", "5"}, "--family"},
+        {{"forward", "--packet-size", "63"}, "--packet-size"},
+        {{"forward", "--packet-size", "1519"}, "--packet-size"},
+        {{"forward", "--direction", "up"}, "--direction"},
+        {{"forward", "--seconds", "0"}, "--seconds"},
+        {{"forward", "--repeat", "0"}, "--repeat"},
+        {{"forward", "--scheduler", "none"}, "--scheduler"},
+        {{"forward", "--workers", "0"}, "--workers"},
+        {{"forward", "--forward", "magic"}, "magic"},
+        {{"forward", "--nonsense"}, "--nonsense"},
+        {{"nonsense"}, ""},
+        {{}, ""},
+    };
+    for (const auto& [words, named] : cases) {
+        const std::string line = refusal(words);
+        EXPECT_FALSE(line.empty()) << (words.empty() ? "" : words.back());
+        EXPECT_NE(line.find(named), std::string::npos) << line;
+        EXPECT_EQ(line.find('\n'), std::string::npos) << line;
+    }
+}
+
+TEST(Options, HelpIsNoError) {
+    std::string help;
+    EXPECT_FALSE(parse_options({"--help"}, help));
+    EXPECT_NE(help.find("forward"), std::string::npos);
+    EXPECT_NE(help.find("limit"), std::string::npos);
+    EXPECT_FALSE(parse_options({"forward", "--help"}, help));
+    EXPECT_NE(help.find("--packet-size"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace shunt::bench
