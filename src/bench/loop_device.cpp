@@ -17,6 +17,7 @@ namespace {
 /// The packets under way, and some for errors that the balancer would make itself.
 constexpr unsigned pool_packets = 2047;
 constexpr std::uint16_t descriptors = 512;
+constexpr auto any_node = static_cast<unsigned>(SOCKET_ID_ANY);
 
 }  // namespace
 
@@ -25,7 +26,7 @@ void LoopDevice::PoolFree::operator()(rte_mempool* pool) const noexcept { rte_me
 LoopDevice::LoopDevice(std::uint16_t frame_length)
     : frame_length_(frame_length),
       pool_(rte_pktmbuf_pool_create("bench", pool_packets, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                    static_cast<int>(SOCKET_ID_ANY))),
+                                    static_cast<int>(any_node))),
       ring_(make_ring("loop", 2 * in_flight, RING_F_SP_ENQ | RING_F_SC_DEQ)) {
     if (!pool_ || !ring_ ||
         rte_pktmbuf_alloc_bulk(pool_.get(), packets_.data(), in_flight) != 0)
@@ -39,7 +40,7 @@ LoopDevice::LoopDevice(std::uint16_t frame_length)
 
 void LoopDevice::start() {
     rte_ring* ring = ring_.get();
-    const int port = rte_eth_from_rings("bench", &ring, 1, &ring, 1, SOCKET_ID_ANY);
+    const int port = rte_eth_from_rings("bench", &ring, 1, &ring, 1, any_node);
     if (port < 0) throw std::runtime_error("the loop device does not open");
     ethdev_ = static_cast<std::uint16_t>(port);
     const rte_eth_conf conf{};

@@ -35,7 +35,8 @@ class ProgressLine {
 };
 
 std::string measure(const Options& options) {
-    const ctl::Eal eal({.memory = ctl::choose_memory_mode(ctl::HugePages::automatic, dpdk_memory_mb),
+    const auto pages = options.no_huge ? ctl::HugePages::off : ctl::HugePages::automatic;
+    const ctl::Eal eal({.memory = ctl::choose_memory_mode(pages, dpdk_memory_mb),
                         .memory_mb = dpdk_memory_mb,
                         .workers = 0,
                         .worker_cpus = {},

@@ -46,6 +46,7 @@ void add_common(CLI::App& command, Options& options, Words& words) {
         ->capture_default_str();
     command.add_option("--cpu", options.cpu, "the CPU to run on; default: the last one");
     command.add_option("--report", words.report, "a folder for tables and plots");
+    command.add_flag("--no-huge", options.no_huge, "packet buffers on ordinary pages");
     command.add_flag("--json", options.json, "print one JSON object");
 }
 

@@ -31,6 +31,7 @@ struct Options {
     std::string scheduler = "rr";
     std::optional<unsigned> cpu;  ///< where to run; by default the last that the process may use
     bool json = false;
+    bool no_huge = false;  ///< packet buffers on ordinary pages, as under valgrind
 };
 
 /// The command line is wrong; what() is one line.

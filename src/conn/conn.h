@@ -30,6 +30,7 @@ struct alignas(64) Conn {
     bool server_silent = false;    ///< no packet of the server was seen, nor is one expected (DR)
     bool counted_active = false;   ///< counted in DestCounters::active
     bool server_available = true;  ///< the real server is still in its service
+    bool replaced = false;         ///< over: a packet at hand opens another one in its place
     DestId dest;
     TickTime expires;  ///< moved on by every packet
     /// The snapshot in which next_hop and the server's availability were last looked up.

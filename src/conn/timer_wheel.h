@@ -11,7 +11,7 @@
 
 namespace shunt {
 
-/// Slots are doubly linked lists threaded through one 16-byte record an item. Owned and used by one
+/// Slots are doubly linked lists threaded through one 12-byte record an item. Owned and used by one
 /// worker.
 class TimerWheel {
   public:

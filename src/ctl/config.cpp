@@ -253,6 +253,11 @@ Keys<PortConfig> port_keys() {
                into(&PortConfig::device, read_device))
         .number("queues", &PortConfig::queues, {0, workers_max},
                 "receive queues; 0: one for each worker, as far as the device has them")
+        .choice("side", &PortConfig::side,
+                Words<PortSide>{{"both", PortSide::both},
+                                {"clients", PortSide::clients},
+                                {"servers", PortSide::servers}},
+                "who is there; a card can then bring packets to their worker by itself")
         .flag("twin", &PortConfig::twin,
               "make the kernel twin, through which the host uses the port")
         .value("mac", Need::optional, "link address", "the device's own",
@@ -476,6 +481,10 @@ class CrossCheck {
             const auto& port = config_.ports[static_cast<std::size_t>(i)];
             port_names_.see(port.name, ports[i].at("name"));
             devices.see(canonical_device(port.device), ports[i].at("device"));
+            if (!port.twin && config_.network == NetworkProvider::kernel)
+                ports[i].at("twin").fail(
+                    "must be true with network.provider = \"kernel\": the twin's addresses and "
+                    "routes are the port's");
         }
     }
 

@@ -22,13 +22,16 @@ class ConfigError : public std::runtime_error {
 
 enum class HugePages : std::uint8_t { automatic, on, off };
 enum class IdleMode : std::uint8_t { adaptive, poll };
+/// Who is on the other side of a port: tells the card which end of a packet is the client's.
+enum class PortSide : std::uint8_t { both, clients, servers };
 enum class NetworkProvider : std::uint8_t { kernel, fixed };
 
 struct PortConfig {
     std::string name;    ///< the twin's interface name, 1-15 characters, unique
     std::string device;  ///< PCI address, or DPDK device string such as "net_af_packet,iface=veth0"
     std::uint16_t queues = 0;  ///< receive queues; 0: one a worker, as far as the device has them
-    bool twin = true;          ///< make the kernel twin
+    PortSide side = PortSide::both;
+    bool twin = true;               ///< make the kernel twin
     std::optional<MacAddress> mac;  ///< instead of the device's own
     std::uint16_t mtu = 0;          ///< 0: the device's own
     std::string file;               ///< where it was configured, for later errors

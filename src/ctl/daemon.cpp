@@ -41,8 +41,8 @@ void check_rights(const Config& config) {
 }
 
 std::unique_ptr<Eal> start_eal(const Config& config, const Sizes& sizes) {
-    Eal::Options options{.memory = choose_memory_mode(config.huge_pages, sizes.dpdk_memory_mb),
-                         .memory_mb = sizes.dpdk_memory_mb,
+    Eal::Options options{.memory = choose_memory_mode(config.huge_pages, sizes.huge_memory_mb),
+                         .memory_mb = sizes.ordinary_memory_mb,
                          .workers = config.workers,
                          .worker_cpus = config.worker_cpus,
                          .pci_devices = {}};

@@ -31,7 +31,7 @@ class Eal {
   public:
     struct Options {
         MemoryMode memory = MemoryMode::ordinary_pages;
-        std::uint32_t memory_mb = 0;  ///< all that DPDK may use; cannot grow on ordinary pages
+        std::uint32_t memory_mb = 0;  ///< on ordinary pages, where it cannot grow
         std::uint16_t workers = 1;
         std::vector<unsigned> worker_cpus;     ///< one a worker; empty: every CPU of the process
         std::vector<std::string> pci_devices;  ///< no other PCI device is touched

@@ -276,31 +276,4 @@ void NetlinkMirror::keep_fresh(std::vector<IpAddress> addresses) {
     impl_->keep_fresh(std::move(addresses));
 }
 
-void set_link_up(const std::string& name, std::uint16_t mtu) {
-    const auto fail = [&name](const char* doing) {
-        throw std::system_error(errno, std::generic_category(), name + ": " + doing);
-    };
-    ifreq request{};
-    if (name.size() >= sizeof request.ifr_name) {
-        errno = ENAMETOOLONG;
-        fail("interface");
-    }
-    std::copy(name.begin(), name.end(), request.ifr_name);
-    struct Descriptor {
-        int number = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        ~Descriptor() {
-            if (number >= 0) ::close(number);
-        }
-    } const socket;
-    if (socket.number < 0) fail("socket");
-    if (mtu != 0) {
-        request.ifr_mtu = mtu;
-        if (::ioctl(socket.number, SIOCSIFMTU, &request) != 0) fail("MTU");
-    }
-    if (::ioctl(socket.number, SIOCGIFFLAGS, &request) != 0) fail("flags");
-    if ((request.ifr_flags & IFF_UP) != 0) return;
-    request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
-    if (::ioctl(socket.number, SIOCSIFFLAGS, &request) != 0) fail("set up");
-}
-
 }  // namespace shunt::ctl

@@ -57,7 +57,4 @@ class NetlinkMirror {
     std::shared_ptr<Impl> impl_;
 };
 
-/// Sets an interface up, with an MTU unless that is 0. Throws std::system_error.
-void set_link_up(const std::string& name, std::uint16_t mtu = 0);
-
 }  // namespace shunt::ctl

@@ -75,6 +75,19 @@ std::unique_ptr<QuietDevice> make_quiet(const PortConfig& config) {
     return quiet;
 }
 
+/// The client's end of the packets that come in.
+EthDevice::RssSide client_end(PortSide side) {
+    switch (side) {
+        case PortSide::clients:
+            return EthDevice::RssSide::source;
+        case PortSide::servers:
+            return EthDevice::RssSide::destination;
+        case PortSide::both:
+            break;
+    }
+    return EthDevice::RssSide::both;
+}
+
 std::uint16_t kernel_mtu(const std::string& device, std::uint16_t otherwise) {
     const auto interface = kernel_interface_of(device);
     const auto answer = interface ? ask_kernel(*interface, SIOCGIFMTU) : std::nullopt;
@@ -93,7 +106,7 @@ Port::Port(PortId id, const PortConfig& config, const Needs& needs)
     if (config.mac) device_.set_mac(*config.mac);
     plan_queues(needs);
     const auto steering =
-        device_.configure(queues_, needs.pool, *needs.owner, EthDevice::RssSide::both);
+        device_.configure(queues_, needs.pool, *needs.owner, client_end(config.side));
     if (needs.workers == 1)
         steering_ = "one worker";
     else if (steering.by_owner)

@@ -252,6 +252,7 @@ void ServiceRegistry::insert_server(Service& service, const ServerConfig& config
                               .weight = config.weight,
                               .endpoint = config.address,
                               .forward = config.forward,
+                              .virtual_address = service.key.endpoint.address,
                               .in_use = true};
     service.servers.insert(service.servers.begin(), std::move(server));
 }

@@ -32,6 +32,7 @@ constexpr std::uint32_t held_packets = 512;
 constexpr std::uint32_t buffers_per_worker = 1024;
 /// For route tables (0.4 kB a route), rings and devices.
 constexpr std::uint32_t other_dpdk_mb = 48;
+constexpr std::uint64_t ordinary_page = 4096;
 
 std::uint64_t read_number(const char* path) {
     std::uint64_t value = 0;
@@ -72,15 +73,12 @@ std::uint32_t default_buffers(const Config& config) {
            std::min(workers * (workers - 1) * depth_for(workers) / 2, most_buffers_in_rings);
 }
 
-/// What DPDK needs in all. A generous bound: ordinary pages cannot be added later, and cost nothing
-/// before they are touched.
-std::uint32_t dpdk_memory_mb(const Config& config, const Sizes& sizes) {
-    constexpr std::uint64_t buffer_overhead = sizeof(rte_mbuf) + 256;
-    const std::uint64_t buffers =
-        std::uint64_t{sizes.packet_buffers} * (sizes.buffer_bytes + buffer_overhead);
+/// What DPDK needs in all when a buffer takes so many bytes.
+std::uint32_t memory_mb(const Config& config, const Sizes& sizes, std::uint64_t bytes_a_buffer) {
     const std::uint64_t rings =
         std::uint64_t{config.workers} * config.workers * sizes.ring_depth * sizeof(void*);
-    return static_cast<std::uint32_t>((buffers + rings) / (1U << 20)) + other_dpdk_mb;
+    return static_cast<std::uint32_t>((sizes.packet_buffers * bytes_a_buffer + rings) >> 20) +
+           other_dpdk_mb;
 }
 
 }  // namespace
@@ -107,16 +105,22 @@ Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
     sizes.ring_depth = depth_for(config.workers);
     sizes.descriptors = descriptors;
     sizes.held_packets = held_packets;
-    sizes.dpdk_memory_mb = config.memory_mb != 0 ? config.memory_mb : dpdk_memory_mb(config, sizes);
+    // A pool lays no buffer across two pages.
+    const std::uint64_t bytes = sizes.buffer_bytes + sizeof(rte_mbuf) + 128;
+    const std::uint64_t whole_pages = (bytes + ordinary_page - 1) / ordinary_page * ordinary_page;
+    sizes.huge_memory_mb =
+        config.memory_mb != 0 ? config.memory_mb : memory_mb(config, sizes, bytes);
+    sizes.ordinary_memory_mb =
+        config.memory_mb != 0 ? config.memory_mb : memory_mb(config, sizes, whole_pages);
     return sizes;
 }
 
 std::string describe(const Sizes& s) {
     return fmt::format(
         "connections={} per_worker={} packet_buffers={} buffer_bytes={} ring_depth={} "
-        "descriptors={} held_packets={} dpdk_memory_mb={}",
+        "descriptors={} held_packets={} memory_mb={} without_huge_pages_mb={}",
         s.connections, s.connections_per_worker, s.packet_buffers, s.buffer_bytes, s.ring_depth,
-        s.descriptors, s.held_packets, s.dpdk_memory_mb);
+        s.descriptors, s.held_packets, s.huge_memory_mb, s.ordinary_memory_mb);
 }
 
 }  // namespace shunt::ctl

@@ -81,15 +81,15 @@ Conn<F>* open(WorkerState& worker, const VirtualService& service, rte_mbuf* pack
 }  // namespace
 
 template <class F>
-ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, const PlaceList& misses) noexcept {
+ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, const PlaceList& unclaimed) noexcept {
     ClaimedList<F> admitted;
-    for (const auto place : misses) {
+    for (const auto place : unclaimed) {
         rte_mbuf* packet = batch.packets[place];
         const PacketMeta& meta = batch.meta[place];
         const auto& tuple = meta.tuple<F>();
         // Found now: opened by an earlier packet of this burst, or over and about to be replaced.
         const ConnRef<F> known = worker.conns<F>().find(tuple);
-        if (known.conn != nullptr && !reuses_port(*known.conn, meta, known.direction)) {
+        if (known.conn != nullptr && !known.conn->replaced) {
             admitted.push({place, known.direction, known.conn});
             continue;
         }

@@ -3,6 +3,7 @@
 // 10-13, 1.8, 2.8, 2.11, 3).
 #include "dataplane/checksums.h"
 #include "dataplane/connections.h"
+#include "dataplane/passage.h"
 #include "dataplane/stages.h"
 
 namespace shunt {
@@ -37,34 +38,41 @@ void count(DestCounters& dest, const PacketMeta& meta, Direction direction) noex
     }
 }
 
-/// Why a packet of a connection goes no further.
+/// Disposes of a packet that goes no further, uncounted. A reply passes the host's forwarding rules
+/// before it is the balancer's; a request is the balancer's first (stage_forward judges it).
 template <class F>
-std::optional<DropReason> refusal(const Conn<F>& conn, const rte_mbuf* packet,
-                                  const PacketMeta& meta, Direction direction) noexcept {
-    if (direction == Direction::from_client) {
-        if (!conn.server_available) return DropReason::destination_removed;
-    } else if ((meta.tcp_flags & TcpHeader::syn) != 0 && has_partial_checksum<F>(packet, meta)) {
-        return DropReason::partial_checksum;
+bool refused(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
+             const Claimed<F>& claim) noexcept {
+    if (claim.direction == Direction::from_client) {
+        if (claim.conn->server_available) return false;
+        worker.drop(packet, DropReason::destination_removed);
+        return true;
     }
-    return std::nullopt;
+    if ((meta.tcp_flags & TcpHeader::syn) != 0 && has_partial_checksum<F>(packet, meta)) {
+        worker.drop(packet, DropReason::partial_checksum);
+        return true;
+    }
+    return !may_pass<F>(worker, packet, meta, claim);
 }
 
 }  // namespace
 
 template <class F>
-ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch,
-                             const ClaimedList<F>& claimed) noexcept {
+ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
+                             PlaceList& unclaimed) noexcept {
     ClaimedList<F> forward;
     for (const Claimed<F>& claim : claimed) {
         Conn<F>& conn = *claim.conn;
-        const PacketMeta& meta = batch.meta[claim.place];
-        if (conn.generation != worker.snapshot->generation) [[unlikely]]
-            refresh_connection<F>(worker, conn);
-        if (const auto refused = refusal(conn, batch.packets[claim.place], meta, claim.direction))
-            [[unlikely]] {
-            worker.drop(batch.packets[claim.place], *refused);
+        PacketMeta& meta = batch.meta[claim.place];
+        if (conn.replaced || reuses_port(conn, meta, claim.direction)) [[unlikely]] {
+            conn.replaced = true;
+            unclaimed.push(claim.place);
             continue;
         }
+        if (conn.generation != worker.snapshot->generation) [[unlikely]]
+            refresh_connection<F>(worker, conn);
+        if (refused<F>(worker, batch.packets[claim.place], meta, claim)) [[unlikely]]
+            continue;
         if (conn.server_available) count<F>(worker.counters_of(conn.dest), meta, claim.direction);
         if (conn.protocol == Protocol::tcp)
             advance_tcp<F>(worker, conn, meta.tcp_flags, claim.direction);
@@ -76,7 +84,9 @@ ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch,
     return forward;
 }
 
-template ClaimedList<Ipv4> stage_advance(WorkerState&, Batch&, const ClaimedList<Ipv4>&) noexcept;
-template ClaimedList<Ipv6> stage_advance(WorkerState&, Batch&, const ClaimedList<Ipv6>&) noexcept;
+template ClaimedList<Ipv4> stage_advance(WorkerState&, Batch&, const ClaimedList<Ipv4>&,
+                                         PlaceList&) noexcept;
+template ClaimedList<Ipv6> stage_advance(WorkerState&, Batch&, const ClaimedList<Ipv6>&,
+                                         PlaceList&) noexcept;
 
 }  // namespace shunt

@@ -30,7 +30,24 @@ bool balanced(Protocol protocol) noexcept {
 }
 
 bool for_network_layer(const WorkerState& worker, PortId port, const PacketMeta& meta) noexcept {
-    return !meta.to_group && worker.network().accepts(port, meta.vlan, meta.destination_mac);
+    return !meta.to_group && !meta.stacked_tags &&
+           worker.network().accepts(port, meta.vlan, meta.destination_mac);
+}
+
+/// A fragment tells too little to be translated, and may not pass untranslated. Only the first one
+/// has ports; the others are judged by their addresses.
+template <class F>
+void dispose_of_fragment(WorkerState& worker, PortId port, rte_mbuf* packet,
+                         const PacketMeta& meta) noexcept {
+    const ServiceTable& services = worker.services();
+    const auto& tuple = meta.tuple<F>();
+    const bool concerned = meta.has_ports ? client_of<F>(services, tuple).has_value()
+                                          : services.is_virtual<F>(tuple.destination) ||
+                                                services.is_real_address<F>(tuple.source);
+    if (concerned)
+        worker.drop(packet, DropReason::fragment);
+    else
+        send_to_host(worker, port, packet);
 }
 
 }  // namespace
@@ -48,15 +65,17 @@ PlaceList stage_classify(WorkerState& worker, Batch& batch, const PlaceList& pla
             send_to_host(worker, batch.port, packet);
             continue;
         }
-        if (whole && !several) {
+        if (!whole) {
+            dispose_of_fragment<F>(worker, batch.port, packet, meta);
+            continue;
+        }
+        if (!several) {
             mine.push(place);
             continue;
         }
         const auto client = client_of<F>(worker.services(), tuple);
         if (!client) {
             send_to_host(worker, batch.port, packet);
-        } else if (!whole) {
-            worker.drop(packet, DropReason::fragment);
         } else if (const auto owner = worker.shared.owner->owner<F>(client->address, client->port);
                    owner != worker.id) {
             worker.handoff.give(owner, packet, batch.port);

@@ -2,74 +2,13 @@
 // Stage 6: network address translation. Toward the server the destination becomes the real server,
 // back to the client the source becomes the virtual address (ipvs-behaviour 1.9-1.12, 1.16).
 #include "dataplane/checksums.h"
-#include "dataplane/icmp_error.h"
+#include "dataplane/passage.h"
 #include "dataplane/resolve.h"
 #include "dataplane/stages.h"
 
 namespace shunt {
 
 namespace {
-
-/// The change to a header checksum of the TTL going down by one.
-const ChecksumDelta ttl_down =
-    ChecksumDelta::replace(std::array<std::uint8_t, 2>{1, 0}, std::array<std::uint8_t, 2>{0, 0});
-
-template <class F>
-constexpr std::size_t ttl_offset = std::is_same_v<F, Ipv4> ? offsetof(Ipv4Header, ttl)
-                                                           : offsetof(Ipv6Header, hop_limit);
-
-template <class F>
-void decrement_ttl(rte_mbuf* packet, PacketMeta& meta) noexcept {
-    const auto header =
-        PacketWriter(first_bytes(packet)).fixed<sizeof(typename F::Header)>(meta.l3_offset);
-    if (!header) return;  // parse() has read this header
-    --meta.ttl;
-    store<ttl_offset<F>>(*header, meta.ttl);
-    if constexpr (std::is_same_v<F, Ipv4>) {
-        const auto sum = load<std::uint16_t, offsetof(Ipv4Header, checksum)>(*header);
-        store<offsetof(Ipv4Header, checksum)>(*header, ttl_down.apply(sum));
-    }
-}
-
-template <class F>
-bool may_be_fragmented(rte_mbuf* packet, const PacketMeta& meta) noexcept {
-    if constexpr (std::is_same_v<F, Ipv6>) return false;
-    const auto header = PacketReader(first_bytes(packet)).read<Ipv4Header>(meta.l3_offset);
-    return header && (header->fragment.value() & Ipv4Header::dont_fragment) == 0;
-}
-
-/// Drops a packet that cannot go on, and tells its sender.
-template <class F>
-void refuse(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta, IcmpError error,
-            DropReason reason, std::uint16_t mtu = 0) noexcept {
-    send_icmp_error<F>(worker, packet, meta, error, mtu);
-    worker.drop(packet, reason);
-}
-
-template <class F>
-void refuse_too_big(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
-                    std::uint16_t mtu) noexcept {
-    if (may_be_fragmented<F>(packet, meta))
-        worker.drop(packet, DropReason::too_big);
-    else
-        refuse<F>(worker, packet, meta, IcmpError::packet_too_big, DropReason::too_big, mtu);
-}
-
-/// TTL and MTU. Toward the server the balancer decrements first and quotes what is left; replies
-/// are judged as ordinary forwarding does, before it touches them. False: the packet is gone.
-template <class F>
-bool may_pass(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta, Direction direction,
-              std::uint16_t mtu) noexcept {
-    if (meta.ttl <= 1) [[unlikely]] {
-        refuse<F>(worker, packet, meta, IcmpError::time_exceeded, DropReason::ttl_expired);
-        return false;
-    }
-    const bool fits = meta.l3_length <= mtu;
-    if (fits || direction == Direction::from_client) decrement_ttl<F>(packet, meta);
-    if (!fits) [[unlikely]]
-        refuse_too_big<F>(worker, packet, meta, mtu);
-    return fits;
-}
 
 /// The field of a UDP packet without checksum after translation: a full one, as IPVS makes it.
 template <class F>
@@ -132,30 +71,14 @@ void translate(rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim
         translate<F, Direction::from_server>(packet, meta, *claim.conn);
 }
 
-/// Cuts what the link layer appended behind the network packet.
-void trim_padding(rte_mbuf* packet, const PacketMeta& meta) noexcept {
-    const std::uint32_t padding = packet->pkt_len - meta.l3_offset - meta.l3_length;
-    if (padding != 0) rte_pktmbuf_trim(packet, static_cast<std::uint16_t>(padding));
-}
-
-/// A packet whose next hop is not at hand: routed, then held, or refused.
+/// A packet whose next hop's link address is not known yet: finished, then held.
 template <class F>
-void forward_unresolved(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
-                        const Claimed<F>& claim) noexcept {
+void hold_translated(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
+                     const Claimed<F>& claim) noexcept {
     const Conn<F>& conn = *claim.conn;
-    const NetTable& network = worker.network();
     const auto& target = claim.direction == Direction::from_client ? conn.real : conn.client;
     const std::uint32_t flow_hash = worker.conns<F>().hash(conn.tuple(claim.direction));
-    const Route<F> route = network.route<F>(target, flow_hash);
-    const NetInterface* interface =
-        route.kind == Route<F>::Kind::via ? network.find_interface(route.ifindex) : nullptr;
-    if (interface == nullptr) {
-        refuse<F>(worker, packet, meta, IcmpError::host_unreachable, DropReason::no_route);
-        return;
-    }
-    if (!may_pass<F>(worker, packet, meta, claim.direction, interface->mtu)) return;
-    trim_padding(packet, meta);
-    translate<F>(packet, meta, claim);
+    const Route<F> route = worker.network().route<F>(target, flow_hash);
     rte_pktmbuf_adj(packet, meta.l3_offset);
     hold<F>(worker, packet, route, target, flow_hash);
 }
@@ -167,17 +90,16 @@ void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& clai
     for (const Claimed<F>& claim : claimed) {
         rte_mbuf* packet = batch.packets[claim.place];
         PacketMeta& meta = batch.meta[claim.place];
-        const auto next_hop = claim.conn->next_hop[static_cast<std::size_t>(claim.direction)];
-        if (next_hop == no_next_hop) [[unlikely]] {
-            forward_unresolved<F>(worker, packet, meta, claim);
-            continue;
-        }
-        const NextHop& hop = worker.network()[next_hop];
-        if (!may_pass<F>(worker, packet, meta, claim.direction, hop.mtu)) [[unlikely]]
+        if (claim.direction == Direction::from_client && !may_pass<F>(worker, packet, meta, claim))
+            [[unlikely]]
             continue;
         trim_padding(packet, meta);
         translate<F>(packet, meta, claim);
-        send_by(worker, hop, packet, meta.l3_offset);
+        const auto next_hop = claim.conn->next_hop[static_cast<std::size_t>(claim.direction)];
+        if (next_hop == no_next_hop) [[unlikely]]
+            hold_translated<F>(worker, packet, meta, claim);
+        else
+            send_by(worker, worker.network()[next_hop], packet, meta.l3_offset);
     }
 }
 

@@ -17,6 +17,8 @@ template <class F>
 constexpr TypeAndCode type_and_code(IcmpError error) noexcept {
     constexpr bool v4 = std::is_same_v<F, Ipv4>;
     switch (error) {
+        case IcmpError::net_unreachable:
+            return v4 ? TypeAndCode{3, 0} : TypeAndCode{1, 0};
         case IcmpError::host_unreachable:
             return v4 ? TypeAndCode{3, 1} : TypeAndCode{1, 3};
         case IcmpError::port_unreachable:

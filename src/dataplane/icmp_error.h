@@ -6,6 +6,7 @@
 namespace shunt {
 
 enum class IcmpError : std::uint8_t {
+    net_unreachable,
     host_unreachable,
     port_unreachable,
     time_exceeded,

@@ -7,7 +7,7 @@ namespace shunt {
 
 template <class F>
 ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& places,
-                            PlaceList& misses) noexcept {
+                            PlaceList& unclaimed) noexcept {
     ConnTable<F>& table = worker.conns<F>();
     std::array<const FlowTuple<F>*, burst_size> tuples;
     std::array<std::uint32_t, burst_size> hashes;
@@ -27,9 +27,7 @@ ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& 
     for (const auto place : places) {
         const ConnRef<F> ref = found[n++];
         if (ref.conn == nullptr) {
-            misses.push(place);
-        } else if (reuses_port(*ref.conn, batch.meta[place], ref.direction)) [[unlikely]] {
-            misses.push(place);
+            unclaimed.push(place);
         } else {
             claimed.push({place, ref.direction, ref.conn});
         }

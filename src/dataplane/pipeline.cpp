@@ -9,13 +9,14 @@ template <class F>
 void run_family(WorkerState& worker, Batch& batch, const PlaceList& places) noexcept {
     if (places.empty()) return;
     const PlaceList mine = stage_classify<F>(worker, batch, places);
-    PlaceList misses;
-    const ClaimedList<F> known = stage_lookup<F>(worker, batch, mine, misses);
-    stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, known));
-    if (misses.empty()) return;
-    // Only now: a new connection may take the place of one that a packet above belongs to.
-    const ClaimedList<F> admitted = stage_admit<F>(worker, batch, misses);
-    stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, admitted));
+    PlaceList unclaimed;
+    ClaimedList<F> claimed = stage_lookup<F>(worker, batch, mine, unclaimed);
+    for (;;) {
+        stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, claimed, unclaimed));
+        if (unclaimed.empty()) return;
+        claimed = stage_admit<F>(worker, batch, unclaimed);
+        unclaimed = {};
+    }
 }
 
 }  // namespace

@@ -24,24 +24,24 @@ ByFamily stage_parse(WorkerState& worker, Batch& batch) noexcept;
 template <class F>
 PlaceList stage_classify(WorkerState& worker, Batch& batch, const PlaceList& places) noexcept;
 
-/// 3. lookup.cpp: finds connections, the whole burst at once. `misses` gets the rest.
+/// 3. lookup.cpp: finds connections, the whole burst at once. `unclaimed` gets the rest.
 template <class F>
 ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& places,
-                            PlaceList& misses) noexcept;
+                            PlaceList& unclaimed) noexcept;
 
 /// 4. admit.cpp: new connections for packets that may open one; the others go to the host or are
 /// refused.
 template <class F>
-ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, const PlaceList& misses) noexcept;
+ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, const PlaceList& unclaimed) noexcept;
 
 /// 5. advance.cpp: availability of the real server, protocol state, expiry, statistics. Returns the
-/// packets to forward.
+/// packets to forward. `unclaimed` gets those that open a new connection in the place of one that
+/// is over, and what follows them: they are admitted once all packets before them are on their way.
 template <class F>
-ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch,
-                             const ClaimedList<F>& claimed) noexcept;
+ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
+                             PlaceList& unclaimed) noexcept;
 
-/// 6. forward_nat.cpp: TTL, MTU and address translation; then each packet is sent or held
-/// (7. resolve.h).
+/// 6. forward_nat.cpp: address translation; then each packet is sent or held (7. resolve.h).
 template <class F>
 void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed) noexcept;
 

@@ -40,7 +40,6 @@ struct DeviceQueues {
     bool present = false;
     std::uint16_t ethdev = 0;
     std::uint16_t transmit_queues = 0;
-    std::uint16_t mtu = 1500;
     /// One a transmit queue when other workers share it: many producers, the queue's worker
     /// consumes.
     std::vector<RingPtr> relays;

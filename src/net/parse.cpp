@@ -143,6 +143,7 @@ std::optional<DropReason> parse(PacketReader frame, std::uint32_t frame_length, 
         const auto tag = frame.read<VlanTag>(l3);
         if (!tag) return missing(frame, frame_length);
         if (tags == 0) meta.vlan = tag->control.value() & 0xFFF;
+        meta.stacked_tags = tags > 0 || type == static_cast<std::uint16_t>(EtherType::qinq);
         type = tag->type.value();
         l3 += sizeof(VlanTag);
     }

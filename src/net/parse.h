@@ -27,8 +27,9 @@ struct alignas(64) PacketMeta {
     FragmentKind fragment = FragmentKind::none;
     bool has_ports = false;  ///< TCP or UDP whose header is whole; else the tuple's ports are zero
     std::uint8_t tcp_flags = 0;
-    std::uint8_t ttl = 0;   ///< TTL or hop limit as received
-    bool to_group = false;  ///< Ethernet multicast or broadcast
+    std::uint8_t ttl = 0;       ///< TTL or hop limit as received
+    bool to_group = false;      ///< Ethernet multicast or broadcast
+    bool stacked_tags = false;  ///< more than one tag, or one of 802.1ad
     MacAddress destination_mac;
     union {
         FlowTuple<Ipv4> tuple_v4;

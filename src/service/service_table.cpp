@@ -20,10 +20,13 @@ void ServiceTable::index(FamilySets<F>& sets) {
                               service.get());
         sets.virtuals.insert(address);
     }
-    for (const auto& slot : slots_)
-        if (slot.in_use && slot.endpoint.address.family() == F::family)
-            sets.reals.insert(FamilyEndpoint<F>{F::of(slot.endpoint.address), slot.endpoint.port,
-                                                Protocol::none});
+    for (const auto& slot : slots_) {
+        if (!slot.in_use || slot.endpoint.address.family() != F::family) continue;
+        const auto& address = F::of(slot.endpoint.address);
+        sets.reals.insert(FamilyEndpoint<F>{address, slot.endpoint.port, Protocol::none});
+        sets.real_addresses.insert(address);
+        sets.virtuals.insert(F::of(slot.virtual_address));
+    }
 }
 
 template <class F>

@@ -35,7 +35,8 @@ class ServiceTable {
         std::uint32_t weight = 0;
         Endpoint endpoint;
         ForwardMethod forward = ForwardMethod::nat;
-        bool in_use = false;  ///< the slot names a server, in its service or removed
+        IpAddress virtual_address;  ///< of its service, which may be gone
+        bool in_use = false;        ///< the slot names a server, in its service or removed
     };
 
     ServiceTable() = default;
@@ -48,7 +49,7 @@ class ServiceTable {
     [[nodiscard]] const VirtualService* find(Protocol protocol, const typename F::Address& address,
                                              L4Port port) const noexcept;
 
-    /// Does some service have this address?
+    /// Does some service have this address, or had it and connections of it may live on?
     template <class F>
     [[nodiscard]] bool is_virtual(const typename F::Address& address) const noexcept {
         return sets<F>().virtuals.contains(address);
@@ -57,6 +58,12 @@ class ServiceTable {
     template <class F>
     [[nodiscard]] bool is_real(const typename F::Address& address, L4Port port) const noexcept {
         return sets<F>().reals.contains({address, port, Protocol::none});
+    }
+
+    /// The same for a packet whose ports are not known: any port of the address.
+    template <class F>
+    [[nodiscard]] bool is_real_address(const typename F::Address& address) const noexcept {
+        return sets<F>().real_addresses.contains(address);
     }
 
     [[nodiscard]] const DestSlot& slot(DestId id) const noexcept { return slots_[id.value()]; }
@@ -82,6 +89,7 @@ class ServiceTable {
         boost::unordered_flat_map<FamilyEndpoint<F>, const VirtualService*, Hash> services;
         boost::unordered_flat_set<typename F::Address, Hash> virtuals;
         boost::unordered_flat_set<FamilyEndpoint<F>, Hash> reals;
+        boost::unordered_flat_set<typename F::Address, Hash> real_addresses;
     };
     template <class F>
     [[nodiscard]] const FamilySets<F>& sets() const noexcept {

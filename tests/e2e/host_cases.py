@@ -5,7 +5,7 @@ its own."""
 import re
 from collections import Counter
 
-from case import case, check, check_no_drops, equal, fetch, peer, url
+from case import Background, case, check, check_no_drops, equal, fetch, peer, url
 from lab import HTTP_PORT, LAN4, LAN6, VIP4, VIP6, WAN4, WAN6, peer_command, wait_until
 
 HTTP4 = ("tcp", 4, HTTP_PORT, (1, 1, 1))
@@ -88,6 +88,18 @@ def refused(context, workers):
             seen = peer(lab.client, "udp-client", host, 99, 3)
             equal(seen["errors"], {"ECONNREFUSED": 3}, f"datagrams to {host} port 99")
         check_no_drops(lab)
+
+
+@case()
+def vlan_tags(context):
+    """Frames of a VLAN that no service is in pass between port and twin with their tag."""
+    with context.balancer(HTTP4) as lab:
+        for sender, source, receiver, sink in ((lab.client, "eth0", lab.balancer, "wan0"),
+                                               (lab.balancer, "wan0", lab.client, "eth0")):
+            capture = Background(receiver, "capture-tagged", sink, 5)
+            peer(sender, "send-tagged", source, 42, 5)
+            equal(capture.result()["vlans"], [42] * 5,
+                  f"VLANs at {receiver.name} {sink}")
 
 
 @case()

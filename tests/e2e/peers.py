@@ -5,12 +5,15 @@ print one JSON object and exit with 0 whatever they saw: the caller judges.
 
     peers.py udp-echo NAME PORT              answers each datagram with "NAME " and its payload
     peers.py tcp-echo PORT                   echoes each connection until its end
-    peers.py udp-client HOST PORT COUNT [--no-checksum] [--source-port P] [--timeout S]
+    peers.py udp-client HOST PORT COUNT [--no-checksum] [--source-port P] [--ttl N] [--timeout S]
     peers.py tcp-connect HOST PORT           connects, and says how that went and how long it took
+    peers.py http-again HOST SOURCE_PORT COUNT  requests one after the other, all from one port
     peers.py tcp-client HOST PORT BYTES      sends BYTES to an echo and compares what comes back
     peers.py who-has HOST INTERFACE          asks by ARP or ND, collects every answer for a second
     peers.py capture-udp INTERFACE PORT COUNT   checksums of IPv4 datagrams to PORT, as on the wire;
                                              prints {"ready": true} first
+    peers.py send-tagged INTERFACE VLAN COUNT     frames of a type that nobody knows, with a VLAN tag
+    peers.py capture-tagged INTERFACE COUNT  their VLANs as they arrive; {"ready": true} first
 """
 
 import argparse
@@ -26,6 +29,9 @@ import time
 from collections import Counter
 
 IP_RECVERR, IPV6_RECVERR = 11, 25
+ETH_P_ALL = 3
+SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 0x10
+TEST_TYPE = 0x88b5  # EtherType for local experiments
 SO_NO_CHECK = 11  # Linux: send IPv4 UDP without a checksum
 
 
@@ -83,6 +89,13 @@ def report_all_errors(sock):
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
 
 
+def limit_hops(sock, hops):
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
+
+
 def udp_client(arguments):
     """Each datagram from a port of its own, so each is a flow of its own; --source-port is the
     first of them. Gives up early when hardly any is answered."""
@@ -94,6 +107,8 @@ def udp_client(arguments):
         with socket.socket(family_of(arguments.host), socket.SOCK_DGRAM) as client:
             client.settimeout(arguments.timeout)
             report_all_errors(client)
+            if arguments.ttl:
+                limit_hops(client, arguments.ttl)
             if arguments.source_port:
                 client.bind(("", arguments.source_port + number))
             if arguments.no_checksum:
@@ -122,6 +137,41 @@ def tcp_connect(arguments):
     except OSError as error:
         outcome = error_name(error)
     return {"outcome": outcome, "seconds": round(time.monotonic() - begin, 6)}
+
+
+def http_again(arguments):
+    """The server closes first each time, so that the port is free again on this side as soon as
+    the last acknowledgement has come."""
+    servers, errors, slowest = Counter(), Counter(), 0.0
+    for _ in range(arguments.count):
+        try:
+            answer, seconds = http_from(arguments.source_port, arguments.host)
+        except OSError as error:
+            errors[error_name(error)] += 1
+            continue
+        servers[answer.split()[-1].decode()] += 1
+        slowest = max(slowest, seconds)
+    return {"servers": servers, "errors": errors, "slowest": round(slowest, 6)}
+
+
+def http_from(port, host):
+    """An answer of a web server and how long it took."""
+    for attempt in range(200):
+        begin = time.monotonic()
+        with socket.socket(family_of(host), socket.SOCK_STREAM) as client:
+            client.settimeout(5)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind(("", port))
+            try:
+                client.connect((host, 80))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL or attempt == 199:
+                    raise
+                time.sleep(0.01)
+                continue
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            with client.makefile("rb") as answer:
+                return answer.read(), time.monotonic() - begin
 
 
 def tcp_client(arguments):
@@ -229,6 +279,45 @@ def capture_udp(arguments):
     return {"checksums": checksums}
 
 
+def send_tagged(arguments):
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((arguments.interface, 0))
+        source = raw.getsockname()[4]
+        for number in range(arguments.count):
+            raw.send(b"\xff" * 6 + source + struct.pack("!HHH", 0x8100, arguments.vlan, TEST_TYPE)
+                     + b"%060d" % number)
+    return {}
+
+
+def capture_tagged(arguments):
+    """The kernel takes a received tag out of the frame and tells it beside the frame."""
+    vlans = []
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as raw:
+        raw.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        raw.bind((arguments.interface, ETH_P_ALL))
+        raw.settimeout(5)
+        print(json.dumps({"ready": True}), flush=True)
+        try:
+            while len(vlans) < arguments.count:
+                frame, control, *_ = raw.recvmsg(2048, 256)
+                if struct.pack("!H", TEST_TYPE) in (frame[12:14], frame[16:18]):
+                    vlans.append(vlan_of(frame, control))
+        except TimeoutError:
+            pass
+    return {"vlans": vlans}
+
+
+def vlan_of(frame, control):
+    """From the frame if the tag is still in it, else from what came beside it; 0: untagged."""
+    if frame[12:14] == b"\x81\x00":
+        return struct.unpack_from("!H", frame, 14)[0]
+    for level, kind, data in control:
+        if level == SOL_PACKET and kind == PACKET_AUXDATA:
+            status, _, _, _, _, tci, _ = struct.unpack("IIIHHHH", data)
+            return tci if status & TP_STATUS_VLAN_VALID else 0
+    return 0
+
+
 def arguments_parser():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -246,10 +335,14 @@ def arguments_parser():
     client = command("udp-client", udp_client, ("host", str), ("port", int), ("count", int))
     client.add_argument("--no-checksum", action="store_true")
     client.add_argument("--source-port", type=int)
+    client.add_argument("--ttl", type=int)
     client.add_argument("--timeout", type=float, default=2.0)
+    command("http-again", http_again, ("host", str), ("source_port", int), ("count", int))
     command("tcp-connect", tcp_connect, ("host", str), ("port", int))
     command("tcp-client", tcp_client, ("host", str), ("port", int), ("bytes", int))
     command("who-has", who_has, ("host", str), ("interface", str))
+    command("send-tagged", send_tagged, ("interface", str), ("vlan", int), ("count", int))
+    command("capture-tagged", capture_tagged, ("interface", str), ("count", int))
     command("capture-udp", capture_udp, ("interface", str), ("port", int), ("count", int))
     return parser
 

@@ -96,6 +96,30 @@ def udp_echo(context, workers):
 
 
 @case()
+def source_port_reuse(context):
+    """A client that uses a port again gets a new connection at once, scheduled anew."""
+    with context.balancer(("tcp", 4, HTTP_PORT, (1, 1, 1), "rr"),
+                          ("tcp", 6, HTTP_PORT, (1, 1, 1), "rr")) as lab:
+        for host in (VIP4, VIP6):
+            seen = peer(lab.client, "http-again", host, 30000, 9)
+            equal(seen["servers"], {"server1": 3, "server2": 3, "server3": 3},
+                  f"answers of {host} ({seen['errors']})")
+            check(seen["slowest"] < 0.9, f"a SYN was lost: {seen['slowest']} s")
+
+
+@case()
+def hop_limit(context):
+    """A packet with one hop left is answered with 'time exceeded'; with two it arrives."""
+    with context.balancer(ECHO4, ECHO6) as lab:
+        for host in (VIP4, VIP6):
+            seen = peer(lab.client, "udp-client", host, UDP_ECHO_PORT, 3, "--ttl", 1)
+            equal(seen["errors"], {"EHOSTUNREACH": 3}, f"TTL 1 to {host} ({seen['servers']})")
+            seen = peer(lab.client, "udp-client", host, UDP_ECHO_PORT, 3, "--ttl", 2)
+            equal(seen["errors"], {}, f"TTL 2 to {host}")
+        equal(drops(lab), {"ttl_expired": 6}, "dropped packets")
+
+
+@case()
 def udp_without_checksum(context):
     """An IPv4 datagram that came without a checksum arrives with a right one, as with IPVS."""
     with context.balancer(("udp", 4, UDP_ECHO_PORT, (1,))) as lab:

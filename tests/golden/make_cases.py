@@ -242,7 +242,7 @@ def ipv6_extensions():
     long_padding = bytes([1, 1, 12]) + bytes(12)
     used_routing = bytes([2, 0, 0]) + bytes(4) + p.packed("2001:db8:9::9")
     chains = ([(0, padding)], [(60, long_padding)], [(0, padding), (60, padding)],
-              [(0, long_padding), (43, used_routing), (60, padding)])
+              [(0, padding), (43, used_routing), (60, long_padding)])
     frames = []
     for n, chain in enumerate(chains):
         Talk(v6=True, sport=40000 + n, frames=frames).request(
@@ -347,7 +347,8 @@ def unresolved():
         "Packets to a server whose link address is unknown wait, and are dropped at the end; "
         "others pass.", services, frames, net=net, resolves=True)
     CASES["neighbour_unresolved"] = case(
-        "The same, when the packets have waited for three seconds.", services, frames, net=net)
+        "Packets to a server whose link address stays unknown are dropped after three seconds.",
+        services, frames, net=net)
 
 
 # --- Cases: scheduling and connections ------------------------------------------------------------
@@ -458,10 +459,14 @@ def two_ports():
     net["routes"].append(("172.16.9.0/24", ("lan0", 20, server(3))))
     services = [service("tcp", 80, [(1, 8080)]), service("tcp", 80, [(1, 8080)], v6=True),
                 service("udp", 54, [(2, 54)]), service("udp", 54, [(2, 54)], v6=True)]
-    # The servers of a third service stand behind a router, over IPv4 only.
-    services.append({"protocol": "udp", "address": (VIP, 55), "scheduler": "rr",
-                     "servers": [("172.16.9.5", 5500, 1)]})
+    # Servers behind a router inside, and behind the one outside; over IPv4 only.
+    for port, address in ((55, "172.16.9.5"), (56, "203.0.113.9")):
+        services.append({"protocol": "udp", "address": (VIP, port), "scheduler": "rr",
+                         "servers": [(address, 5500, 1)]})
     Talk(p.UDP, sport=47000, vport=55, frames=outside).request(payload=b"behind a router")
+    for n in range(5):
+        Talk(p.UDP, sport=47001 + n, vport=56, client="10.1.0.77", port="lan0",
+             frames=inside).request(payload=b"to the outside").request()
     CASES["two_ports"] = case(
         "Two ports, one in a VLAN: to servers on the link and behind a router, from both sides.",
         services, {"wan0": outside, "lan0": [retag(f, 20) for f in inside]}, net=net,

@@ -24,7 +24,7 @@ std::string refusal(std::vector<std::string> words) {
 TEST(Options, TakesEveryPromisedWord) {
     const auto o = parse({"forward", "--forward", "nat", "--family", "6", "--flows", "1000",
                           "--packet-size", "128", "--direction", "out", "--seconds", "0.5",
-                          "--repeat", "7", "--scheduler", "wlc", "--workers", "1", "--json"});
+                          "--repeat", "7", "--scheduler", "wlc", "--workers", "1", "--json", "--no-huge"});
     ASSERT_TRUE(o);
     EXPECT_EQ(o->command, Options::Command::forward);
     EXPECT_EQ(o->family, Family::ipv6);
@@ -35,6 +35,7 @@ TEST(Options, TakesEveryPromisedWord) {
     EXPECT_EQ(o->repeat, 7U);
     EXPECT_EQ(o->scheduler, "wlc");
     EXPECT_TRUE(o->json);
+    EXPECT_TRUE(o->no_huge);
     EXPECT_FALSE(o->cpu);
 }
 
@@ -47,6 +48,7 @@ TEST(Options, HasDefaultsThatMeasureSomething) {
     EXPECT_EQ(o->direction, Traffic::both);
     EXPECT_EQ(o->scheduler, "rr");
     EXPECT_FALSE(o->json);
+    EXPECT_FALSE(o->no_huge);
 }
 
 TEST(Options, LimitHasItsOwnCommand) {

@@ -191,6 +191,9 @@ TEST(ConfigErrors, Ports) {
              "2: ports[0].device: *"},
             {"ports = ( { " + name + device + "queues = 65; } );",
              "2: ports[0].queues: 65 is out of range, expected 0 to 64"},
+            {"ports = ( { " + name + device + "twin = false; } );",
+             "2: ports[0].twin: must be true with network.provider = \"kernel\": the twin's "
+             "addresses and routes are the port's"},
             {"ports = ( { " + name + device + "twin = 1; } );",
              "2: ports[0].twin: is a number, expected true or false"},
             {"ports = ( { " + name + device + "mac = \"2:0:0:0:0:1\"; } );",
@@ -395,7 +398,10 @@ TEST(Config, EveryScalarReachesItsField) {
         "socket : { path = \"/tmp/s\"; mode = \"600\"; group = \"ops\"; };"
         "log = { level = \"warn\"; }; timeouts = { tcp = 1; tcp_fin = 2; udp = 2678400; };"
         "exit_when_idle_ms = 250; ports = ( { name = \"wan0.7\"; device = \"0000:01:00.0\";"
-        "queues = 2; twin = false; mac = \"02:00:00:00:00:0A\"; mtu = 9000; } );");
+        "queues = 2; side = \"servers\"; twin = false; mac = \"02:00:00:00:00:0A\"; mtu = 9000; } "
+        ");"
+        "network = { provider = \"static\"; };");
+    EXPECT_EQ(config.ports[0].side, PortSide::servers);
     EXPECT_EQ(config.workers, 3);
     EXPECT_EQ(config.worker_cpus, (std::vector<unsigned>{4, 5, 6}));
     EXPECT_EQ(config.idle, IdleMode::poll);

@@ -54,9 +54,9 @@ TEST(RateEstimator, RoundsJustBelowAHalfDown) {
 }
 
 TEST(RateEstimator, FallingAverageIsShiftedDownward) {
-    // 5 bytes: average 20. Then -20 >> 2 = -5: 15, -15 >> 2 = -4: 11, -3: 8, -2: 6, -2: 4, 3, 2, 1,
-    // 0.
-    EXPECT_EQ(rates(bytes, &Traffic::bytes_in, {5, 5}), (Rates{1, 0}));
+    // 10 bytes: average 40, then 30, -30 >> 2 = -8: 22, -22 >> 2 = -6: 16. Cut toward zero instead
+    // it would be 40, 30, 23, 18, and 18 is shown as 1.
+    EXPECT_EQ(rates(bytes, &Traffic::bytes_in, {10, 10, 10, 10}), (Rates{1, 1, 1, 0}));
     RateEstimator estimator;
     estimator.sample(bytes(6'400'000));
     for (int i = 0; i < 100; ++i) estimator.sample(bytes(6'400'000));

@@ -69,12 +69,23 @@ TEST(ServiceTable, TheExactPortGoesBeforePortZero) {
 TEST(ServiceTable, KnowsVirtualAddressesWhateverTheirPort) {
     const ServiceTable table(
         {service(Protocol::udp, "198.51.100.10:53"), service(Protocol::tcp, "[2001:db8::10]:0")},
-        {slot("10.1.0.11:8080", true, true)});
+        {});
     EXPECT_TRUE(table.is_virtual<Ipv4>(v4("198.51.100.10")));
     EXPECT_TRUE(table.is_virtual<Ipv6>(v6("2001:db8::10")));
     EXPECT_FALSE(table.is_virtual<Ipv4>(v4("10.1.0.11")));
     EXPECT_FALSE(table.is_virtual<Ipv4>(v4("0.0.0.0")));
     EXPECT_FALSE(table.is_virtual<Ipv6>(v6("::")));
+}
+
+TEST(ServiceTable, AVirtualAddressStaysOneWhileSlotsOfItsServiceAreInUse) {
+    auto living = slot("10.1.0.11:8080", false, true);
+    living.virtual_address = v4("198.51.100.10");
+    auto free = slot("10.1.0.12:8080", false, false);
+    free.virtual_address = v4("198.51.100.11");
+    const ServiceTable table({}, {living, free});
+    EXPECT_TRUE(table.is_virtual<Ipv4>(v4("198.51.100.10")));
+    EXPECT_FALSE(table.is_virtual<Ipv4>(v4("198.51.100.11")));
+    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, v4("198.51.100.10"), port(80)), nullptr);
 }
 
 TEST(ServiceTable, KnowsRealServersAlsoWhenRemovedUntilTheirSlotIsFree) {
