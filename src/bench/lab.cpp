@@ -46,8 +46,12 @@ void add_service(const Scheduler& scheduler, ServiceTable::DestSlot* slots, std:
         const Endpoint endpoint{server_address<F>(s), server_port};
         service->servers.push_back(
             {.id = DestId(first_id + s), .sequence = s, .endpoint = endpoint});
-        slots[first_id + s] = {
-            .available = true, .weight = 1, .endpoint = endpoint, .in_use = true};
+        ServiceTable::DestSlot& slot = slots[first_id + s];
+        slot.in_use = true;
+        slot.available = true;
+        slot.weight = 1;
+        slot.endpoint = endpoint;
+        slot.virtual_address = service->key.endpoint.address;
     }
     scheduler.reconfigure(service->servers, *service->state);
     services.push_back(std::move(service));

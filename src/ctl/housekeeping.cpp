@@ -7,20 +7,10 @@ namespace shunt::ctl {
 
 Housekeeping::Housekeeping(boost::asio::io_context& io, Publisher& publisher,
                            ServiceRegistry& registry, BusyMeter& busy)
-    : publisher_(publisher), registry_(registry), busy_(busy), timer_(io) {
-    timer_.expires_after(tick);
-    wait();
-}
-
-void Housekeeping::wait() {
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        if (error) return;
-        work();
-        // From the last expiry, so that periods keep their length whatever the work takes.
-        timer_.expires_at(timer_.expiry() + tick);
-        wait();
-    });
-}
+    : publisher_(publisher),
+      registry_(registry),
+      busy_(busy),
+      timer_(io, tick, [this] { work(); }) {}
 
 void Housekeeping::work() {
     elapsed_ += tick;

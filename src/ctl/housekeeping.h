@@ -3,10 +3,10 @@
 // What the control thread does by the clock: frees old snapshots, estimates rates, measures how
 // busy the workers are, gives removed servers free.
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 
 #include "ctl/busy_meter.h"
+#include "ctl/periodic.h"
 #include "ctl/publisher.h"
 #include "ctl/service_registry.h"
 
@@ -20,14 +20,13 @@ class Housekeeping {
 
   private:
     static constexpr std::chrono::milliseconds tick{100};
-    void wait();
     void work();
 
     Publisher& publisher_;
     ServiceRegistry& registry_;
     BusyMeter& busy_;
-    boost::asio::steady_timer timer_;
     std::chrono::milliseconds elapsed_{0};
+    Periodic timer_;
 };
 
 }  // namespace shunt::ctl

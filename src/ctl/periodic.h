@@ -14,15 +14,17 @@ class Periodic {
     Periodic(boost::asio::io_context& io, std::chrono::milliseconds period,
              std::function<void()> work)
         : timer_(io), period_(period), work_(std::move(work)) {
+        timer_.expires_after(period_);
         wait();
     }
 
   private:
     void wait() {
-        timer_.expires_after(period_);
         timer_.async_wait([this](const boost::system::error_code& error) {
             if (error) return;
             work_();
+            // From the last expiry, so that periods keep their length whatever the work takes.
+            timer_.expires_at(timer_.expiry() + period_);
             wait();
         });
     }
