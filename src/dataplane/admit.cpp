@@ -78,36 +78,46 @@ Conn<F>* open(WorkerState& worker, const VirtualService& service, rte_mbuf* pack
     return conn;
 }
 
+/// A packet of no living connection: opens one, which is returned, or is disposed of.
+template <class F>
+Conn<F>* admit(WorkerState& worker, PortId port, rte_mbuf* packet, const PacketMeta& meta,
+               Conn<F>* replaced) noexcept {
+    const auto& tuple = meta.tuple<F>();
+    const VirtualService* service =
+        may_open<F>(meta) ? worker.services().template find<F>(tuple.protocol, tuple.destination,
+                                                               tuple.destination_port)
+                          : nullptr;
+    if (replaced != nullptr) end_connection<F>(worker, *replaced);
+    if (service != nullptr) return open<F>(worker, *service, packet, meta);
+    send_to_host(worker, port, packet);
+    return nullptr;
+}
+
 }  // namespace
 
 template <class F>
-ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, const PlaceList& unclaimed) noexcept {
+ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, PlaceList& unclaimed) noexcept {
     ClaimedList<F> admitted;
+    std::size_t taken = 0;
     for (const auto place : unclaimed) {
-        rte_mbuf* packet = batch.packets[place];
         const PacketMeta& meta = batch.meta[place];
-        const auto& tuple = meta.tuple<F>();
-        // Found now: opened by an earlier packet of this burst, or over and about to be replaced.
-        const ConnRef<F> known = worker.conns<F>().find(tuple);
+        const ConnRef<F> known = worker.conns<F>().find(meta.tuple<F>());
         if (known.conn != nullptr && !known.conn->replaced) {
             admitted.push({place, known.direction, known.conn});
-            continue;
-        }
-        const VirtualService* service =
-            may_open<F>(meta) ? worker.services().template find<F>(
-                                    tuple.protocol, tuple.destination, tuple.destination_port)
-                              : nullptr;
-        if (known.conn != nullptr) end_connection<F>(worker, *known.conn);
-        if (service == nullptr) {
-            send_to_host(worker, batch.port, packet);
-        } else if (Conn<F>* conn = open<F>(worker, *service, packet, meta); conn != nullptr) {
+        } else if (!admitted.empty()) {
+            break;
+        } else if (Conn<F>* conn =
+                       admit<F>(worker, batch.port, batch.packets[place], meta, known.conn);
+                   conn != nullptr) {
             admitted.push({place, Direction::from_client, conn});
         }
+        ++taken;
     }
+    unclaimed.drop_front(taken);
     return admitted;
 }
 
-template ClaimedList<Ipv4> stage_admit(WorkerState&, Batch&, const PlaceList&) noexcept;
-template ClaimedList<Ipv6> stage_admit(WorkerState&, Batch&, const PlaceList&) noexcept;
+template ClaimedList<Ipv4> stage_admit(WorkerState&, Batch&, PlaceList&) noexcept;
+template ClaimedList<Ipv6> stage_admit(WorkerState&, Batch&, PlaceList&) noexcept;
 
 }  // namespace shunt

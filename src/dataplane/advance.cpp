@@ -59,14 +59,14 @@ bool refused(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
 
 template <class F>
 ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
-                             PlaceList& unclaimed) noexcept {
+                             PlaceList& late) noexcept {
     ClaimedList<F> forward;
     for (const Claimed<F>& claim : claimed) {
         Conn<F>& conn = *claim.conn;
         PacketMeta& meta = batch.meta[claim.place];
         if (conn.replaced || reuses_port(conn, meta, claim.direction)) [[unlikely]] {
             conn.replaced = true;
-            unclaimed.push(claim.place);
+            late.push(claim.place);
             continue;
         }
         if (conn.generation != worker.snapshot->generation) [[unlikely]]

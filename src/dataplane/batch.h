@@ -3,6 +3,7 @@
 // A burst on its way through the stages, and lists of places in it.
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -28,9 +29,19 @@ struct Batch {
 /// Places in a batch, in order of arrival.
 class PlaceList {
   public:
+    PlaceList() noexcept = default;
+    /// The places of both lists.
+    PlaceList(const PlaceList& a, const PlaceList& b) noexcept
+        : count_(static_cast<std::uint8_t>(a.size() + b.size())) {
+        std::merge(a.begin(), a.end(), b.begin(), b.end(), places_.begin());
+    }
     void push(std::uint8_t place) noexcept { places_[count_++] = place; }
     [[nodiscard]] std::size_t size() const noexcept { return count_; }
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    void drop_front(std::size_t n) noexcept {
+        std::copy(begin() + n, end(), places_.begin());
+        count_ = static_cast<std::uint8_t>(count_ - n);
+    }
     [[nodiscard]] const std::uint8_t* begin() const noexcept { return places_.data(); }
     [[nodiscard]] const std::uint8_t* end() const noexcept { return places_.data() + count_; }
 

@@ -12,10 +12,11 @@ void run_family(WorkerState& worker, Batch& batch, const PlaceList& places) noex
     PlaceList unclaimed;
     ClaimedList<F> claimed = stage_lookup<F>(worker, batch, mine, unclaimed);
     for (;;) {
-        stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, claimed, unclaimed));
+        PlaceList late;
+        stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, claimed, late));
+        unclaimed = PlaceList(late, unclaimed);
         if (unclaimed.empty()) return;
         claimed = stage_admit<F>(worker, batch, unclaimed);
-        unclaimed = {};
     }
 }
 

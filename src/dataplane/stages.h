@@ -30,16 +30,18 @@ ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& 
                             PlaceList& unclaimed) noexcept;
 
 /// 4. admit.cpp: new connections for packets that may open one; the others go to the host or are
-/// refused.
+/// refused. Takes packets from the front of `unclaimed` and stops where the fate of the next one
+/// may hang on those that are claimed now: what new connections do is as if packets came one by
+/// one.
 template <class F>
-ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, const PlaceList& unclaimed) noexcept;
+ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, PlaceList& unclaimed) noexcept;
 
 /// 5. advance.cpp: availability of the real server, protocol state, expiry, statistics. Returns the
-/// packets to forward. `unclaimed` gets those that open a new connection in the place of one that
-/// is over, and what follows them: they are admitted once all packets before them are on their way.
+/// packets to forward. `late` gets those that open a new connection in the place of one that is
+/// over, and what follows them.
 template <class F>
 ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
-                             PlaceList& unclaimed) noexcept;
+                             PlaceList& late) noexcept;
 
 /// 6. forward_nat.cpp: address translation; then each packet is sent or held (7. resolve.h).
 template <class F>

@@ -628,8 +628,7 @@ def fragments():
                 packet = p.ip(source, target, p.UDP, datagram[at:end], **options)
                 frames.append(p.eth(MAC["wan0"], ROUTER, packet))
     CASES["fragments"] = case(
-        "Fragments for a service, and first ones from a server, are dropped; others are the "
-        "host's.", WEB, with_good_one(frames))
+        "Fragments for a service or from a server are dropped; others are the host's.", WEB, with_good_one(frames))
 
 
 def long_frames():

@@ -169,11 +169,14 @@ class Balancer:
         return self.handle(d)
 
     def concerns(self, fragment):
-        """To a virtual address, or the first one of a datagram from a real server."""
+        """To a virtual address, or from a real server. Only the first fragment shows its port."""
         services = self.services.values()
-        servers = {(s.address, s.port) for service in services for s in service.servers}
-        return (fragment.target in {s.address for s in services} or
-                (fragment.source, fragment.sport) in servers)
+        servers = [s for service in services for s in service.servers]
+        if fragment.target in {s.address for s in services}:
+            return True
+        if fragment.offset:
+            return fragment.source in {s.address for s in servers}
+        return (fragment.source, fragment.sport) in {(s.address, s.port) for s in servers}
 
     def on_network(self, port, tags):
         """One 802.1Q tag says in which VLAN, 0 is none. The port itself is there in any case."""
