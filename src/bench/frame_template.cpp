@@ -69,7 +69,8 @@ FrameTemplate<F>::FrameTemplate(Direction d, unsigned server, std::uint8_t tcp_f
     port_at_ = static_cast<std::uint16_t>(
         l4 + (inbound ? offsetof(TcpHeader, source) : offsetof(TcpHeader, destination)));
     l3_sum_ = checksum_add(0, std::as_bytes(std::span(&network, 1)));
-    l4_sum_ = checksum_add(pseudo_header_sum<F>(tuple, l4_length), std::as_bytes(std::span(&tcp, 1)));
+    l4_sum_ =
+        checksum_add(pseudo_header_sum<F>(tuple, l4_length), std::as_bytes(std::span(&tcp, 1)));
 }
 
 template class FrameTemplate<Ipv4>;

@@ -18,8 +18,8 @@ class FrameTemplate {
     static constexpr std::size_t headers =
         sizeof(EthernetHeader) + sizeof(typename F::Header) + sizeof(TcpHeader);
 
-    /// A packet between the client and real server `server`, in direction `d` as the balancer receives
-    /// it. `frame_length`: without FCS; bytes behind the headers are zero.
+    /// A packet between the client and real server `server`, in direction `d` as the balancer
+    /// receives it. `frame_length`: without FCS; bytes behind the headers are zero.
     FrameTemplate(Direction d, unsigned server, std::uint8_t tcp_flags, std::size_t frame_length);
     FrameTemplate() noexcept = default;
 
@@ -28,7 +28,8 @@ class FrameTemplate {
         std::memcpy(frame.data(), bytes_.data(), headers);
         std::memcpy(frame.data() + suffix_at_, &client.suffix, sizeof(client.suffix));
         std::memcpy(frame.data() + port_at_, &client.port, sizeof(client.port));
-        const std::uint32_t suffix_sum = (client.suffix.raw() & 0xFFFF) + (client.suffix.raw() >> 16);
+        const std::uint32_t suffix_sum =
+            (client.suffix.raw() & 0xFFFF) + (client.suffix.raw() >> 16);
         if constexpr (std::is_same_v<F, Ipv4>)
             store<l3 + offsetof(Ipv4Header, checksum)>(
                 frame, static_cast<std::uint16_t>(~fold(l3_sum_ + suffix_sum)));

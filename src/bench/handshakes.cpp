@@ -26,11 +26,15 @@ class Handshakes {
 
     /// Opens `count` flows from `first` on, at most a burst.
     void open(std::uint32_t first, std::uint32_t count) {
-        pass(first, count, [&](std::uint32_t) -> const auto& { return syn_; });
+        pass(
+            first, count, [&](std::uint32_t) -> const auto& { return syn_; });
         for (std::uint32_t i = 0; i < count; ++i)
             servers_[first + i] = server_of(device_.packets()[i]);
-        pass(first, count, [&](std::uint32_t flow) -> const auto& { return syn_acks_[servers_[flow]]; });
-        pass(first, count, [&](std::uint32_t) -> const auto& { return ack_; });
+        pass(
+            first,
+            count, [&](std::uint32_t flow) -> const auto& { return syn_acks_[servers_[flow]]; });
+        pass(
+            first, count, [&](std::uint32_t) -> const auto& { return ack_; });
     }
 
   private:
@@ -55,8 +59,7 @@ class Handshakes {
     [[nodiscard]] static std::uint8_t server_of(rte_mbuf* packet) {
         constexpr std::size_t at =
             sizeof(EthernetHeader) + offsetof(typename F::Header, destination);
-        const auto destination =
-            PacketReader(first_bytes(packet)).read<typename F::Address>(at);
+        const auto destination = PacketReader(first_bytes(packet)).read<typename F::Address>(at);
         for (unsigned s = 0; s < server_count; ++s)
             if (destination == server_address<F>(s)) return static_cast<std::uint8_t>(s);
         throw std::runtime_error("a SYN went to none of the real servers");
@@ -73,7 +76,8 @@ class Handshakes {
 }  // namespace
 
 template <class F>
-PageArray<std::uint8_t> open_connections(Balancer& balancer, LoopDevice& device, std::uint32_t flows,
+PageArray<std::uint8_t> open_connections(Balancer& balancer, LoopDevice& device,
+                                         std::uint32_t flows,
                                          const std::function<void(std::uint32_t)>& progress) {
     constexpr std::uint32_t flows_between_reports = 1U << 17;
     PageArray<std::uint8_t> servers(flows);

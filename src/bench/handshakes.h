@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// Opens the connections of a run the way that clients and servers do: a SYN, a SYN/ACK and an ACK of
-// each go through the balancer.
+// Opens the connections of a run the way that clients and servers do: a SYN, a SYN/ACK and an ACK
+// of each go through the balancer.
 #include <cstdint>
 #include <functional>
 
@@ -14,7 +14,8 @@ namespace shunt::bench {
 /// after. Returns the real server of each flow. Calls `progress(opened)` now and then. Throws
 /// std::runtime_error when a packet did not come out at the other end.
 template <class F>
-PageArray<std::uint8_t> open_connections(Balancer& balancer, LoopDevice& device, std::uint32_t flows,
+PageArray<std::uint8_t> open_connections(Balancer& balancer, LoopDevice& device,
+                                         std::uint32_t flows,
                                          const std::function<void(std::uint32_t)>& progress);
 
 }  // namespace shunt::bench

@@ -25,7 +25,9 @@ constexpr Ipv6Address v6(std::uint16_t first, std::uint16_t second, unsigned hos
     return a;
 }
 /// fd00::/64
-constexpr Ipv6Address on_link_v6(unsigned host) noexcept { return v6(0xFD00, 0, host); }
+constexpr Ipv6Address on_link_v6(unsigned host) noexcept {
+    return v6(0xFD00, 0, host);
+}
 
 template <class F>
 typename F::Address on_link(unsigned host) noexcept {
@@ -104,12 +106,14 @@ std::unique_ptr<const Snapshot> lab_snapshot(const Scheduler& scheduler) {
     add_service<Ipv6>(scheduler, slots.data(), server_count, services);
 
     NetTableBuilder builder;
-    builder.add_interface({.ifindex = ifindex, .port = lab_port, .mac = balancer_mac, .name = "lab"});
+    builder.add_interface(
+        {.ifindex = ifindex, .port = lab_port, .mac = balancer_mac, .name = "lab"});
     add_network<Ipv4>(builder, 24);
     add_network<Ipv6>(builder, 64);
 
     auto snapshot = std::make_unique<Snapshot>();
-    snapshot->services = std::make_shared<const ServiceTable>(std::move(services), std::move(slots));
+    snapshot->services =
+        std::make_shared<const ServiceTable>(std::move(services), std::move(slots));
     snapshot->network = builder.build();
     snapshot->generation = 1;
     if (snapshot->network == nullptr) throw std::runtime_error("no memory for the route tables");

@@ -45,12 +45,12 @@ inline Client client_of(std::uint32_t flow) noexcept {
     x ^= x >> 13;
     x *= 0xC2B2AE35U;
     x ^= x >> 16;
-    // 10.x.x.x has 24 bits of x, the port the other 8 and 6 again. On the wire the first byte is the
-    // lowest one of a raw word.
+    // 10.x.x.x has 24 bits of x, the port the other 8 and 6 again. On the wire the first byte is
+    // the lowest one of a raw word.
     static_assert(std::endian::native == std::endian::little);
     return {.suffix = Be32::from_raw((x & ~0xFFU) | 10U),
-            .port = L4Port(Be16::from_raw(
-                static_cast<std::uint16_t>((x << 8) | 0x40U | ((x >> 8) & 0x3FU))))};
+            .port = L4Port(
+                Be16::from_raw(static_cast<std::uint16_t>((x << 8) | 0x40U | ((x >> 8) & 0x3FU))))};
 }
 
 /// The client's whole address.

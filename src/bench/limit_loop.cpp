@@ -39,7 +39,9 @@ std::uint16_t tag_of(std::uint32_t hash) noexcept {
     return static_cast<std::uint16_t>((hash >> 16) | 1U);
 }
 
-bool same(const Key& a, const Key& b) noexcept { return a[0] == b[0] && a[1] == b[1]; }
+bool same(const Key& a, const Key& b) noexcept {
+    return a[0] == b[0] && a[1] == b[1];
+}
 
 std::span<std::byte, headers> headers_of(const rte_mbuf* packet) noexcept {
     return std::span<std::byte, headers>(rte_pktmbuf_mtod(packet, std::byte*), headers);
@@ -65,8 +67,7 @@ bool read_key(const rte_mbuf* packet, Key& key) noexcept {
         (fragment.raw() & Be16(fragmented).raw()) != 0 ||
         protocol != static_cast<std::uint8_t>(Protocol::tcp) || ttl < 2) [[unlikely]]
         return false;
-    const auto addresses =
-        load<BigEndian<std::uint64_t>, l3 + offsetof(Ipv4Header, source)>(frame);
+    const auto addresses = load<BigEndian<std::uint64_t>, l3 + offsetof(Ipv4Header, source)>(frame);
     const auto ports = load<Be32, l4 + offsetof(TcpHeader, source)>(frame);
     key = {addresses.raw(), ports.raw() | std::uint64_t{protocol} << 32};
     return true;

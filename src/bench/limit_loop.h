@@ -57,7 +57,9 @@ class LimitLoop {
         std::uint32_t entry;
     };
 
-    [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept { return hash & bucket_mask_; }
+    [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept {
+        return hash & bucket_mask_;
+    }
     void file(std::uint32_t flow, std::uint32_t entry) noexcept;
     /// Connections that share their bucket's tag with another, or stand in a later bucket.
     [[nodiscard]] Entry* search(const Sought& sought) noexcept;

@@ -21,15 +21,16 @@ constexpr auto any_node = static_cast<unsigned>(SOCKET_ID_ANY);
 
 }  // namespace
 
-void LoopDevice::PoolFree::operator()(rte_mempool* pool) const noexcept { rte_mempool_free(pool); }
+void LoopDevice::PoolFree::operator()(rte_mempool* pool) const noexcept {
+    rte_mempool_free(pool);
+}
 
 LoopDevice::LoopDevice(std::uint16_t frame_length)
     : frame_length_(frame_length),
       pool_(rte_pktmbuf_pool_create("bench", pool_packets, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
                                     static_cast<int>(any_node))),
       ring_(make_ring("loop", 2 * in_flight, RING_F_SP_ENQ | RING_F_SC_DEQ)) {
-    if (!pool_ || !ring_ ||
-        rte_pktmbuf_alloc_bulk(pool_.get(), packets_.data(), in_flight) != 0)
+    if (!pool_ || !ring_ || rte_pktmbuf_alloc_bulk(pool_.get(), packets_.data(), in_flight) != 0)
         throw std::runtime_error("no memory for packet buffers");
     for (rte_mbuf* packet : packets_) {
         const auto frame = reset_frame(packet, frame_length_);

@@ -47,8 +47,7 @@ std::string measure(const Options& options) {
     const Results results = options.command == Options::Command::limit
                                 ? measure_limit(options, progress)
                                 : measure_forward(options, progress);
-    return options.json ? to_json(options, results) + "\n"
-                        : to_table(options, results);
+    return options.json ? to_json(options, results) + "\n" : to_table(options, results);
 }
 
 }  // namespace

@@ -117,9 +117,12 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
 
 std::string_view to_string(Traffic traffic) noexcept {
     switch (traffic) {
-        case Traffic::in: return "in";
-        case Traffic::out: return "out";
-        case Traffic::both: break;
+        case Traffic::in:
+            return "in";
+        case Traffic::out:
+            return "out";
+        case Traffic::both:
+            break;
     }
     return "both";
 }

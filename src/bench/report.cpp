@@ -44,7 +44,8 @@ Summary summarize(const Options& options, const Results& results) {
     Summary s;
     s.limit_mpps = median_of(results, [](const Run& r) { return r.limit.mpps(); });
     s.mpps = median_of(results, [&](const Run& r) { return subject(options, r).mpps(); });
-    s.cycles = median_of(results, [&](const Run& r) { return subject(options, r).cycles_per_packet; });
+    s.cycles =
+        median_of(results, [&](const Run& r) { return subject(options, r).cycles_per_packet; });
     s.ratio = s.mpps / s.limit_mpps;
     s.latency = {.p50 = median_of(results, [](const Run& r) { return r.latency.p50; }),
                  .p99 = median_of(results, [](const Run& r) { return r.latency.p99; }),
@@ -54,7 +55,9 @@ Summary summarize(const Options& options, const Results& results) {
 }
 
 /// Digits beyond these are noise.
-double rounded(double value) { return std::round(value * 1e4) / 1e4; }
+double rounded(double value) {
+    return std::round(value * 1e4) / 1e4;
+}
 
 json::object rate(double mpps, double cycles) {
     return {{"mpps", rounded(mpps)},
@@ -107,27 +110,28 @@ void add_forward(json::object& object, const Options& options, const Results& re
 
 std::string forward_lines(const Options& options, const Results& results, const Summary& s) {
     return fmt::format(
-        "nat IPv{}, {} flows, {} bytes, direction {}, scheduler {}\n"
-        "{:>4} {:>9} {:>9} {:>9} {:>7} {:>10} {:>10} {:>10} {:>6}\n",
-        static_cast<int>(options.family), options.flows, results.packet_size,
-        to_string(options.direction), options.scheduler, "run", "Mpps", "cycles", "L Mpps",
-        "of L", "p50 ns", "p99 ns", "p999 ns", "CPU") +
-        [&] {
-            std::string lines;
-            int number = 0;
-            for (const Run& r : results.runs)
-                lines += fmt::format(
-                    "{:>4} {:>9.2f} {:>9.1f} {:>9.2f} {:>6.1f}% {:>10.0f} {:>10.0f} {:>10.0f} {:>6.2f}{}\n",
-                    ++number, r.forward.mpps(), r.forward.cycles_per_packet, r.limit.mpps(),
-                    100 * r.forward.mpps() / r.limit.mpps(), r.latency.p50, r.latency.p99,
-                    r.latency.p999, r.forward.cpu_share, undisturbed(options, r) ? "" : " *");
-            return lines;
-        }() +
-        fmt::format(
-            "mid. {:>9.2f} {:>9.1f} {:>9.2f} {:>6.1f}% {:>10.0f} {:>10.0f} {:>10.0f}\n"
-            "memory: {:.0f} bytes a connection\n",
-            s.mpps, s.cycles, s.limit_mpps, 100 * s.ratio, s.latency.p50, s.latency.p99,
-            s.latency.p999, results.bytes_per_connection);
+               "nat IPv{}, {} flows, {} bytes, direction {}, scheduler {}\n"
+               "{:>4} {:>9} {:>9} {:>9} {:>7} {:>10} {:>10} {:>10} {:>6}\n",
+               static_cast<int>(options.family), options.flows, results.packet_size,
+               to_string(options.direction), options.scheduler, "run", "Mpps", "cycles", "L Mpps",
+               "of L", "p50 ns", "p99 ns", "p999 ns", "CPU") +
+           [&] {
+               std::string lines;
+               int number = 0;
+               for (const Run& r : results.runs)
+                   lines += fmt::format(
+                       "{:>4} {:>9.2f} {:>9.1f} {:>9.2f} {:>6.1f}% {:>10.0f} {:>10.0f} {:>10.0f} "
+                       "{:>6.2f}{}\n",
+                       ++number, r.forward.mpps(), r.forward.cycles_per_packet, r.limit.mpps(),
+                       100 * r.forward.mpps() / r.limit.mpps(), r.latency.p50, r.latency.p99,
+                       r.latency.p999, r.forward.cpu_share, undisturbed(options, r) ? "" : " *");
+               return lines;
+           }() +
+           fmt::format(
+               "mid. {:>9.2f} {:>9.1f} {:>9.2f} {:>6.1f}% {:>10.0f} {:>10.0f} {:>10.0f}\n"
+               "memory: {:.0f} bytes a connection\n",
+               s.mpps, s.cycles, s.limit_mpps, 100 * s.ratio, s.latency.p50, s.latency.p99,
+               s.latency.p999, results.bytes_per_connection);
 }
 
 std::string limit_lines(const Options& options, const Results& results, const Summary& s) {
@@ -169,11 +173,11 @@ std::string to_table(const Options& options, const Results& results) {
     if (s.disturbed > 0)
         text += fmt::format("* {} of {} runs shared the CPU with other programs\n", s.disturbed,
                             results.runs.size());
-    return text + fmt::format("{}, TSC {:.3f} GHz, {} MB on huge pages, {} MB on transparent ones\n"
-                              "{}, {}, {}\n",
-                              machine.cpu, static_cast<double>(machine.tsc_hz) / 1e9,
-                              machine.huge_mb, machine.transparent_huge_mb, machine.kernel,
-                              machine.dpdk, machine.compiler);
+    return text + fmt::format(
+                      "{}, TSC {:.3f} GHz, {} MB on huge pages, {} MB on transparent ones\n"
+                      "{}, {}, {}\n",
+                      machine.cpu, static_cast<double>(machine.tsc_hz) / 1e9, machine.huge_mb,
+                      machine.transparent_huge_mb, machine.kernel, machine.dpdk, machine.compiler);
 }
 
 }  // namespace shunt::bench

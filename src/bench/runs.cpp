@@ -58,10 +58,12 @@ class ForwardRuns {
         : options_(options),
           device_(device),
           balancer_(*find_scheduler(options.scheduler), options.flows, device),
-          servers_(open_connections<F>(balancer_, device, options.flows, [&](std::uint32_t opened) {
-              progress("opening connections: " + std::to_string(opened) + " of " +
-                       std::to_string(options.flows));
-          })),
+          servers_(open_connections<F>(balancer_, device, options.flows,
+                                       [&](std::uint32_t opened) {
+                                           progress(
+                                               "opening connections: " + std::to_string(opened) +
+                                               " of " + std::to_string(options.flows));
+                                       })),
           source_(options.flows, options.direction, device.frame_length(), servers_) {
         balancer_.skip(first_timers);
     }
@@ -89,10 +91,9 @@ class ForwardRuns {
         for (unsigned i = 0; i < bursts_on_ring + checked_bursts; ++i) balancer_.iterate();
         device_.set_hook(&source_);
         if (check.wrong() != 0 || check.checked() == 0)
-            throw std::runtime_error(std::to_string(check.wrong()) + " of " +
-                                     std::to_string(check.checked()) +
-                                     " packets were translated wrongly; the first: " +
-                                     check.difference());
+            throw std::runtime_error(
+                std::to_string(check.wrong()) + " of " + std::to_string(check.checked()) +
+                " packets were translated wrongly; the first: " + check.difference());
     }
 
     Latency measure_latency() {
@@ -102,8 +103,8 @@ class ForwardRuns {
         cycles.reserve(latency_samples);
         const auto hz = static_cast<double>(rte_get_tsc_hz());
         const std::uint64_t end =
-            rte_rdtsc() + static_cast<std::uint64_t>(
-                              std::min(latency_seconds, options_.seconds) * hz);
+            rte_rdtsc() +
+            static_cast<std::uint64_t>(std::min(latency_seconds, options_.seconds) * hz);
         for (std::uint64_t begin = rte_rdtsc_precise();
              begin < end && cycles.size() < cycles.capacity(); begin = rte_rdtsc_precise()) {
             balancer_.iterate();
@@ -121,9 +122,9 @@ class ForwardRuns {
         if (c.received.value() == c.forwarded.value() && c.conserved()) return;
         for (std::size_t i = 0; i < drop_reason_count; ++i)
             if (c.dropped[i].value() != 0)
-                throw std::runtime_error(std::to_string(c.dropped[i].value()) +
-                                         " packets were dropped: " +
-                                         std::string(drop_reason_texts[i].text));
+                throw std::runtime_error(
+                    std::to_string(c.dropped[i].value()) +
+                    " packets were dropped: " + std::string(drop_reason_texts[i].text));
         throw std::runtime_error("packets were received and not forwarded");
     }
 

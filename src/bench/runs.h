@@ -37,8 +37,8 @@ struct Results {
 /// Told what goes on, in a few words.
 using Progress = std::function<void(const std::string&)>;
 
-/// Need a running EAL, and a thread that stays on its CPU. Throw std::runtime_error when the machine
-/// has no room, or when a packet went wrong: then no figure counts.
+/// Need a running EAL, and a thread that stays on its CPU. Throw std::runtime_error when the
+/// machine has no room, or when a packet went wrong: then no figure counts.
 Results measure_limit(const Options& options, const Progress& progress);
 Results measure_forward(const Options& options, const Progress& progress);
 

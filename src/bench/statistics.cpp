@@ -8,7 +8,8 @@ namespace shunt::bench {
 
 float percentile(std::span<float> values, double share) noexcept {
     if (values.empty()) return 0;
-    const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size())));
+    const auto rank =
+        static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size())));
     const auto at = values.begin() + static_cast<std::ptrdiff_t>(rank > 0 ? rank - 1 : 0);
     std::nth_element(values.begin(), at, values.end());
     return *at;

@@ -27,10 +27,9 @@ typename TrafficSource<F>::Packet TrafficSource<F>::draw() noexcept {
 template <class F>
 void TrafficSource<F>::write(rte_mbuf* mbuf, Packet packet) const noexcept {
     std::size_t kind = 0;
-    // The same condition for every packet of a run; the choice within it must not be a branch, which
-    // the processor would guess wrong half of the time.
-    if ((reply_mask_ | reply_always_) != 0)
-        kind = packet.reply * (1U + servers_[packet.flow]);
+    // The same condition for every packet of a run; the choice within it must not be a branch,
+    // which the processor would guess wrong half of the time.
+    if ((reply_mask_ | reply_always_) != 0) kind = packet.reply * (1U + servers_[packet.flow]);
     const auto frame = reset_frame(mbuf, frame_length_);
     frames_[kind].write(frame.first<FrameTemplate<F>::headers>(), client_of(packet.flow));
 }

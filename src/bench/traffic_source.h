@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// The measured traffic: every transmitted packet becomes the next packet of a flow drawn uniformly at
-// random.
+// The measured traffic: every transmitted packet becomes the next packet of a flow drawn uniformly
+// at random.
 #include <array>
 
 #include "base/pages.h"

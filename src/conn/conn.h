@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // One connection: what a forwarded packet needs, in one cache line for IPv4 and two for IPv6.
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "base/id.h"
 #include "base/time.h"
@@ -19,12 +21,14 @@ template <class F>
 struct alignas(64) Conn {
     using Address = typename F::Address;
 
+    // In this order the endpoints of a packet stand side by side for both directions: real and
+    // client from the server, client and virtual from the client.
+    Address real;
     Address client;
     Address virtual_address;
-    Address real;
+    L4Port real_port;
     L4Port client_port;
     L4Port virtual_port;
-    L4Port real_port;
     Protocol protocol = Protocol::none;
     std::uint8_t state = 0;        ///< TcpState for TCP; 0 for UDP
     bool server_silent = false;    ///< no packet of the server was seen, nor is one expected (DR)
@@ -53,6 +57,17 @@ struct alignas(64) Conn {
                 .source_port = real_port,
                 .destination_port = client_port,
                 .protocol = protocol};
+    }
+
+    /// Is `t` the tuple of packets in direction `d`? The same as tuple(d) == t, without making it.
+    [[nodiscard]] bool has(const FlowTuple<F>& t, Direction d) const noexcept {
+        const std::size_t first = d == Direction::from_client ? 1 : 0;
+        const auto* bytes = reinterpret_cast<const std::byte*>(this);
+        const auto* addresses = bytes + offsetof(Conn, real) + first * sizeof(Address);
+        const auto* ports = bytes + offsetof(Conn, real_port) + first * sizeof(L4Port);
+        return std::memcmp(&t.source, addresses, 2 * sizeof(Address)) == 0 &&
+               std::memcmp(&t.source_port, ports, 2 * sizeof(L4Port)) == 0 &&
+               t.protocol == protocol;
     }
 };
 static_assert(sizeof(Conn<Ipv4>) == 64 && sizeof(Conn<Ipv6>) == 128);

@@ -48,7 +48,7 @@ template <class F>
 ConnRef<F> ConnTable<F>::confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept {
     const auto direction = static_cast<Direction>(ref & 1U);
     Conn<F>& conn = conns_[ref >> 1];
-    if (conn.tuple(direction) == tuple) return {&conn, direction};
+    if (conn.has(tuple, direction)) return {&conn, direction};
     return {};
 }
 

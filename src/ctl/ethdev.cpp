@@ -4,10 +4,10 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_pci.h>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <regex>
 #include <utility>
 #include <vector>
 
@@ -57,9 +57,8 @@ rte_eth_dev_info info_of(std::uint16_t id) {
 }  // namespace
 
 bool is_pci_device(const std::string& device) {
-    static const std::regex pci(
-        "^([0-9a-fA-F]{4,}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-9a-fA-F](,.*)?$");
-    return std::regex_match(device, pci);
+    rte_pci_addr address;
+    return rte_pci_addr_parse(name_of(device).c_str(), &address) == 0;
 }
 
 EthDevice::EthDevice(std::string where, const std::string& device, const std::string& suffix)

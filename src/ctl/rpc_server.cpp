@@ -48,7 +48,7 @@ void remove_stale(const asio::any_io_executor& executor, const std::string& path
     struct stat there {};
     if (lstat(path.c_str(), &there) != 0) {
         if (errno == ENOENT) return;
-        fail(path, reason_of(errno));
+        fail(path, reason_of(errno) + "; give another --socket");
     }
     if (!S_ISSOCK(there.st_mode)) fail(path, "a file stands there that is no socket; remove it");
     LocalStream::socket probe(executor);

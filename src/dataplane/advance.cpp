@@ -29,30 +29,35 @@ void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
 
 template <class F>
 void count(DestCounters& dest, const PacketMeta& meta, Direction direction) noexcept {
-    if (direction == Direction::from_client) {
-        dest.packets_in.add();
-        dest.bytes_in.add(meta.l3_length);
-    } else {
-        dest.packets_out.add();
-        dest.bytes_out.add(meta.l3_length);
-    }
+    // Choices of an address, not branches: directions come mixed, and would be guessed wrong.
+    const bool inbound = direction == Direction::from_client;
+    (inbound ? dest.packets_in : dest.packets_out).add();
+    (inbound ? dest.bytes_in : dest.bytes_out).add(meta.l3_length);
+}
+
+/// Left to a card that is not there: a server's SYN/ACK shows it, before the client waits in vain.
+template <class F>
+bool partial_checksum(const rte_mbuf* packet, const PacketMeta& meta,
+                      Direction direction) noexcept {
+    return (meta.tcp_flags & TcpHeader::syn) != 0 && direction == Direction::from_server &&
+           has_partial_checksum<F>(packet, meta);
 }
 
 /// Disposes of a packet that goes no further, uncounted. A reply passes the host's forwarding rules
-/// before it is the balancer's; a request is the balancer's first (stage_forward judges it).
+/// before it is the balancer's; a request is the balancer's first, and stage_forward judges it.
 template <class F>
 bool refused(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
              const Claimed<F>& claim) noexcept {
-    if (claim.direction == Direction::from_client) {
-        if (claim.conn->server_available) return false;
+    if (!claim.conn->server_available && claim.direction == Direction::from_client) [[unlikely]] {
         worker.drop(packet, DropReason::destination_removed);
         return true;
     }
-    if ((meta.tcp_flags & TcpHeader::syn) != 0 && has_partial_checksum<F>(packet, meta)) {
+    if (partial_checksum<F>(packet, meta, claim.direction)) [[unlikely]] {
         worker.drop(packet, DropReason::partial_checksum);
         return true;
     }
-    return !may_pass<F>(worker, packet, meta, claim);
+    return !passes<F>(worker, packet, meta, claim) && claim.direction == Direction::from_server &&
+           !may_pass<F>(worker, packet, meta, claim);
 }
 
 }  // namespace
@@ -78,7 +83,7 @@ ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedLis
             advance_tcp<F>(worker, conn, meta.tcp_flags, claim.direction);
         else
             conn.expires = worker.now + worker.snapshot->timeouts.udp;
-        if (claim.direction == Direction::from_client) ++conn.packets_in;
+        conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
         forward.push(claim);
     }
     return forward;

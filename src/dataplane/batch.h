@@ -71,9 +71,13 @@ class ClaimedList {
     std::uint8_t count_ = 0;
 };
 
-/// The bytes of a packet's first buffer. The only place where mbuf memory becomes a span.
+/// The bytes of a packet's first buffer. The only places where mbuf memory becomes a span.
 inline std::span<std::byte> first_bytes(rte_mbuf* m) noexcept {
     return {rte_pktmbuf_mtod(m, std::byte*), m->data_len};
+}
+/// The bytes of any buffer of a packet.
+inline std::span<const std::byte> bytes_of(const rte_mbuf* m) noexcept {
+    return {rte_pktmbuf_mtod(m, const std::byte*), m->data_len};
 }
 
 }  // namespace shunt

@@ -29,10 +29,31 @@ bool balanced(Protocol protocol) noexcept {
     return protocol == Protocol::tcp || protocol == Protocol::udp;
 }
 
-bool for_network_layer(const WorkerState& worker, PortId port, const PacketMeta& meta) noexcept {
-    return !meta.to_group && !meta.stacked_tags &&
-           worker.network().accepts(port, meta.vlan, meta.destination_mac);
-}
+/// May a frame be for the host's network layer? Frames of a burst mostly have one destination, so
+/// the last one that was accepted is compared first.
+class Acceptance {
+  public:
+    Acceptance(const WorkerState& worker, PortId port) noexcept : worker_(worker), port_(port) {}
+
+    bool operator()(const PacketMeta& meta) noexcept {
+        if (last_ != nullptr && meta.destination_mac == last_->destination_mac &&
+            meta.vlan == last_->vlan && !meta.stacked_tags)
+            return true;
+        if (!accepts(meta)) return false;
+        last_ = &meta;
+        return true;
+    }
+
+  private:
+    [[nodiscard]] bool accepts(const PacketMeta& meta) const noexcept {
+        return !meta.to_group && !meta.stacked_tags &&
+               worker_.network().accepts(port_, meta.vlan, meta.destination_mac);
+    }
+
+    const WorkerState& worker_;
+    PortId port_;
+    const PacketMeta* last_ = nullptr;
+};
 
 /// A fragment tells too little to be translated, and may not pass untranslated. Only the first one
 /// has ports; the others are judged by their addresses.
@@ -55,13 +76,14 @@ void dispose_of_fragment(WorkerState& worker, PortId port, rte_mbuf* packet,
 template <class F>
 PlaceList stage_classify(WorkerState& worker, Batch& batch, const PlaceList& places) noexcept {
     const bool several = worker.shared.workers > 1 && !batch.owner_known;
+    Acceptance accepts(worker, batch.port);
     PlaceList mine;
     for (const auto place : places) {
         rte_mbuf* packet = batch.packets[place];
         const PacketMeta& meta = batch.meta[place];
         const auto& tuple = meta.tuple<F>();
         const bool whole = meta.fragment == FragmentKind::none;
-        if (!for_network_layer(worker, batch.port, meta) || !balanced(tuple.protocol)) {
+        if (!accepts(meta) || !balanced(tuple.protocol)) {
             send_to_host(worker, batch.port, packet);
             continue;
         }

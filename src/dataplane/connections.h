@@ -10,8 +10,9 @@ namespace shunt {
 /// a port again sends a SYN (conn_reuse_mode 1, ipvs-behaviour 2.10).
 template <class F>
 bool reuses_port(const Conn<F>& conn, const PacketMeta& meta, Direction direction) noexcept {
-    if (conn.protocol != Protocol::tcp || direction != Direction::from_client ||
-        (meta.tcp_flags & TcpHeader::syn) == 0)
+    // The rare condition comes first: then the connection is not even looked at.
+    if ((meta.tcp_flags & TcpHeader::syn) == 0 || conn.protocol != Protocol::tcp ||
+        direction != Direction::from_client)
         return false;
     const auto state = static_cast<TcpState>(conn.state);
     return state == TcpState::time_wait || state == TcpState::close;

@@ -21,35 +21,37 @@ std::uint16_t fresh_udp_checksum(const rte_mbuf* packet, const PacketMeta& meta,
     return field == 0 ? std::uint16_t{0xFFFF} : field;
 }
 
-/// Writes the new endpoint on one side of the packet: address, port and checksums.
-template <class F, Direction direction>
-void translate(rte_mbuf* packet, const PacketMeta& meta, const Conn<F>& conn) noexcept {
+/// Writes the new endpoint on one side of the packet: address, port and checksums. Which side is a
+/// choice of offsets, not a branch: directions come mixed, and would be guessed wrong.
+template <class F>
+void translate(rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim) noexcept {
     using Header = typename F::Header;
-    constexpr bool inbound = direction == Direction::from_client;
-    constexpr std::size_t address_at =
+    const Conn<F>& conn = *claim.conn;
+    const bool inbound = claim.direction == Direction::from_client;
+    const std::size_t address_at =
         inbound ? offsetof(Header, destination) : offsetof(Header, source);
-    constexpr std::size_t port_at = inbound ? sizeof(L4Port) : 0;
+    const std::size_t port_at = inbound ? sizeof(L4Port) : 0;
     const auto& address = inbound ? conn.real : conn.virtual_address;
     const L4Port port = inbound ? conn.real_port : conn.virtual_port;
-    const auto endpoint_delta = inbound ? conn.endpoint_delta : conn.endpoint_delta.reversed();
+    const auto endpoint_delta = conn.endpoint_delta.reversed_if(!inbound);
 
     const PacketWriter frame(first_bytes(packet));
     const auto l3 = frame.fixed<sizeof(Header)>(meta.l3_offset);
     if (!l3) return;  // parse() has read this header
-    store<address_at>(*l3, address);
+    store_at(*l3, address_at, address);
     if constexpr (std::is_same_v<F, Ipv4>) {
-        const auto delta = inbound ? conn.address_delta : conn.address_delta.reversed();
+        const auto delta = conn.address_delta.reversed_if(!inbound);
         const auto sum = load<std::uint16_t, offsetof(Header, checksum)>(*l3);
         store<offsetof(Header, checksum)>(*l3, delta.apply(sum));
     }
     if (conn.protocol == Protocol::tcp) {
         if (const auto l4 = frame.fixed<sizeof(TcpHeader)>(meta.l4_offset)) {
-            store<port_at>(*l4, port);
+            store_at(*l4, port_at, port);
             const auto sum = load<std::uint16_t, offsetof(TcpHeader, checksum)>(*l4);
             store<offsetof(TcpHeader, checksum)>(*l4, endpoint_delta.apply(sum));
         }
     } else if (const auto l4 = frame.fixed<sizeof(UdpHeader)>(meta.l4_offset)) {
-        store<port_at>(*l4, port);
+        store_at(*l4, port_at, port);
         auto sum = load<std::uint16_t, offsetof(UdpHeader, checksum)>(*l4);
         if (sum != 0) [[likely]] {
             sum = endpoint_delta.apply(sum);
@@ -61,14 +63,6 @@ void translate(rte_mbuf* packet, const PacketMeta& meta, const Conn<F>& conn) no
         }
         store<offsetof(UdpHeader, checksum)>(*l4, sum);
     }
-}
-
-template <class F>
-void translate(rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim) noexcept {
-    if (claim.direction == Direction::from_client)
-        translate<F, Direction::from_client>(packet, meta, *claim.conn);
-    else
-        translate<F, Direction::from_server>(packet, meta, *claim.conn);
 }
 
 /// A packet whose next hop's link address is not known yet: finished, then held.
@@ -90,8 +84,7 @@ void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& clai
     for (const Claimed<F>& claim : claimed) {
         rte_mbuf* packet = batch.packets[claim.place];
         PacketMeta& meta = batch.meta[claim.place];
-        if (claim.direction == Direction::from_client && !may_pass<F>(worker, packet, meta, claim))
-            [[unlikely]]
+        if (!meta.passed && !may_pass<F>(worker, packet, meta, claim)) [[unlikely]]
             continue;
         trim_padding(packet, meta);
         translate<F>(packet, meta, claim);

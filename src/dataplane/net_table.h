@@ -125,7 +125,7 @@ class NetTable {
 
     std::vector<NetInterface> interfaces_;
     /// Port and VLAN, then the link address, of all interfaces; sorted.
-    std::vector<std::pair<std::uint32_t, MacAddress>> accepted_;
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> accepted_;
     std::vector<RouteEntry> routes_;
     std::vector<NextHop> next_hops_;
     std::vector<Neighbour<Ipv4>> neighbours_v4_;  ///< sorted by (ifindex, address)

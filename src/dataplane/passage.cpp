@@ -7,27 +7,6 @@ namespace shunt {
 
 namespace {
 
-/// The change to a header checksum of the TTL going down by one.
-const ChecksumDelta ttl_down =
-    ChecksumDelta::replace(std::array<std::uint8_t, 2>{1, 0}, std::array<std::uint8_t, 2>{0, 0});
-
-template <class F>
-constexpr std::size_t ttl_offset = std::is_same_v<F, Ipv4> ? offsetof(Ipv4Header, ttl)
-                                                           : offsetof(Ipv6Header, hop_limit);
-
-template <class F>
-void decrement_ttl(rte_mbuf* packet, PacketMeta& meta) noexcept {
-    const auto header =
-        PacketWriter(first_bytes(packet)).fixed<sizeof(typename F::Header)>(meta.l3_offset);
-    if (!header) return;  // parse() has read this header
-    --meta.ttl;
-    store<ttl_offset<F>>(*header, meta.ttl);
-    if constexpr (std::is_same_v<F, Ipv4>) {
-        const auto sum = load<std::uint16_t, offsetof(Ipv4Header, checksum)>(*header);
-        store<offsetof(Ipv4Header, checksum)>(*header, ttl_down.apply(sum));
-    }
-}
-
 template <class F>
 bool may_be_fragmented(rte_mbuf* packet, const PacketMeta& meta) noexcept {
     if constexpr (std::is_same_v<F, Ipv6>) return false;
@@ -92,6 +71,7 @@ bool may_pass(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
     if (fits || claim.direction == Direction::from_client) decrement_ttl<F>(packet, meta);
     if (!fits) [[unlikely]]
         refuse_too_big<F>(worker, packet, meta, *mtu);
+    meta.passed = fits;
     return fits;
 }
 

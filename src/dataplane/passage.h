@@ -6,8 +6,43 @@
 
 namespace shunt {
 
-/// Decrements the TTL of a packet of a connection that may go on. Otherwise the packet is dropped,
-/// its sender told by ICMP, and false returned.
+/// The change to an IPv4 header checksum when the TTL, the first byte of its word, goes down by
+/// one.
+inline const ChecksumDelta ttl_down =
+    ChecksumDelta::replace(std::array<std::uint8_t, 2>{1, 0}, std::array<std::uint8_t, 2>{0, 0});
+
+/// Writes the TTL or hop limit one lower, and the header checksum with it.
+template <class F>
+void decrement_ttl(rte_mbuf* packet, PacketMeta& meta) noexcept {
+    using Header = typename F::Header;
+    const auto header = PacketWriter(first_bytes(packet)).fixed<sizeof(Header)>(meta.l3_offset);
+    if (!header) return;  // parse() has read this header
+    --meta.ttl;
+    if constexpr (std::is_same_v<F, Ipv4>) {
+        store<offsetof(Header, ttl)>(*header, meta.ttl);
+        const auto sum = load<std::uint16_t, offsetof(Header, checksum)>(*header);
+        store<offsetof(Header, checksum)>(*header, ttl_down.apply(sum));
+    } else {
+        store<offsetof(Header, hop_limit)>(*header, meta.ttl);
+    }
+}
+
+/// The common case of may_pass(), which is to be asked when this says no: the next hop is known,
+/// the packet lives and fits. The same for both directions. Sets meta.passed.
+template <class F>
+bool passes(const WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
+            const Claimed<F>& claim) noexcept {
+    const auto next_hop = claim.conn->next_hop[static_cast<std::size_t>(claim.direction)];
+    if (next_hop == no_next_hop || meta.ttl <= 1 || meta.l3_length > worker.network()[next_hop].mtu)
+        [[unlikely]]
+        return false;
+    decrement_ttl<F>(packet, meta);
+    meta.passed = true;
+    return true;
+}
+
+/// Decrements the TTL of a packet of a connection that may go on, and sets meta.passed. Otherwise
+/// the packet is dropped, its sender told by ICMP, and false returned.
 ///
 /// Toward the server the TTL is decremented before the MTU is judged, and an error quotes what is
 /// left; replies are judged as ordinary forwarding does, before anything is changed.

@@ -42,6 +42,10 @@ class ChecksumDelta {
     [[nodiscard]] constexpr ChecksumDelta reversed() const noexcept {
         return ChecksumDelta(static_cast<std::uint16_t>(~sum_));
     }
+    /// reversed(), or the same, without a branch.
+    [[nodiscard]] constexpr ChecksumDelta reversed_if(bool reverse) const noexcept {
+        return ChecksumDelta(static_cast<std::uint16_t>(sum_ ^ (reverse ? 0xFFFF : 0)));
+    }
     /// The checksum field after this change.
     [[nodiscard]] constexpr std::uint16_t apply(std::uint16_t checksum) const noexcept {
         return static_cast<std::uint16_t>(

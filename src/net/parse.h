@@ -29,6 +29,7 @@ struct alignas(64) PacketMeta {
     std::uint8_t tcp_flags = 0;
     std::uint8_t ttl = 0;       ///< TTL or hop limit as received
     bool to_group = false;      ///< Ethernet multicast or broadcast
+    bool passed = false;        ///< TTL and MTU are in order, the TTL is decremented
     bool stacked_tags = false;  ///< more than one tag, or one of 802.1ad
     MacAddress destination_mac;
     union {

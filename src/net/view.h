@@ -2,6 +2,7 @@
 #pragma once
 // The only door to packet bytes. A view knows how many bytes there are and copies values in and
 // out; nothing is cast, nothing is read or written beyond the end.
+#include <cassert>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -28,6 +29,15 @@ class PacketReader {
         T value;
         std::memcpy(&value, bytes_.data() + offset, sizeof(T));
         return value;
+    }
+
+    /// Exactly N bytes at `offset` as a fixed span whose fields are loaded without a further check
+    /// and without a copy of the rest, or nothing.
+    template <std::size_t N>
+    [[nodiscard]] std::optional<std::span<const std::byte, N>> fixed(
+        std::size_t offset) const noexcept {
+        if (offset > bytes_.size() || bytes_.size() - offset < N) return std::nullopt;
+        return bytes_.subspan(offset).template first<N>();
     }
 
     /// The bytes from `offset` on, at most `length`; empty when `offset` lies beyond the end.
@@ -85,6 +95,13 @@ template <std::size_t Offset = 0, WireValue T, std::size_t N>
 void store(std::span<std::byte, N> bytes, const T& value) noexcept {
     static_assert(N != std::dynamic_extent && Offset + sizeof(T) <= N);
     std::memcpy(bytes.data() + Offset, &value, sizeof(T));
+}
+
+/// Stores `value` at an offset that is known to lie inside.
+template <WireValue T, std::size_t N>
+void store_at(std::span<std::byte, N> bytes, std::size_t offset, const T& value) noexcept {
+    assert(offset + sizeof(T) <= N);
+    std::memcpy(bytes.data() + offset, &value, sizeof(T));
 }
 
 }  // namespace shunt

@@ -207,6 +207,8 @@ class DaemonExit:
 
     def fault(self):
         """What was wrong about the end, or None."""
+        if "runtime error:" in self.output or "Sanitizer: " in self.output:
+            return f"a sanitizer complained:\n{self.output}"
         if self.code != 0:
             return f"shuntd ended with exit code {self.code}"
         if self.seconds >= 2.0:

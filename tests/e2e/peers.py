@@ -5,14 +5,15 @@ print one JSON object and exit with 0 whatever they saw: the caller judges.
 
     peers.py udp-echo NAME PORT              answers each datagram with "NAME " and its payload
     peers.py tcp-echo PORT                   echoes each connection until its end
-    peers.py udp-client HOST PORT COUNT [--no-checksum] [--source-port P] [--ttl N] [--timeout S]
+    peers.py udp-client HOST PORT COUNT [--no-checksum] [--source-port P] [--ttl N]
+                        [--timeout S]
     peers.py tcp-connect HOST PORT           connects, and says how that went and how long it took
     peers.py http-again HOST SOURCE_PORT COUNT  requests one after the other, all from one port
     peers.py tcp-client HOST PORT BYTES      sends BYTES to an echo and compares what comes back
     peers.py who-has HOST INTERFACE          asks by ARP or ND, collects every answer for a second
     peers.py capture-udp INTERFACE PORT COUNT   checksums of IPv4 datagrams to PORT, as on the wire;
                                              prints {"ready": true} first
-    peers.py send-tagged INTERFACE VLAN COUNT     frames of a type that nobody knows, with a VLAN tag
+    peers.py send-tagged INTERFACE VLAN COUNT  frames of a type that nobody knows, with a VLAN tag
     peers.py capture-tagged INTERFACE COUNT  their VLANs as they arrive; {"ready": true} first
 """
 

@@ -134,8 +134,8 @@ WorkerBench::WorkerBench(const BenchOptions& options)
       pool_(rte_pktmbuf_pool_create(unique_name("bench").c_str(), buffers, 0, 0,
                                     RTE_PKTMBUF_HEADROOM + most_frame, SOCKET_ID_ANY)) {
     if (options_.transmit_queues == 0) options_.transmit_queues = options_.workers;
-    rcu_.reset(static_cast<rte_rcu_qsbr*>(rte_zmalloc(
-        "rcu", rte_rcu_qsbr_get_memsize(options_.workers), RTE_CACHE_LINE_SIZE)));
+    rcu_.reset(static_cast<rte_rcu_qsbr*>(
+        rte_zmalloc("rcu", rte_rcu_qsbr_get_memsize(options_.workers), RTE_CACHE_LINE_SIZE)));
     if (!pool_ || !rcu_ || rte_rcu_qsbr_init(rcu_.get(), options_.workers) != 0)
         throw std::runtime_error("no memory for packets");
     add_neighbours(network);
@@ -167,7 +167,8 @@ void WorkerBench::make_device(std::uint16_t receive_queues, std::uint16_t transm
     for (std::uint16_t q = 0; q < receive_queues; ++q)
         in.push_back(device.receive.emplace_back(make_ring("rx", options_.device_depth, 0)).get());
     for (std::uint16_t q = 0; q < transmit_queues; ++q)
-        out.push_back(device.transmit.emplace_back(make_ring("tx", options_.device_depth, 0)).get());
+        out.push_back(
+            device.transmit.emplace_back(make_ring("tx", options_.device_depth, 0)).get());
     device.name = unique_name("bench");
     const int ethdev = rte_eth_from_rings(device.name.c_str(), in.data(), receive_queues,
                                           out.data(), transmit_queues, any_node);
@@ -176,8 +177,8 @@ void WorkerBench::make_device(std::uint16_t receive_queues, std::uint16_t transm
     const rte_eth_conf conf{};
     bool right = rte_eth_dev_configure(device.ethdev, receive_queues, transmit_queues, &conf) == 0;
     for (std::uint16_t q = 0; q < receive_queues; ++q)
-        right = right && rte_eth_rx_queue_setup(device.ethdev, q, 64, any_node, nullptr,
-                                                pool_.get()) == 0;
+        right = right &&
+                rte_eth_rx_queue_setup(device.ethdev, q, 64, any_node, nullptr, pool_.get()) == 0;
     for (std::uint16_t q = 0; q < transmit_queues; ++q)
         right = right && rte_eth_tx_queue_setup(device.ethdev, q, 64, any_node, nullptr) == 0;
     if (!right || rte_eth_dev_start(device.ethdev) != 0)
@@ -194,8 +195,7 @@ void WorkerBench::make_workers() {
                                      .servers = servers,
                                      .held_packets = options_.held_packets};
     for (std::uint16_t w = 0; w < options_.workers; ++w) {
-        states_.push_back(
-            std::make_unique<WorkerState>(WorkerId(w), shared_, limits, hash_seed));
+        states_.push_back(std::make_unique<WorkerState>(WorkerId(w), shared_, limits, hash_seed));
         loops_.push_back(std::make_unique<Worker>(*states_.back(), Idle::poll));
         shared_.dest_counters.push_back(states_.back()->dests.data());
         rte_rcu_qsbr_thread_register(rcu_.get(), w);
@@ -207,12 +207,13 @@ void WorkerBench::make_workers() {
 void WorkerBench::add_queues(PortId port, std::uint16_t queues) {
     for (std::uint16_t q = 0; q < queues; ++q)
         states_[q % options_.workers]->queues.push_back(
-            {.port = port, .ethdev = devices_[DeviceIndex::of_port(port).value].ethdev, .queue = q});
-    if (options_.twins)
-        states_[0]->queues.push_back(
             {.port = port,
-             .ethdev = devices_[DeviceIndex::of_twin(port).value].ethdev,
-             .twin = true});
+             .ethdev = devices_[DeviceIndex::of_port(port).value].ethdev,
+             .queue = q});
+    if (options_.twins)
+        states_[0]->queues.push_back({.port = port,
+                                      .ethdev = devices_[DeviceIndex::of_twin(port).value].ethdev,
+                                      .twin = true});
 }
 
 WorkerBench::~WorkerBench() {
@@ -308,7 +309,8 @@ rte_mbuf* WorkerBench::packet(const Frame& frame, const std::vector<std::size_t>
         const std::size_t rest = frame.size() - at;
         const std::size_t size = piece < sizes.size() ? std::min(sizes[piece], rest) : rest;
         rte_mbuf* m = rte_pktmbuf_alloc(pool_.get());
-        char* bytes = m == nullptr ? nullptr : rte_pktmbuf_append(m, static_cast<std::uint16_t>(size));
+        char* bytes =
+            m == nullptr ? nullptr : rte_pktmbuf_append(m, static_cast<std::uint16_t>(size));
         if (bytes == nullptr) throw std::runtime_error("no buffer for a frame of this size");
         std::memcpy(bytes, frame.data() + at, size);
         at += size;

@@ -14,7 +14,7 @@
 // was received, and no packet buffer is missing.
 #include <gtest/gtest.h>
 
-#include <map>
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,14 +54,28 @@ struct Addresses {
     /// "192.0.2.10:80" or "[2001:db8:1::10]:80"
     [[nodiscard]] std::string endpoint(std::string_view address, int port) const;
 };
-inline constexpr Addresses v4{"IPv4",          "192.0.2.100",   "192.0.2.0/24",
-                              "192.0.2.10",    "198.51.100.11", "198.51.100.12",
-                              "198.51.100.0/24", "192.0.2.1",   "198.51.100.1",
-                              "203.0.113.5",   20};
-inline constexpr Addresses v6{"IPv6",           "2001:db8:1::100", "2001:db8:1::/64",
-                              "2001:db8:1::10", "2001:db8:2::11",  "2001:db8:2::12",
-                              "2001:db8:2::/64", "2001:db8:1::1",  "2001:db8:2::1",
-                              "2001:db8:f::5",  40};
+inline constexpr Addresses v4{"IPv4",
+                              "192.0.2.100",
+                              "192.0.2.0/24",
+                              "192.0.2.10",
+                              "198.51.100.11",
+                              "198.51.100.12",
+                              "198.51.100.0/24",
+                              "192.0.2.1",
+                              "198.51.100.1",
+                              "203.0.113.5",
+                              20};
+inline constexpr Addresses v6{"IPv6",
+                              "2001:db8:1::100",
+                              "2001:db8:1::/64",
+                              "2001:db8:1::10",
+                              "2001:db8:2::11",
+                              "2001:db8:2::12",
+                              "2001:db8:2::/64",
+                              "2001:db8:1::1",
+                              "2001:db8:2::1",
+                              "2001:db8:f::5",
+                              40};
 
 /// A frame of the client to the virtual address, as it comes in by wan.
 [[nodiscard]] PacketBuilder from_client(const Addresses& a);
@@ -139,8 +153,7 @@ class WorkerBench {
     /// As the host sends it on the twin.
     void put_from_host(PortId port, const Frame& frame);
     /// A buffer with a frame, for a test that changes it before it goes to put().
-    [[nodiscard]] rte_mbuf* packet(const Frame& frame,
-                                   const std::vector<std::size_t>& sizes = {});
+    [[nodiscard]] rte_mbuf* packet(const Frame& frame, const std::vector<std::size_t>& sizes = {});
     void put(PortId port, rte_mbuf* packet, std::uint16_t queue = 0);
 
     std::uint32_t iterate(std::uint16_t worker = 0);
@@ -242,6 +255,8 @@ inline constexpr std::array families{v4, v6};
 inline std::string family_name(const ::testing::TestParamInfo<Addresses>& info) {
     return std::string(info.param.name);
 }
-inline void PrintTo(const Addresses& a, std::ostream* out) { *out << a.name; }
+inline void PrintTo(const Addresses& a, std::ostream* out) {
+    *out << a.name;
+}
 
 }  // namespace shunt::test

@@ -43,7 +43,8 @@ TYPED_TEST(FrameTemplateTest, ChecksumsAreRightForEveryClient) {
 }
 
 TYPED_TEST(FrameTemplateTest, BothDirectionsNameTheSameClient) {
-    const auto request = tuple_of<TypeParam>(frame_of<TypeParam>(Direction::from_client, 0, 77, 80));
+    const auto request =
+        tuple_of<TypeParam>(frame_of<TypeParam>(Direction::from_client, 0, 77, 80));
     const auto reply = tuple_of<TypeParam>(frame_of<TypeParam>(Direction::from_server, 3, 77, 80));
     EXPECT_EQ(request.source, client_address<TypeParam>(client_of(77)));
     EXPECT_EQ(request.destination, virtual_address<TypeParam>());

@@ -22,9 +22,10 @@ std::string refusal(std::vector<std::string> words) {
 }
 
 TEST(Options, TakesEveryPromisedWord) {
-    const auto o = parse({"forward", "--forward", "nat", "--family", "6", "--flows", "1000",
-                          "--packet-size", "128", "--direction", "out", "--seconds", "0.5",
-                          "--repeat", "7", "--scheduler", "wlc", "--workers", "1", "--json", "--no-huge"});
+    const auto o = parse({"forward", "--forward",     "nat",      "--family",    "6",   "--flows",
+                          "1000",    "--packet-size", "128",      "--direction", "out", "--seconds",
+                          "0.5",     "--repeat",      "7",        "--scheduler", "wlc", "--workers",
+                          "1",       "--json",        "--no-huge"});
     ASSERT_TRUE(o);
     EXPECT_EQ(o->command, Options::Command::forward);
     EXPECT_EQ(o->family, Family::ipv6);

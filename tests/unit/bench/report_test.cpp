@@ -33,7 +33,9 @@ Results three_runs() {
     return results;
 }
 
-json::object parsed(const std::string& text) { return json::parse(text).as_object(); }
+json::object parsed(const std::string& text) {
+    return json::parse(text).as_object();
+}
 
 double number(const json::object& object, std::string_view key) {
     return object.at(key).to_number<double>();
@@ -41,10 +43,9 @@ double number(const json::object& object, std::string_view key) {
 
 TEST(Json, HasEveryPromisedField) {
     const auto object = parsed(to_json(Options{}, three_runs()));
-    for (const char* key :
-         {"forward", "family", "flows", "packet_size", "direction", "mpps", "ns_per_packet",
-          "cycles_per_packet", "limit_mpps", "ratio_to_limit", "bytes_per_connection", "latency_ns",
-          "runs", "machine"})
+    for (const char* key : {"forward", "family", "flows", "packet_size", "direction", "mpps",
+                            "ns_per_packet", "cycles_per_packet", "limit_mpps", "ratio_to_limit",
+                            "bytes_per_connection", "latency_ns", "runs", "machine"})
         EXPECT_TRUE(object.contains(key)) << key;
     for (const char* key : {"p50", "p99", "p999"})
         EXPECT_TRUE(object.at("latency_ns").as_object().contains(key)) << key;

@@ -34,19 +34,17 @@ FlowTuple<F> tuple_of(const Addresses& a, Protocol protocol) {
 
 TEST(Checksums, PseudoHeaderOfIpv4) {
     // 192.0.2.100, 192.0.2.10, zero, 6, length 0x1234
-    const Frame header =
-        bytes_of({192, 0, 2, 100, 192, 0, 2, 10, 0, 6, 0x12, 0x34});
+    const Frame header = bytes_of({192, 0, 2, 100, 192, 0, 2, 10, 0, 6, 0x12, 0x34});
     EXPECT_EQ(in_network_order(pseudo_header_sum<Ipv4>(tuple_of<Ipv4>(v4, Protocol::tcp), 0x1234)),
               plain_sum(header));
 }
 
 TEST(Checksums, PseudoHeaderOfIpv6HasALengthOf32Bits) {
-    const Frame header = bytes_of({0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
-                                   0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
-                                   0, 1, 0x23, 0x45, 0, 0, 0, 17});
-    EXPECT_EQ(
-        in_network_order(pseudo_header_sum<Ipv6>(tuple_of<Ipv6>(v6, Protocol::udp), 0x12345)),
-        plain_sum(header));
+    const Frame header = bytes_of({0x20, 0x01, 0x0d, 0xb8, 0,    1,    0,    0,    0, 0, 0, 0, 0, 0,
+                                   1,    0,    0x20, 0x01, 0x0d, 0xb8, 0,    1,    0, 0, 0, 0, 0, 0,
+                                   0,    0,    0,    0x10, 0,    1,    0x23, 0x45, 0, 0, 0, 17});
+    EXPECT_EQ(in_network_order(pseudo_header_sum<Ipv6>(tuple_of<Ipv6>(v6, Protocol::udp), 0x12345)),
+              plain_sum(header));
 }
 
 class ChecksumsOfPackets : public ::testing::TestWithParam<Addresses> {
@@ -57,9 +55,8 @@ class ChecksumsOfPackets : public ::testing::TestWithParam<Addresses> {
         PacketMeta meta;
         EXPECT_EQ(parse(PacketReader(frame), static_cast<std::uint32_t>(frame.size()), meta),
                   std::nullopt);
-        const bool answer = meta.network == NetworkKind::ipv4
-                                ? has_partial_checksum<Ipv4>(m, meta)
-                                : has_partial_checksum<Ipv6>(m, meta);
+        const bool answer = meta.network == NetworkKind::ipv4 ? has_partial_checksum<Ipv4>(m, meta)
+                                                              : has_partial_checksum<Ipv6>(m, meta);
         rte_pktmbuf_free(m);
         return answer;
     }
@@ -69,9 +66,8 @@ class ChecksumsOfPackets : public ::testing::TestWithParam<Addresses> {
         const auto length =
             static_cast<std::uint32_t>(network_part(frame).size() - GetParam().header);
         const std::uint32_t sum =
-            GetParam().header == 20
-                ? pseudo_header_sum<Ipv4>(tuple_of<Ipv4>(v4, protocol), length)
-                : pseudo_header_sum<Ipv6>(tuple_of<Ipv6>(v6, protocol), length);
+            GetParam().header == 20 ? pseudo_header_sum<Ipv4>(tuple_of<Ipv4>(v4, protocol), length)
+                                    : pseudo_header_sum<Ipv6>(tuple_of<Ipv6>(v6, protocol), length);
         return PacketBuilder(builder).l4_checksum(in_network_order(sum)).build();
     }
 

@@ -79,8 +79,12 @@ void compare_with_the_definition() {
         ASSERT_EQ((owner.hash<F>(address, port)), toeplitz(key, input));
     }
 }
-TEST(Owner, IsTheToeplitzHashOfAnIpv4Endpoint) { compare_with_the_definition<Ipv4>(); }
-TEST(Owner, IsTheToeplitzHashOfAnIpv6Endpoint) { compare_with_the_definition<Ipv6>(); }
+TEST(Owner, IsTheToeplitzHashOfAnIpv4Endpoint) {
+    compare_with_the_definition<Ipv4>();
+}
+TEST(Owner, IsTheToeplitzHashOfAnIpv6Endpoint) {
+    compare_with_the_definition<Ipv6>();
+}
 
 TEST(Owner, TheTableBehindTheHashNamesTheOwner) {
     for (const std::uint16_t workers : std::initializer_list<std::uint16_t>{1, 2, 3, 4, 64}) {

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/connections.h"
+
+#include <gtest/gtest.h>
+
+#include "support/worker_bench.h"
+
+namespace shunt {
+namespace {
+
+using namespace test;
+
+TEST(ReusesPort, OnlyASynFromTheClientOfAConnectionThatIsOver) {
+    Conn<Ipv4> conn;
+    PacketMeta meta;
+    conn.protocol = Protocol::tcp;
+    meta.tcp_flags = TcpHeader::syn;
+    for (std::size_t s = 0; s < tcp_state_count; ++s) {
+        conn.state = static_cast<std::uint8_t>(s);
+        const auto state = static_cast<TcpState>(s);
+        EXPECT_EQ(reuses_port(conn, meta, Direction::from_client),
+                  state == TcpState::time_wait || state == TcpState::close)
+            << tcp_state_name(state);
+        EXPECT_FALSE(reuses_port(conn, meta, Direction::from_server));
+    }
+    conn.state = static_cast<std::uint8_t>(TcpState::time_wait);
+    meta.tcp_flags = TcpHeader::syn | TcpHeader::ack;
+    EXPECT_TRUE(reuses_port(conn, meta, Direction::from_client));
+    for (const std::uint8_t flags : {TcpHeader::ack, TcpHeader::fin, TcpHeader::rst}) {
+        meta.tcp_flags = flags;
+        EXPECT_FALSE(reuses_port(conn, meta, Direction::from_client));
+    }
+    meta.tcp_flags = TcpHeader::syn;
+    conn.protocol = Protocol::udp;
+    EXPECT_FALSE(reuses_port(conn, meta, Direction::from_client));
+}
+
+TEST(Connections, AreCountedActiveOnce) {
+    WorkerBench bench;
+    bench.add_usual_services();
+    auto& worker = bench.worker();
+    Conn<Ipv4> conn;
+    conn.dest = DestId(1);
+    worker.counters_of(conn.dest).total.add();
+    const auto active = [&] { return bench.dest(1, &DestCounters::active); };
+    count_active<Ipv4>(worker, conn, false);
+    EXPECT_EQ(active(), 0U);
+    count_active<Ipv4>(worker, conn, true);
+    count_active<Ipv4>(worker, conn, true);
+    EXPECT_EQ(active(), 1U);
+    uncount_connection<Ipv4>(worker, conn);
+    EXPECT_EQ(active(), 0U);
+    EXPECT_EQ(bench.dest(1, &DestCounters::total), 0U);
+}
+
+/// Looks up again what an open connection keeps, after a change.
+class RefreshConnection : public ::testing::Test {
+  protected:
+    RefreshConnection() {
+        bench.add_usual_services();
+        bench.put(wan, from_client(v4).udp(40000, 80).build());
+        bench.settle();
+        static_cast<void>(bench.sent(lan));
+        conn = bench.connection<Ipv4>(v4.client, 40000, v4.vip, 80, Protocol::udp);
+    }
+    void refresh() {
+        bench.publish();
+        bench.iterate();
+        refresh_connection<Ipv4>(bench.worker(), *conn);
+        EXPECT_EQ(conn->generation, bench.worker().snapshot->generation);
+    }
+    [[nodiscard]] NextHopIndex hop(Direction d) const {
+        return conn->next_hop[static_cast<std::size_t>(d)];
+    }
+    WorkerBench bench;
+    Conn<Ipv4>* conn = nullptr;
+};
+
+TEST_F(RefreshConnection, FindsBothNextHops) {
+    ASSERT_NE(conn, nullptr);
+    refresh();
+    const auto& network = bench.worker().network();
+    ASSERT_NE(hop(Direction::from_client), no_next_hop);
+    ASSERT_NE(hop(Direction::from_server), no_next_hop);
+    EXPECT_EQ(network[hop(Direction::from_client)].port, lan);
+    EXPECT_EQ(network[hop(Direction::from_server)].port, wan);
+}
+
+TEST_F(RefreshConnection, LosesThemWithTheNeighbourOrTheRoute) {
+    ASSERT_NE(conn, nullptr);
+    bench.network = links();
+    bench.network.add_neighbour(wan_link, ip(v4.client), mac(client_mac));
+    refresh();
+    EXPECT_EQ(hop(Direction::from_client), no_next_hop);
+    EXPECT_NE(hop(Direction::from_server), no_next_hop);
+    add_neighbours(bench.network);
+    bench.network.add_unreachable({ip(v4.client), 32});
+    refresh();
+    EXPECT_NE(hop(Direction::from_client), no_next_hop);
+    EXPECT_EQ(hop(Direction::from_server), no_next_hop);
+}
+
+TEST_F(RefreshConnection, SeesWhetherTheServerIsInItsService) {
+    ASSERT_NE(conn, nullptr);
+    bench.services[1].servers[0].removed = true;
+    refresh();
+    EXPECT_FALSE(conn->server_available);
+    bench.services[1].servers[0].removed = false;
+    refresh();
+    EXPECT_TRUE(conn->server_available);
+    bench.services[1].removed = true;
+    refresh();
+    EXPECT_FALSE(conn->server_available);
+}
+
+}  // namespace
+}  // namespace shunt
