@@ -45,7 +45,7 @@ unsigned ConnTable<F>::matches(const Bucket& bucket, std::uint16_t tag) noexcept
 }
 
 template <class F>
-ConnRef<F> ConnTable<F>::confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept {
+inline ConnRef<F> ConnTable<F>::confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept {
     const auto direction = static_cast<Direction>(ref & 1U);
     Conn<F>& conn = conns_[ref >> 1];
     if (conn.has(tuple, direction)) return {&conn, direction};

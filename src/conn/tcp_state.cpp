@@ -5,9 +5,6 @@ namespace shunt {
 
 namespace {
 
-using Row = std::array<TcpState, tcp_state_count>;
-using Table = std::array<std::array<Row, 4>, 3>;
-
 [[maybe_unused]] constexpr auto NO = TcpState::none;
 constexpr auto ES = TcpState::established;
 constexpr auto SS = TcpState::syn_sent;
@@ -20,9 +17,15 @@ constexpr auto LA = TcpState::last_ack;
 constexpr auto LI = TcpState::listen;
 [[maybe_unused]] constexpr auto SA = TcpState::synack;
 
+constexpr std::array<std::string_view, tcp_state_count> names = {
+    "NONE",  "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "TIME_WAIT",
+    "CLOSE", "CLOSE_WAIT",  "LAST_ACK", "LISTEN",   "SYNACK"};
+
+}  // namespace
+
 // [side][event][state]; the columns are the states in the order of their numbers.
 // clang-format off
-constexpr Table transitions = {{
+constexpr TcpTransitions tcp_transitions = {{
     {{  // from the client
     //        NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA
     /* SYN */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
@@ -44,18 +47,6 @@ constexpr Table transitions = {{
     }},
 }};
 // clang-format on
-
-constexpr std::array<std::string_view, tcp_state_count> names = {
-    "NONE",  "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "TIME_WAIT",
-    "CLOSE", "CLOSE_WAIT",  "LAST_ACK", "LISTEN",   "SYNACK"};
-
-}  // namespace
-
-TcpState tcp_next(TcpState state, TcpSide side, TcpEvent event) noexcept {
-    if (event == TcpEvent::none) return CL;
-    return transitions[static_cast<std::size_t>(side)][static_cast<std::size_t>(event)]
-                      [static_cast<std::size_t>(state)];
-}
 
 std::string_view tcp_state_name(TcpState s) noexcept {
     return names[static_cast<std::size_t>(s)];

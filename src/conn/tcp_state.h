@@ -40,8 +40,16 @@ constexpr TcpEvent tcp_event(std::uint8_t flags) noexcept {
 /// Who is seen to speak: a connection whose server is never heard has a table of its own.
 enum class TcpSide : std::uint8_t { from_client, from_server, client_only };
 
+/// [side][event][state], for the events that have a row of their own.
+using TcpTransitions = std::array<std::array<std::array<TcpState, tcp_state_count>, 4>, 3>;
+extern const TcpTransitions tcp_transitions;
+
 /// The state after `event`. A segment without SYN, FIN, ACK and RST closes.
-TcpState tcp_next(TcpState state, TcpSide side, TcpEvent event) noexcept;
+inline TcpState tcp_next(TcpState state, TcpSide side, TcpEvent event) noexcept {
+    if (event == TcpEvent::none) return TcpState::close;
+    return tcp_transitions[static_cast<std::size_t>(side)][static_cast<std::size_t>(event)]
+                          [static_cast<std::size_t>(state)];
+}
 
 /// Does the state count as active on the real server?
 constexpr bool tcp_active(TcpState s) noexcept {

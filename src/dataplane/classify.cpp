@@ -36,7 +36,7 @@ class Acceptance {
     Acceptance(const WorkerState& worker, PortId port) noexcept : worker_(worker), port_(port) {}
 
     bool operator()(const PacketMeta& meta) noexcept {
-        if (last_ != nullptr && meta.destination_mac == last_->destination_mac &&
+        if (last_ != nullptr && meta.destination_mac.number() == last_->destination_mac.number() &&
             meta.vlan == last_->vlan && !meta.stacked_tags)
             return true;
         if (!accepts(meta)) return false;

@@ -113,15 +113,6 @@ std::uint32_t link_key(PortId port, std::uint16_t vlan) noexcept {
     return std::uint32_t{port.value()} << 16 | vlan;
 }
 
-/// A link address as a number: compared in one step.
-std::uint64_t mac_key(const MacAddress& mac) noexcept {
-    std::uint32_t first;
-    std::uint16_t rest;
-    std::memcpy(&first, mac.bytes.data(), sizeof(first));
-    std::memcpy(&rest, mac.bytes.data() + sizeof(first), sizeof(rest));
-    return std::uint64_t{rest} << 32 | first;
-}
-
 NextHop make_next_hop(const NetInterface& interface, const MacAddress& mac, EtherType type) {
     NextHop hop{.port = interface.port, .mtu = interface.mtu};
     const auto append = [&hop](const auto& value) {
@@ -225,7 +216,7 @@ NextHopIndex NetTable::next_hop(int ifindex, const typename F::Address& address)
 bool NetTable::accepts(PortId port, std::uint16_t vlan,
                        const MacAddress& destination) const noexcept {
     return std::binary_search(accepted_.begin(), accepted_.end(),
-                              std::pair(link_key(port, vlan), mac_key(destination)));
+                              std::pair(link_key(port, vlan), destination.number()));
 }
 
 const NetInterface* NetTable::find_interface(int ifindex) const noexcept {
@@ -338,7 +329,7 @@ std::shared_ptr<const NetTable> NetTableBuilder::build() const {
     std::sort(table->interfaces_.begin(), table->interfaces_.end(),
               [](const auto& a, const auto& b) { return a.ifindex < b.ifindex; });
     for (const NetInterface& i : interfaces_)
-        table->accepted_.emplace_back(link_key(i.port, i.vlan), mac_key(i.mac));
+        table->accepted_.emplace_back(link_key(i.port, i.vlan), i.mac.number());
     std::sort(table->accepted_.begin(), table->accepted_.end());
 
     const auto v4 = static_cast<std::size_t>(std::count_if(

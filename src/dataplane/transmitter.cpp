@@ -7,10 +7,6 @@ namespace shunt {
 
 namespace {
 
-/// The kind travels with the packet, also over a relay ring.
-void set_kind(rte_mbuf* m, SendKind kind) noexcept {
-    m->hash.usr = static_cast<std::uint32_t>(kind);
-}
 SendKind kind_of(const rte_mbuf* m) noexcept {
     return static_cast<SendKind>(m->hash.usr);
 }
@@ -20,16 +16,6 @@ SendKind kind_of(const rte_mbuf* m) noexcept {
 Transmitter::Transmitter(WorkerId worker, const std::vector<DeviceQueues>& devices,
                          WorkerCounters& counters)
     : worker_(worker), devices_(devices), counters_(counters), buffers_(devices.size()) {}
-
-void Transmitter::send(DeviceIndex d, rte_mbuf* packet, SendKind kind) noexcept {
-    set_kind(packet, kind);
-    // Receive flags mean something else to a transmitting device.
-    packet->ol_flags &=
-        ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_OFFLOAD_MASK);
-    Buffer& buffer = buffers_[d.value];
-    buffer.packets[buffer.count++] = packet;
-    if (buffer.count == buffer.packets.size()) flush(d.value);
-}
 
 std::uint32_t Transmitter::flush() noexcept {
     std::uint32_t moved = 0;

@@ -55,7 +55,16 @@ class Transmitter {
         return d.value < devices_.size() && devices_[d.value].present;
     }
     /// Takes the packet. It is counted when the device or the relay has taken it, or as dropped.
-    void send(DeviceIndex d, rte_mbuf* packet, SendKind kind) noexcept;
+    void send(DeviceIndex d, rte_mbuf* packet, SendKind kind) noexcept {
+        // The kind travels with the packet, also over a relay ring.
+        packet->hash.usr = static_cast<std::uint32_t>(kind);
+        // Receive flags mean something else to a transmitting device.
+        packet->ol_flags &=
+            ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_OFFLOAD_MASK);
+        Buffer& buffer = buffers_[d.value];
+        buffer.packets[buffer.count++] = packet;
+        if (buffer.count == buffer.packets.size()) flush(d.value);
+    }
     /// Sends what is buffered, and what other workers passed here. Returns packets moved.
     std::uint32_t flush() noexcept;
 

@@ -17,6 +17,14 @@ namespace shunt {
 struct MacAddress {
     std::array<std::uint8_t, 6> bytes{};
     [[nodiscard]] constexpr bool is_group() const noexcept { return (bytes[0] & 1) != 0; }
+    /// The same address as one number, to be compared in one step; its value means nothing.
+    [[nodiscard]] std::uint64_t number() const noexcept {
+        std::uint32_t first;
+        std::uint16_t rest;
+        std::memcpy(&first, bytes.data(), sizeof(first));
+        std::memcpy(&rest, bytes.data() + sizeof(first), sizeof(rest));
+        return std::uint64_t{rest} << 32 | first;
+    }
     constexpr auto operator<=>(const MacAddress&) const noexcept = default;
 };
 
