@@ -137,13 +137,13 @@ EthDevice::Steering EthDevice::configure(const Queues& queues, rte_mempool* pool
     const bool sided = side != RssSide::both && spread &&
                        (info.flow_type_rss_offloads & side_bits(side)) == side_bits(side) &&
                        info.hash_key_size == OwnerFunction::key_size;
-    OwnerFunction::Key key = owner.key();
+    rss_key_ = owner.key();
     if (spread) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         conf.rx_adv_conf.rss_conf.rss_hf = hashes | (sided ? side_bits(side) : 0);
         if (info.hash_key_size == OwnerFunction::key_size) {
-            conf.rx_adv_conf.rss_conf.rss_key = key.data();
-            conf.rx_adv_conf.rss_conf.rss_key_len = static_cast<std::uint8_t>(key.size());
+            conf.rx_adv_conf.rss_conf.rss_key = rss_key_.data();
+            conf.rx_adv_conf.rss_conf.rss_key_len = static_cast<std::uint8_t>(rss_key_.size());
         }
     }
     if (const int error = rte_eth_dev_configure(id_, queues.receive, queues.transmit, &conf);

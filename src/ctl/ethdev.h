@@ -64,6 +64,7 @@ class EthDevice {
     bool set_up_table(const OwnerFunction& owner, std::uint16_t queues);
 
     std::string where_;
+    OwnerFunction::Key rss_key_{};  ///< drivers read it when the device starts
     std::uint16_t id_ = 0;
     bool started_ = false;
 };

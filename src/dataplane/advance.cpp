@@ -10,6 +10,16 @@ namespace shunt {
 
 namespace {
 
+/// Every packet starts the timeout of the state anew; only a shorter one touches the timer.
+template <class F>
+void restart_timer(WorkerState& worker, Conn<F>& conn, Ticks timeout) noexcept {
+    const TickTime expires = worker.now + timeout;
+    const bool sooner = expires < conn.expires;
+    conn.expires = expires;
+    if (sooner) [[unlikely]]
+        worker.conns<F>().expires_sooner(conn);
+}
+
 template <class F>
 void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
                  Direction direction) noexcept {
@@ -18,13 +28,10 @@ void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
                                                           : TcpSide::from_client;
     const auto before = static_cast<TcpState>(conn.state);
     const TcpState state = tcp_next(before, side, tcp_event(flags));
-    const TickTime expires = worker.now + worker.snapshot->timeouts.tcp_in(state);
-    const bool sooner = expires < conn.expires;
-    conn.expires = expires;
+    restart_timer(worker, conn, worker.snapshot->timeouts.tcp_in(state));
     if (state == before) return;
     conn.state = static_cast<std::uint8_t>(state);
     count_active<F>(worker, conn, tcp_active(state));
-    if (sooner) worker.conns<F>().expires_sooner(conn);
 }
 
 template <class F>
@@ -82,7 +89,7 @@ ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedLis
         if (conn.protocol == Protocol::tcp)
             advance_tcp<F>(worker, conn, meta.tcp_flags, claim.direction);
         else
-            conn.expires = worker.now + worker.snapshot->timeouts.udp;
+            restart_timer(worker, conn, worker.snapshot->timeouts.udp);
         conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
         forward.push(claim);
     }

@@ -47,8 +47,8 @@ class EthDeviceTest : public ::testing::Test {
         for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(i + 1);
         owner = std::make_unique<OwnerFunction>(key, std::uint16_t{4});
     }
-    EthDevice::Steering configure(EthDevice& device, std::uint16_t receive,
-                                  std::uint16_t transmit, Side side = Side::both) {
+    EthDevice::Steering configure(EthDevice& device, std::uint16_t receive, std::uint16_t transmit,
+                                  Side side = Side::both) {
         return device.configure({.receive = receive, .transmit = transmit, .descriptors = 64},
                                 pool.get(), *owner, side);
     }
@@ -97,9 +97,8 @@ TEST_F(EthDeviceTest, TooManyQueuesAreRefusedWithTheKeyToChange) {
     EthDevice device("port wan0", "net_null", "45");
     const auto most = device.most_queues();
     ASSERT_GT(most.receive, 0);
-    const auto text = refusal([&] {
-        configure(device, static_cast<std::uint16_t>(most.receive + 1), 1);
-    });
+    const auto text =
+        refusal([&] { configure(device, static_cast<std::uint16_t>(most.receive + 1), 1); });
     EXPECT_TRUE(begins(text, "port wan0: cannot have " + std::to_string(most.receive + 1) +
                                  " receive and 1 transmit queues: "))
         << text;
@@ -145,7 +144,9 @@ TEST_F(EthDeviceTest, KeepsTheMacAndMtuItIsGiven) {
     EXPECT_EQ(device.mtu(), 1400);
     const auto text = refusal([&] { device.set_mtu(10); });
     EXPECT_TRUE(begins(text, "port a: cannot set the MTU 10: ")) << text;
-    EXPECT_TRUE(begins(refusal([&] { device.set_mac({{1, 0, 0, 0, 0, 0}}); }),
+    EXPECT_TRUE(begins(refusal([&] {
+                           device.set_mac({{1, 0, 0, 0, 0, 0}});
+                       }),
                        "port a: cannot set the MAC address 01:00:00:00:00:00: "));
 }
 
@@ -169,11 +170,11 @@ TEST_F(EthDeviceTest, RunsFromStartToStop) {
 }
 
 TEST(IsPciDevice, KnowsAddressesWithAndWithoutDomainAndArguments) {
-    for (const char* device : {"0000:03:00.0", "03:00.1", "0000:AF:1f.7", "03:00.0,mprq_en=1",
-                               "10000:e1:00.0"})
+    for (const char* device :
+         {"0000:03:00.0", "03:00.1", "0000:AF:1f.7", "03:00.0,mprq_en=1", "10000:e1:00.0"})
         EXPECT_TRUE(is_pci_device(device)) << device;
-    for (const char* device : {"net_null", "net_af_packet,iface=0000:03:00.0", "", "03:00", "0000:03:00.0x",
-                               "00:03:00:00.0", " 03:00.0"})
+    for (const char* device : {"net_null", "net_af_packet,iface=0000:03:00.0", "", "03:00",
+                               "0000:03:00.0x", "00:03:00:00.0", " 03:00.0"})
         EXPECT_FALSE(is_pci_device(device)) << device;
 }
 

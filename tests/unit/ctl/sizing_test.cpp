@@ -92,7 +92,8 @@ TEST(Sizing, DpdksMemoryHoldsBuffersRingsAndTheReserve) {
     for (const std::uint16_t workers : std::initializer_list<std::uint16_t>{1, 4, 64}) {
         const Sizes sizes = compute_sizes(config_of(workers), gib);
         const std::uint64_t rings = std::uint64_t{workers} * workers * sizes.ring_depth * 8;
-        const std::uint64_t least = std::uint64_t{sizes.packet_buffers} * sizes.buffer_bytes + rings;
+        const std::uint64_t least =
+            std::uint64_t{sizes.packet_buffers} * sizes.buffer_bytes + rings;
         EXPECT_GE(sizes.huge_memory_mb * mib, least + 47 * mib);
         // On ordinary pages a buffer takes a whole one.
         const std::uint64_t pages = std::uint64_t{sizes.packet_buffers} * 4096 + rings;

@@ -69,15 +69,33 @@ class Traffic {
     /// Something that ends in another verdict.
     void disturb(PacketBuilder& b, const Addresses& a) {
         switch (any(9)) {
-            case 0: b.ttl(static_cast<std::uint8_t>(any(3))); break;
-            case 1: b.fragment(static_cast<std::uint16_t>(any(2) * 64), any(2) == 0); break;
-            case 2: b.mac(client_mac, "02:00:00:00:00:ff"); break;
-            case 3: b.payload(1600).dont_fragment(any(2) == 0); break;
-            case 4: b.icmp(8, 0); break;
-            case 5: b.vlan(static_cast<std::uint16_t>(any(2) * 77)); break;
-            case 6: b.ip(a.client, a.wan_self); break;
-            case 7: b.udp(7, 9); break;
-            default: b.ip_length(1); break;
+            case 0:
+                b.ttl(static_cast<std::uint8_t>(any(3)));
+                break;
+            case 1:
+                b.fragment(static_cast<std::uint16_t>(any(2) * 64), any(2) == 0);
+                break;
+            case 2:
+                b.mac(client_mac, "02:00:00:00:00:ff");
+                break;
+            case 3:
+                b.payload(1600).dont_fragment(any(2) == 0);
+                break;
+            case 4:
+                b.icmp(8, 0);
+                break;
+            case 5:
+                b.vlan(static_cast<std::uint16_t>(any(2) * 77));
+                break;
+            case 6:
+                b.ip(a.client, a.wan_self);
+                break;
+            case 7:
+                b.udp(7, 9);
+                break;
+            default:
+                b.ip_length(1);
+                break;
         }
     }
 
@@ -96,7 +114,8 @@ Frame without_identification(Frame frame) {
 
 class Balancing {
   public:
-    explicit Balancing(const BenchOptions& options) : bench_(options), queues_(options.receive_queues) {
+    explicit Balancing(const BenchOptions& options)
+        : bench_(options), queues_(options.receive_queues) {
         bench_.add_usual_services();
     }
 
