@@ -87,6 +87,17 @@ PacketBuilder to_client(const Addresses& a) {
     return PacketBuilder().mac(wan_mac, client_mac).ip(a.vip, a.client).ttl(63);
 }
 
+Frame left_to_the_card(PacketBuilder builder) {
+    const Frame packet = network_part(builder.build());
+    const bool is_v4 = (packet.at(0) >> 4) == std::byte{4};
+    const std::size_t header = is_v4 ? 20 : 40;
+    auto sum = static_cast<std::uint32_t>(packet.size() - header);
+    sum += std::to_integer<std::uint32_t>(packet[is_v4 ? 9 : 6]);
+    for (std::size_t at = is_v4 ? 12 : 8; at < header; at += 2) sum += get16(packet, at);
+    while (sum > 0xFFFF) sum = (sum & 0xFFFF) + (sum >> 16);
+    return builder.l4_checksum(static_cast<std::uint16_t>(sum)).build();
+}
+
 NetTableBuilder links(std::uint16_t wan_mtu, std::uint16_t lan_mtu) {
     NetTableBuilder network;
     network.add_interface({wan_link, wan, 0, mac(wan_mac), wan_mtu, "wan"});
@@ -270,7 +281,7 @@ std::shared_ptr<const ServiceTable> WorkerBench::service_table() const {
     for (const Service& s : services) {
         auto service = std::make_shared<VirtualService>();
         service->key = {s.protocol, parse_endpoint(s.endpoint).value()};
-        service->scheduler = &take_turns;
+        service->scheduler = s.scheduler != nullptr ? s.scheduler : &take_turns;
         service->state = s.state;
         for (const Server& server : s.servers) {
             const DestId id(static_cast<std::uint32_t>(slots.size()));

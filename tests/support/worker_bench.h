@@ -85,6 +85,10 @@ inline constexpr Addresses v6{"IPv6",
 [[nodiscard]] PacketBuilder to_server(const Addresses& a);
 [[nodiscard]] PacketBuilder to_client(const Addresses& a);
 
+/// A TCP or UDP frame as its sender leaves it to a network card: instead of the checksum it has the
+/// sum of the pseudo header. No IP options.
+[[nodiscard]] Frame left_to_the_card(PacketBuilder builder);
+
 [[nodiscard]] IpAddress ip(std::string_view text);
 template <class F>
 [[nodiscard]] typename F::Address address_of(std::string_view text) {
@@ -133,11 +137,11 @@ class WorkerBench {
         Protocol protocol;
         std::string endpoint;
         std::vector<Server> servers;
-        bool removed = false;  ///< and all its servers with it
+        bool removed = false;                  ///< and all its servers with it
+        const Scheduler* scheduler = nullptr;  ///< null: one that takes eligible servers in turn
         std::shared_ptr<SchedulerState> state = std::make_shared<SchedulerState>();
     };
-    /// Servers get their DestIds in this order, from 0 on; a test only appends. The scheduler takes
-    /// the eligible servers in turn, in this order.
+    /// Servers get their DestIds in this order, from 0 on; a test only appends.
     std::vector<Service> services;
 
     void add_service(Protocol protocol, std::string_view endpoint,

@@ -2,6 +2,7 @@
 // Stages 3 and 4: packets find their connection or open one (ipvs-behaviour 1.3-1.7, 2.2, 2.10).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "support/worker_bench.h"
@@ -133,6 +134,43 @@ TEST_P(Admit, TheSameNewFlowTwiceInABurstIsOneConnection) {
     EXPECT_EQ(bench.sent(lan).size(), 3U);
 }
 
+/// The server with the fewest active connections.
+class LeastActive final : public Scheduler {
+  public:
+    [[nodiscard]] std::string_view name() const noexcept override { return "least"; }
+    [[nodiscard]] std::optional<std::size_t> choose(std::span<const RealServer> servers,
+                                                    const Loads& loads,
+                                                    SchedulerState&) const noexcept override {
+        const auto active = [&](const RealServer& s) { return loads.active(s.id); };
+        return static_cast<std::size_t>(std::ranges::min_element(servers, {}, active) -
+                                        servers.begin());
+    }
+};
+
+TEST_P(Admit, EachConnectionOfABurstSeesTheLoadOfTheOnesBefore) {
+    const LeastActive least;
+    add_second_server();
+    bench.services[0].scheduler = &least;
+    bench.publish();
+    // The second one is over before the fourth is scheduled.
+    bench.put(wan, syn(40000));
+    bench.put(wan, syn(40001));
+    bench.put(wan, from_client(a).tcp(40001, 80, H::ack).build());
+    bench.put(wan, from_client(a).tcp(40001, 80, H::rst).build());
+    bench.put(wan, syn(40002));
+    bench.put(wan, syn(40003));
+    bench.iterate();
+    std::map<std::uint16_t, std::byte> servers;
+    for (const Frame& f : bench.sent(lan)) servers[get16(f, 14 + a.header)] = f[5];
+    const std::map<std::uint16_t, std::byte> one_by_one{{40000, std::byte{0x0b}},
+                                                        {40001, std::byte{0x0c}},
+                                                        {40002, std::byte{0x0c}},
+                                                        {40003, std::byte{0x0b}}};
+    EXPECT_EQ(servers, one_by_one);
+    bench.services[0].scheduler = nullptr;
+    bench.publish();
+}
+
 TEST_P(Admit, NoServerMeansPortUnreachable) {
     const auto refuse = [&](const Frame& frame) {
         bench.put(wan, frame);
@@ -183,14 +221,7 @@ TEST_P(Admit, AFullTableRefusesNewConnectionsSilentlyAndServesTheOthers) {
 }
 
 TEST_P(Admit, APartialChecksumOpensNothing) {
-    auto builder = from_client(a).tcp(40000, 80, H::syn).payload(10);
-    const Frame right = builder.build();
-    // What the sender's card would begin with: the pseudo header's sum.
-    std::uint32_t sum = 6 + 30;
-    const std::size_t addresses = a.header == 20 ? 26 : 22;
-    for (std::size_t i = addresses; i < 14 + a.header; i += 2) sum += get16(right, i);
-    while (sum > 0xFFFF) sum = (sum & 0xFFFF) + (sum >> 16);
-    bench.put(wan, builder.l4_checksum(static_cast<std::uint16_t>(sum)).build());
+    bench.put(wan, left_to_the_card(from_client(a).tcp(40000, 80, H::syn).payload(10)));
     bench.settle();
     EXPECT_EQ(bench.dropped(DropReason::partial_checksum), 1U);
     EXPECT_EQ(bench.connections(), 0U);

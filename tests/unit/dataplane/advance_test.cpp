@@ -199,6 +199,24 @@ TEST_P(Advance, RepliesThatDoNotPassAreNot) {
     EXPECT_EQ(seen(), (Seen{"SYN_RECV", 60}));
 }
 
+TEST_P(Advance, AServersPartialChecksumShowsInItsSynAck) {
+    client(H::syn);
+    drain();
+    const auto syn_ack = from_server(a).tcp(8080, 40000, H::syn | H::ack);
+    bench.put(lan, left_to_the_card(syn_ack));
+    bench.settle();
+    EXPECT_EQ(bench.dropped(DropReason::partial_checksum), 1U);
+    EXPECT_EQ(bench.dest(tcp(), &DestCounters::packets_out), 0U);
+    EXPECT_TRUE(bench.sent(wan).empty());
+    // Only there, and only of the server.
+    bench.put(lan, left_to_the_card(from_server(a).tcp(8080, 40000, H::ack)));
+    bench.put(wan, left_to_the_card(from_client(a).tcp(40000, 80, H::syn)));
+    bench.settle();
+    EXPECT_EQ(bench.sent(wan).size(), 1U);
+    EXPECT_EQ(bench.sent(lan).size(), 1U);
+    EXPECT_EQ(bench.all_dropped(), 1U);
+}
+
 /// A server that leaves its service while a connection of it is open.
 class AdvanceRemoved : public Advance {
   protected:

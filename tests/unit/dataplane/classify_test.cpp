@@ -53,6 +53,29 @@ TEST_P(Classify, TagsOfNoInterfaceGoToTheHost) {
     expect_to_host(wan, PacketBuilder(syn).vlan(0, EtherType::qinq).build());
 }
 
+TEST_P(Classify, EachPacketOfABurstIsJudgedByItsOwnHeader) {
+    const auto syn = from_client(a).tcp(40000, 80, TcpHeader::syn);
+    const std::vector<Frame> others{
+        PacketBuilder(syn).mac(client_mac, lan_mac).build(),
+        PacketBuilder(syn).vlan(5).build(),
+        PacketBuilder(syn).vlan(0).vlan(0).build(),
+        PacketBuilder(syn).vlan(0, EtherType::qinq).build(),
+        PacketBuilder(syn).mac(client_mac, "03:00:00:00:00:0a").build(),
+    };
+    for (const Frame& other : others) {
+        bench.put(wan, syn.build());
+        bench.put(wan, other);
+        bench.put(wan, other);
+    }
+    bench.put(wan, syn.build());
+    bench.iterate();
+    EXPECT_EQ(bench.sent(lan).size(), others.size() + 1);
+    const auto to_host = bench.to_host(wan);
+    ASSERT_EQ(to_host.size(), 2 * others.size());
+    for (std::size_t i = 0; i < to_host.size(); ++i)
+        EXPECT_TRUE(same_frame(to_host[i], others[i / 2]));
+}
+
 TEST_P(Classify, APriorityTagIsNoVlan) {
     bench.put(wan, from_client(a).vlan(0xE000).tcp(40000, 80, TcpHeader::syn).build());
     bench.settle();
@@ -205,10 +228,9 @@ TEST_P(ClassifyAmongWorkers, RepliesOfARemovedServerStillReachTheOwner) {
 }
 
 TEST_P(ClassifyAmongWorkers, AFullRingDropsAsHandoffFull) {
-    const std::uint16_t port = port_owned_by(1);
     WorkerBench small({.workers = 2, .ring_depth = 8});
     small.add_usual_services();
-    std::uint16_t mine = port;
+    std::uint16_t mine = 40000;
     const auto two_way_owner = [&](std::uint16_t p) {
         const IpAddress client = ip(a.client);
         const auto& function = *small.shared().owner;

@@ -176,6 +176,7 @@ TEST(TrimPadding, EndsTheChainWhereThePacketEnds) {
         const char* reason = nullptr;
         EXPECT_EQ(rte_mbuf_check(m, 1, &reason), 0) << reason;
         EXPECT_EQ(m->pkt_len, 60U);
+        EXPECT_GT(rte_pktmbuf_lastseg(m)->data_len, 0) << "an empty buffer at the end";
         Frame left(60);
         const void* at = rte_pktmbuf_read(m, 0, 60, left.data());
         ASSERT_NE(at, nullptr);
