@@ -15,11 +15,11 @@ namespace shunt {
     X(ipv4_bad_header,      "IPv4 version or lengths are impossible")                              \
     X(ipv4_bad_checksum,    "the IPv4 header checksum is wrong")                                   \
     X(ipv6_bad_header,      "IPv6 version, length or extension chain is impossible")               \
-    X(l4_bad_header,        "the packet ends within its TCP or UDP header")        \
+    X(l4_bad_header,        "the packet ends within its TCP or UDP header")                        \
     X(split_header,         "headers lie across buffers and could not be joined")                  \
     X(fragment,             "a fragment for a service or from a real server")                      \
     X(partial_checksum,     "the sender left the checksum to its card (ethtool -K IF tx off)")     \
-    X(no_destination,       "the service has no usable real server; the client got port unreachable")\
+    X(no_destination,       "no usable real server; the client got port unreachable")              \
     X(destination_removed,  "the connection's real server was taken out of its service")           \
     X(connections_full,     "the connection table is full")                                        \
     X(ttl_expired,          "TTL or hop limit ran out here; the sender got time exceeded")         \
@@ -27,7 +27,7 @@ namespace shunt {
     X(neighbour_unresolved, "the next hop's link address did not become known in time")            \
     X(hold_queue_full,      "too many packets wait for link addresses")                            \
     X(too_big,              "larger than the outgoing port's MTU")                                 \
-    X(handoff_full,         "the ring to another worker was full")                                    \
+    X(handoff_full,         "the ring to another worker was full")                                 \
     X(transmit_full,        "the port did not take the packet")                                    \
     X(host_full,            "the kernel twin did not take the packet")                             \
     X(no_twin,              "meant for the host, but the port has no kernel twin")                 \
