@@ -61,7 +61,11 @@ int main(int argc, char** argv) {
         "--check", options.check,
         "only check the configuration: exit 0 when good, else 1 and FILE:LINE: key: reason");
     app.set_version_flag("--version", std::string("shuntd ") + SHUNT_VERSION);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
     if (options.check) return check(options);
     set_up_log();
     return serve(options);

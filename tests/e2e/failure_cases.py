@@ -285,3 +285,5 @@ def configuration_check(context):
         equal(bad.returncode, 1, "exit code of --check of a bad file")
         check(f"{lab.directory}/bad.conf:4: idle: " in bad.stderr, bad.stderr)
         equal(len(bad.stderr.splitlines()), 1, "lines of complaint")
+        wrong = lab.balancer.run([*bad_command(lab, ports_text()), "--chekc"])
+        equal(wrong.returncode, 2, "exit code of a command line that makes no sense")
