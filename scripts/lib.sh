@@ -16,7 +16,7 @@ BUILD_PACKAGES=(
     libgtest-dev libgmock-dev libbenchmark-dev
 )
 LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 util-linux)
-TEST_PACKAGES=(clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache)
+TEST_PACKAGES=(nftables clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache)
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
     BOLD=$'\e[1m' RED=$'\e[31m' DIM=$'\e[2m' PLAIN=$'\e[0m'
