@@ -59,6 +59,11 @@ struct alignas(64) Conn {
                 .protocol = protocol};
     }
 
+    /// Where packets in direction `d` go.
+    [[nodiscard]] const Address& target(Direction d) const noexcept {
+        return d == Direction::from_client ? real : client;
+    }
+
     /// Is `t` the tuple of packets in direction `d`? The same as tuple(d) == t, without making it.
     [[nodiscard]] bool has(const FlowTuple<F>& t, Direction d) const noexcept {
         const std::size_t first = d == Direction::from_client ? 1 : 0;

@@ -40,7 +40,7 @@ std::uint32_t payload_sum(const rte_mbuf* packet, std::uint32_t offset,
 template <class F>
 bool has_partial_checksum(const rte_mbuf* packet, const PacketMeta& meta) noexcept {
     const auto& tuple = meta.tuple<F>();
-    const std::uint32_t l4_length = meta.l3_offset + std::uint32_t{meta.l3_length} - meta.l4_offset;
+    const std::uint32_t l4_length = meta.l4_length();
     const std::size_t field =
         meta.l4_offset + (tuple.protocol == Protocol::tcp ? offsetof(TcpHeader, checksum)
                                                           : offsetof(UdpHeader, checksum));

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/connections.h"
 
+#include "dataplane/resolve.h"
+
 namespace shunt {
 
 template <class F>
 void refresh_connection(WorkerState& worker, Conn<F>& conn) noexcept {
-    const NetTable& network = worker.network();
     conn.server_available = worker.services().slot(conn.dest).available;
-    for (const auto direction : {Direction::from_client, Direction::from_server}) {
-        const auto& target = direction == Direction::from_client ? conn.real : conn.client;
-        const auto flow_hash = worker.conns<F>().hash(conn.tuple(direction));
-        const Route<F> route = network.route<F>(target, flow_hash);
+    for (const auto direction : {Direction::from_client, Direction::from_server})
         conn.next_hop[static_cast<std::size_t>(direction)] =
-            route.kind == Route<F>::Kind::via ? network.next_hop<F>(route.ifindex, route.gateway)
-                                              : no_next_hop;
-    }
+            find_way<F>(worker.network(), conn.target(direction),
+                        flow_hash(worker, conn, direction))
+                .next_hop;
     conn.generation = worker.snapshot->generation;
 }
 

@@ -14,7 +14,7 @@ namespace {
 template <class F>
 std::uint16_t fresh_udp_checksum(const rte_mbuf* packet, const PacketMeta& meta,
                                  const FlowTuple<F>& tuple) noexcept {
-    const std::uint32_t l4_length = meta.l3_offset + std::uint32_t{meta.l3_length} - meta.l4_offset;
+    const std::uint32_t l4_length = meta.l4_length();
     const std::uint32_t sum =
         pseudo_header_sum<F>(tuple, l4_length) + payload_sum(packet, meta.l4_offset, l4_length);
     const auto field = static_cast<std::uint16_t>(~fold(sum));
@@ -65,16 +65,13 @@ void translate(rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim
     }
 }
 
-/// A packet whose next hop's link address is not known yet: finished, then held.
+/// A finished packet whose next hop is not at hand.
 template <class F>
-void hold_translated(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
-                     const Claimed<F>& claim) noexcept {
-    const Conn<F>& conn = *claim.conn;
-    const auto& target = claim.direction == Direction::from_client ? conn.real : conn.client;
-    const std::uint32_t flow_hash = worker.conns<F>().hash(conn.tuple(claim.direction));
-    const Route<F> route = worker.network().route<F>(target, flow_hash);
+void send_slowly(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
+                 const Claimed<F>& claim) noexcept {
     rte_pktmbuf_adj(packet, meta.l3_offset);
-    hold<F>(worker, packet, route, target, flow_hash);
+    route_and_send<F>(worker, packet, claim.conn->target(claim.direction),
+                      flow_hash(worker, *claim.conn, claim.direction));
 }
 
 }  // namespace
@@ -90,7 +87,7 @@ void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& clai
         translate<F>(packet, meta, claim);
         const auto next_hop = claim.conn->next_hop[static_cast<std::size_t>(claim.direction)];
         if (next_hop == no_next_hop) [[unlikely]]
-            hold_translated<F>(worker, packet, meta, claim);
+            send_slowly<F>(worker, packet, meta, claim);
         else
             send_by(worker, worker.network()[next_hop], packet, meta.l3_offset);
     }

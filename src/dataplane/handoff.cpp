@@ -35,23 +35,8 @@ void Handoff::flush() noexcept {
 
 void Handoff::flush(WorkerId owner) noexcept {
     Outgoing& out = outgoing_[owner.value()];
-    const unsigned taken =
-        rte_ring_sp_enqueue_burst(rings_.between(self_, owner),
-                                  reinterpret_cast<void**>(out.packets.data()), out.count, nullptr);
-    counters_.handed_off.add(taken);
-    if (taken < out.count) {
-        counters_.drop(DropReason::handoff_full, out.count - taken);
-        rte_pktmbuf_free_bulk(out.packets.data() + taken, out.count - taken);
-    }
+    hand_over(rings_.between(self_, owner), std::span(out.packets).first(out.count), counters_);
     out.count = 0;
-}
-
-std::uint16_t Handoff::dequeue(WorkerId from, Burst& packets) noexcept {
-    const unsigned count = rte_ring_sc_dequeue_burst(
-        rings_.between(from, self_), reinterpret_cast<void**>(packets.data()),
-        static_cast<unsigned>(packets.size()), nullptr);
-    counters_.taken_over.add(count);
-    return static_cast<std::uint16_t>(count);
 }
 
 }  // namespace shunt

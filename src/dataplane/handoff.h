@@ -6,8 +6,9 @@
 #include <span>
 #include <vector>
 
+#include "base/id.h"
 #include "dataplane/counters.h"
-#include "dataplane/transmitter.h"
+#include "dataplane/ring.h"
 
 namespace shunt {
 
@@ -47,7 +48,8 @@ class Handoff {
         for (std::uint16_t from = 0; from < rings_.workers(); ++from) {
             if (from == self_.value()) continue;
             Burst packets;
-            const std::uint16_t count = dequeue(WorkerId(from), packets);
+            const std::uint16_t count =
+                take_over(rings_.between(WorkerId(from), self_), packets, counters_);
             taken += count;
             for (std::uint16_t i = 0; i < count;) {
                 std::uint16_t end = i;
@@ -67,7 +69,6 @@ class Handoff {
     };
     /// The port travels in the buffer itself: its device number is of no use to the owner.
     [[nodiscard]] static PortId port_of(const rte_mbuf* m) noexcept { return PortId(m->port); }
-    std::uint16_t dequeue(WorkerId from, Burst& packets) noexcept;
     void flush(WorkerId owner) noexcept;
 
     WorkerId self_;

@@ -2,6 +2,7 @@
 #include "dataplane/passage.h"
 
 #include "dataplane/icmp_error.h"
+#include "dataplane/resolve.h"
 
 namespace shunt {
 
@@ -34,11 +35,9 @@ void refuse_too_big(WorkerState& worker, rte_mbuf* packet, const PacketMeta& met
 /// The MTU of the way toward a next hop whose link address is not known; nothing without a route.
 template <class F>
 std::optional<std::uint16_t> mtu_by_route(WorkerState& worker, const Claimed<F>& claim) noexcept {
-    const Conn<F>& conn = *claim.conn;
     const NetTable& network = worker.network();
-    const auto& target = claim.direction == Direction::from_client ? conn.real : conn.client;
-    const Route<F> route =
-        network.route<F>(target, worker.conns<F>().hash(conn.tuple(claim.direction)));
+    const Route<F> route = network.route<F>(claim.conn->target(claim.direction),
+                                            flow_hash(worker, *claim.conn, claim.direction));
     if (route.kind != Route<F>::Kind::via) return std::nullopt;
     const NetInterface* interface = network.find_interface(route.ifindex);
     return interface != nullptr ? std::optional(interface->mtu) : std::nullopt;

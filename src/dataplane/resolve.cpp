@@ -15,8 +15,6 @@ void ask_for(WorkerState& worker, const Route<F>& route) noexcept {
     rte_ring_enqueue_elem(worker.shared.resolve_requests.get(), &request, sizeof(request));
 }
 
-}  // namespace
-
 template <class F>
 void hold(WorkerState& worker, rte_mbuf* packet, const Route<F>& route,
           const typename F::Address& target, std::uint32_t flow_hash) noexcept {
@@ -32,45 +30,39 @@ void hold(WorkerState& worker, rte_mbuf* packet, const Route<F>& route,
     ask_for<F>(worker, route);
 }
 
-template <class F>
-void route_and_send(WorkerState& worker, rte_mbuf* packet, const typename F::Address& target,
-                    std::uint32_t flow_hash) noexcept {
-    const NetTable& network = worker.network();
-    const Route<F> route = network.route<F>(target, flow_hash);
-    if (route.kind != Route<F>::Kind::via) {
-        worker.drop(packet, DropReason::no_route);
-        return;
-    }
-    const NextHopIndex next_hop = network.next_hop<F>(route.ifindex, route.gateway);
-    if (next_hop == no_next_hop)
-        hold<F>(worker, packet, route, target, flow_hash);
-    else
-        send_by(worker, network[next_hop], packet, 0);
-}
-
-namespace {
-
 /// One packet that waits: sent, given up, or left waiting (false).
 template <class F>
 bool retry(WorkerState& worker, const HoldQueue::Item& item) noexcept {
     const NetTable& network = worker.network();
-    const Route<F> route = network.route<F>(F::of(item.target), item.flow_hash);
-    const bool via = route.kind == Route<F>::Kind::via;
-    const NextHopIndex next_hop =
-        via ? network.next_hop<F>(route.ifindex, route.gateway) : no_next_hop;
-    if (via && next_hop == no_next_hop && item.until > worker.now) {
-        ask_for<F>(worker, route);
+    const Way<F> way = find_way<F>(network, F::of(item.target), item.flow_hash);
+    const bool known = way.next_hop != no_next_hop;
+    if (way.exists() && !known && item.until > worker.now) {
+        ask_for<F>(worker, way.route);
         return false;
     }
     worker.counters.resumed.add();
-    if (next_hop != no_next_hop)
-        send_by(worker, network[next_hop], item.packet, 0);
+    if (known)
+        send_by(worker, network[way.next_hop], item.packet, 0);
     else
-        worker.drop(item.packet, via ? DropReason::neighbour_unresolved : DropReason::no_route);
+        worker.drop(item.packet,
+                    way.exists() ? DropReason::neighbour_unresolved : DropReason::no_route);
     return true;
 }
 
 }  // namespace
+
+template <class F>
+void route_and_send(WorkerState& worker, rte_mbuf* packet, const typename F::Address& target,
+                    std::uint32_t flow_hash) noexcept {
+    const NetTable& network = worker.network();
+    const Way<F> way = find_way<F>(network, target, flow_hash);
+    if (!way.exists())
+        worker.drop(packet, DropReason::no_route);
+    else if (way.next_hop == no_next_hop)
+        hold<F>(worker, packet, way.route, target, flow_hash);
+    else
+        send_by(worker, network[way.next_hop], packet, 0);
+}
 
 void retry_held(WorkerState& worker) noexcept {
     worker.held.retry([&](const HoldQueue::Item& item) noexcept {
@@ -79,10 +71,6 @@ void retry_held(WorkerState& worker) noexcept {
     });
 }
 
-template void hold<Ipv4>(WorkerState&, rte_mbuf*, const Route<Ipv4>&, const Ipv4Address&,
-                         std::uint32_t) noexcept;
-template void hold<Ipv6>(WorkerState&, rte_mbuf*, const Route<Ipv6>&, const Ipv6Address&,
-                         std::uint32_t) noexcept;
 template void route_and_send<Ipv4>(WorkerState&, rte_mbuf*, const Ipv4Address&,
                                    std::uint32_t) noexcept;
 template void route_and_send<Ipv6>(WorkerState&, rte_mbuf*, const Ipv6Address&,

@@ -24,14 +24,31 @@ inline void send_by(WorkerState& worker, const NextHop& hop, rte_mbuf* packet,
     worker.transmitter.send(DeviceIndex::of_port(hop.port), packet, SendKind::forwarded);
 }
 
-/// Puts a packet that begins with its network header aside until its next hop is known, and asks
-/// for that. Takes the packet.
+/// A route, and its next hop when the link address of that is known.
 template <class F>
-void hold(WorkerState& worker, rte_mbuf* packet, const Route<F>& route,
-          const typename F::Address& target, std::uint32_t flow_hash) noexcept;
+struct Way {
+    Route<F> route;
+    NextHopIndex next_hop = no_next_hop;
+    [[nodiscard]] bool exists() const noexcept { return route.kind == Route<F>::Kind::via; }
+};
 
-/// Routes a packet that begins with its network header toward `target`, then sends or holds it.
-/// Takes the packet.
+/// The way to `target`; `flow_hash` chooses among several, the same for the same flow.
+template <class F>
+Way<F> find_way(const NetTable& network, const typename F::Address& target,
+                std::uint32_t flow_hash) noexcept {
+    Way<F> way{.route = network.route<F>(target, flow_hash)};
+    if (way.exists()) way.next_hop = network.next_hop<F>(way.route.ifindex, way.route.gateway);
+    return way;
+}
+
+/// The number that chooses a connection's way in one direction.
+template <class F>
+std::uint32_t flow_hash(WorkerState& worker, const Conn<F>& conn, Direction direction) noexcept {
+    return worker.conns<F>().hash(conn.tuple(direction));
+}
+
+/// Routes a packet that begins with its network header toward `target` and sends it, or puts it
+/// aside until its next hop is known, and asks for that. Takes the packet.
 template <class F>
 void route_and_send(WorkerState& worker, rte_mbuf* packet, const typename F::Address& target,
                     std::uint32_t flow_hash) noexcept;

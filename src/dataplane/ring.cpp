@@ -18,4 +18,22 @@ RingPtr make_ring(std::string_view what, std::uint32_t depth, unsigned flags,
                                         static_cast<int>(SOCKET_ID_ANY), flags));
 }
 
+void hand_over(rte_ring* ring, std::span<rte_mbuf*> packets, WorkerCounters& counters) noexcept {
+    const auto count = static_cast<unsigned>(packets.size());
+    const unsigned taken =
+        rte_ring_enqueue_burst(ring, reinterpret_cast<void**>(packets.data()), count, nullptr);
+    counters.handed_off.add(taken);
+    if (taken == count) return;
+    counters.drop(DropReason::handoff_full, count - taken);
+    rte_pktmbuf_free_bulk(packets.data() + taken, count - taken);
+}
+
+std::uint16_t take_over(rte_ring* ring, std::span<rte_mbuf*> room,
+                        WorkerCounters& counters) noexcept {
+    const unsigned count = rte_ring_dequeue_burst(ring, reinterpret_cast<void**>(room.data()),
+                                                  static_cast<unsigned>(room.size()), nullptr);
+    counters.taken_over.add(count);
+    return static_cast<std::uint16_t>(count);
+}
+
 }  // namespace shunt

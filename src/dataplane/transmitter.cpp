@@ -34,14 +34,8 @@ void Transmitter::flush(std::uint16_t d) noexcept {
     if (queue == worker_.value()) {
         transmit(device, queue, buffer.packets.data(), buffer.count);
     } else {
-        const unsigned taken = rte_ring_enqueue_burst(
-            device.relays[queue].get(), reinterpret_cast<void**>(buffer.packets.data()),
-            buffer.count, nullptr);
-        counters_.handed_off.add(taken);
-        if (taken < buffer.count) {
-            counters_.drop(DropReason::handoff_full, buffer.count - taken);
-            rte_pktmbuf_free_bulk(buffer.packets.data() + taken, buffer.count - taken);
-        }
+        hand_over(device.relays[queue].get(), std::span(buffer.packets).first(buffer.count),
+                  counters_);
     }
     buffer.count = 0;
 }
@@ -66,12 +60,8 @@ std::uint32_t Transmitter::take_relayed(const DeviceQueues& device) noexcept {
     const std::uint16_t queue = worker_.value();
     if (queue >= device.transmit_queues) return 0;
     std::array<rte_mbuf*, 32> packets;
-    const unsigned count =
-        rte_ring_dequeue_burst(device.relays[queue].get(), reinterpret_cast<void**>(packets.data()),
-                               packets.size(), nullptr);
-    if (count == 0) return 0;
-    counters_.taken_over.add(count);
-    transmit(device, queue, packets.data(), static_cast<std::uint16_t>(count));
+    const std::uint16_t count = take_over(device.relays[queue].get(), packets, counters_);
+    if (count > 0) transmit(device, queue, packets.data(), count);
     return count;
 }
 

@@ -4,7 +4,6 @@
 // there are workers has its queues shared: the workers without one pass their packets to the
 // worker that owns the queue, over a ring, so that no queue ever needs a lock.
 #include <rte_mbuf.h>
-#include <rte_ring.h>
 
 #include <array>
 #include <cstdint>
@@ -13,6 +12,7 @@
 
 #include "base/id.h"
 #include "dataplane/counters.h"
+#include "dataplane/ring.h"
 
 namespace shunt {
 
@@ -29,11 +29,6 @@ struct DeviceIndex {
         return {static_cast<std::uint16_t>(p.value() * 2 + 1)};
     }
 };
-
-struct RingFree {
-    void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
-};
-using RingPtr = std::unique_ptr<rte_ring, RingFree>;
 
 /// How all workers reach one device. Shared, written at start only.
 struct DeviceQueues {

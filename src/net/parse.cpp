@@ -24,7 +24,7 @@ Verdict parse_ports(PacketReader frame, std::uint32_t frame_length, PacketMeta& 
     const bool tcp = tuple.protocol == Protocol::tcp;
     if (!tcp && tuple.protocol != Protocol::udp) return sound;
 
-    const std::uint32_t l4_length = meta.l3_offset + std::uint32_t{meta.l3_length} - meta.l4_offset;
+    const std::uint32_t l4_length = meta.l4_length();
     if (l4_length < (tcp ? sizeof(TcpHeader) : sizeof(UdpHeader))) return DropReason::l4_bad_header;
     if (tcp) {
         const auto header = frame.fixed<sizeof(TcpHeader)>(meta.l4_offset);

@@ -37,6 +37,10 @@ struct alignas(64) PacketMeta {
         FlowTuple<Ipv6> tuple_v6;
     };
 
+    /// Transport header and payload, in bytes.
+    [[nodiscard]] std::uint32_t l4_length() const noexcept {
+        return l3_offset + std::uint32_t{l3_length} - l4_offset;
+    }
     template <class F>
     [[nodiscard]] FlowTuple<F>& tuple() noexcept {
         if constexpr (std::is_same_v<F, Ipv4>)
