@@ -95,14 +95,9 @@ MacAddress read_mac(const Value& v) {
 
 /// An address that one host can have.
 void expect_host(const Value& v, const IpAddress& address) {
-    address.visit([&](const auto& a) {
-        const char* kind = a.is_unspecified() ? "unspecified"
-                           : a.is_multicast() ? "a multicast address"
-                           : a.is_broadcast() ? "the broadcast address"
-                                              : nullptr;
-        if (kind != nullptr)
-            v.fail(quote(v.text()) + " is " + kind + ", expected the address of one host");
-    });
+    if (const auto kind = not_one_host(address))
+        v.fail(quote(v.text()) + " is " + std::string(*kind) +
+               ", expected the address of one host");
 }
 
 IpAddress read_address(const Value& v) {

@@ -137,8 +137,7 @@ void Dataplane::launch() {
 }
 
 bool Dataplane::settled() const noexcept {
-    const Conservation c = conservation();
-    return c.between == 0;
+    return conservation().between == 0;
 }
 
 void Dataplane::shut_down() noexcept {

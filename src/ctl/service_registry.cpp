@@ -14,16 +14,11 @@ namespace {
 
 /// Throws unless one host can have the address.
 void check_host(const IpAddress& address, const char* path) {
-    address.visit([&](const auto& a) {
-        const char* kind = a.is_unspecified() ? "unspecified"
-                           : a.is_multicast() ? "a multicast address"
-                           : a.is_broadcast() ? "the broadcast address"
-                                              : nullptr;
-        if (kind != nullptr)
-            throw refused(EINVAL,
-                          to_string(address) + " is " + kind + ", expected the address of one host",
-                          path);
-    });
+    if (const auto kind = not_one_host(address))
+        throw refused(
+            EINVAL,
+            to_string(address) + " is " + std::string(*kind) + ", expected the address of one host",
+            path);
 }
 
 std::string name_of(const ServiceKey& key) {

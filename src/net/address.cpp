@@ -32,6 +32,15 @@ bool host_bits_are_zero(const IpAddress& a, unsigned length) {
 
 }  // namespace
 
+std::optional<std::string_view> not_one_host(const IpAddress& address) noexcept {
+    return address.visit([](const auto& a) -> std::optional<std::string_view> {
+        if (a.is_unspecified()) return "unspecified";
+        if (a.is_multicast()) return "a multicast address";
+        if (a.is_broadcast()) return "the broadcast address";
+        return std::nullopt;
+    });
+}
+
 std::optional<MacAddress> parse_mac(std::string_view text) {
     if (text.size() != 17) return {};
     MacAddress mac;

@@ -120,6 +120,10 @@ struct IpPrefix {
     constexpr auto operator<=>(const IpPrefix&) const noexcept = default;
 };
 
+/// What keeps the address from being that of one host, as words to follow "is"; nothing when it may
+/// be one.
+std::optional<std::string_view> not_one_host(const IpAddress& a) noexcept;
+
 // Text to value: nothing for text that is not exactly one value; no name is looked up.
 std::optional<MacAddress> parse_mac(std::string_view text);
 std::optional<IpAddress> parse_address(std::string_view text);
