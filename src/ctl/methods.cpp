@@ -127,7 +127,19 @@ json::object to_json(const ConnectionList& list) {
             {"cursor", list.next ? json::value(to_string(*list.next)) : json::value(nullptr)}};
 }
 
-json::object to_json(const PortStatus& port) {
+/// The host's addresses on a port, its VLANs included, as the workers know them.
+json::array addresses_json(const Publisher& publisher, PortId port) {
+    json::array rows;
+    const auto& network = publisher.current().network;
+    if (network == nullptr) return rows;
+    for (const NetInterface& interface : network->interfaces())
+        if (interface.port == port)
+            for (const IpAddress& address : interface.addresses)
+                rows.push_back(json::value(to_string(address)));
+    return rows;
+}
+
+json::object to_json(const PortStatus& port, const Publisher& publisher) {
     return {{"port", port.name},
             {"device", port.device},
             {"mac", to_string(port.mac)},
@@ -137,6 +149,7 @@ json::object to_json(const PortStatus& port) {
             {"receive_queues", port.receive_queues},
             {"transmit_queues", port.transmit_queues},
             {"twin", port.twin},
+            {"addresses", addresses_json(publisher, port.id)},
             {"received", port.received},
             {"sent", port.sent},
             {"missed", port.missed},
@@ -170,7 +183,7 @@ json::array workers_json(const MethodContext& c) {
 
 json::array ports_json(const MethodContext& c) {
     json::array rows;
-    for (const auto& port : c.ports()) rows.push_back(to_json(port));
+    for (const auto& port : c.ports()) rows.push_back(to_json(port, c.publisher));
     return rows;
 }
 

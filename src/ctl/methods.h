@@ -26,6 +26,7 @@ struct PortStatus {
     std::uint16_t receive_queues = 0;
     std::uint16_t transmit_queues = 0;
     bool twin = false;
+    PortId id{};
     std::uint64_t received = 0;  ///< packets, as the device counts them
     std::uint64_t sent = 0;
     std::uint64_t missed = 0;  ///< not received for want of room

@@ -208,6 +208,7 @@ PortStatus Port::status() const {
             .receive_queues = queues_.receive,
             .transmit_queues = queues_.transmit,
             .twin = has_twin(),
+            .id = id_,
             .received = counts.received,
             .sent = counts.sent,
             .missed = counts.missed,

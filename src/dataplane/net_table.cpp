@@ -328,6 +328,9 @@ std::shared_ptr<const NetTable> NetTableBuilder::build() const {
     table->interfaces_ = interfaces_;
     std::sort(table->interfaces_.begin(), table->interfaces_.end(),
               [](const auto& a, const auto& b) { return a.ifindex < b.ifindex; });
+    for (NetInterface& i : table->interfaces_)
+        for (const Address& a : addresses_)
+            if (a.ifindex == i.ifindex) i.addresses.push_back(a.address);
     for (const NetInterface& i : interfaces_)
         table->accepted_.emplace_back(link_key(i.port, i.vlan), i.mac.number());
     std::sort(table->accepted_.begin(), table->accepted_.end());

@@ -40,6 +40,7 @@ struct NetInterface {
     MacAddress mac;
     std::uint16_t mtu = 1500;
     std::string name;
+    std::vector<IpAddress> addresses{};  ///< of the host, as learnt; filled in by the builder
 };
 
 /// The answer to 'which way to this address?'.

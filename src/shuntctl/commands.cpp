@@ -160,6 +160,13 @@ std::string worker_text(const json::value& result) {
     return table.text();
 }
 
+std::string addresses_line(const json::value& port) {
+    std::string line;
+    for (const auto& address : member_rows(port, "addresses"))
+        if (const auto* text = address.if_string()) line += ' ' + std::string(*text);
+    return line.empty() ? "" : "    addresses:" + line + '\n';
+}
+
 std::string port_text(const json::value& result) {
     Table table({{"PORT"},
                  {"LINK"},
@@ -179,7 +186,7 @@ std::string port_text(const json::value& result) {
                    member_text(row, "twin"), scaled(row, "received"), scaled(row, "sent"),
                    scaled(row, "missed"), scaled(row, "errors")});
         details += name + ": device " + member_text(row, "device") + ", steering " +
-                   member_text(row, "steering") + '\n';
+                   member_text(row, "steering") + '\n' + addresses_line(row);
     }
     return table.text() + (details.empty() ? "" : '\n' + details);
 }

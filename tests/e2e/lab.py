@@ -423,6 +423,13 @@ class Lab:
                          f"addr add {WAN6}/64 dev wan0 nodad\n"
                          f"addr add {VIP4}/32 dev wan0\n"
                          f"addr add {VIP6}/128 dev wan0 nodad\n")
+        wait_until(lambda: {VIP4, VIP6} <= self.known_addresses(), 20,
+                   "shuntd does not learn the addresses of its twins")
+
+    def known_addresses(self):
+        """The host's addresses that the daemon's workers know."""
+        return {address for port in self.call("port.list")["ports"]
+                for address in port["addresses"]}
 
     def daemon_output(self):
         return self.daemon_log.read_text(errors="replace") if self.daemon_log.exists() else ""

@@ -269,6 +269,7 @@ TEST_F(MethodsTest, PortsShowTheirState) {
                       .receive_queues = 1,
                       .transmit_queues = 2,
                       .twin = true,
+                      .id = PortId(0),
                       .received = 3,
                       .sent = 4,
                       .missed = 5,
@@ -279,7 +280,7 @@ TEST_F(MethodsTest, PortsShowTheirState) {
         ports.at(0),
         json::parse(R"({"port":"wan0","device":"net_null0","mac":"02:00:00:00:00:01","mtu":1500,
                 "link":"up","steering":"by software","receive_queues":1,"transmit_queues":2,
-                "twin":true,
+                "twin":true,"addresses":[],
                 "received":3,"sent":4,"missed":5,"errors":6})"));
     EXPECT_EQ(ports.at(1).at("link"), "down");
     EXPECT_EQ(result("stats.get").at("ports"), ports);
