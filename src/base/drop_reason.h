@@ -14,12 +14,23 @@ namespace shunt {
     X(truncated,            "the frame ends before what its headers announce")                     \
     X(ipv4_bad_header,      "IPv4 version or lengths are impossible")                              \
     X(ipv4_bad_checksum,    "the IPv4 header checksum is wrong")                                   \
+    X(ipv4_bad_options,     "an IPv4 option is longer or shorter than it can be")                  \
+    X(ipv4_source_route,    "an IPv4 option asks for a route of the sender's choice")              \
     X(ipv6_bad_header,      "IPv6 version, length or extension chain is impossible")               \
-    X(l4_bad_header,        "the packet ends within its TCP or UDP header")                        \
+    X(l4_bad_header,        "the packet ends within its TCP, UDP or SCTP header")                  \
     X(split_header,         "headers lie across buffers and could not be joined")                  \
-    X(fragment,             "a fragment for a service or from a real server")                      \
+    X(fragment_bad,         "a fragment whose offset or length cannot be")                         \
+    X(fragment_duplicate,   "a fragment that was here already")                                    \
+    X(fragment_overlap,     "fragments of one datagram overlap: the datagram is given up")         \
+    X(fragment_timeout,     "the datagram's other fragments did not come in time")                 \
+    X(fragment_overflow,    "too many fragments wait; the oldest are given up")                    \
     X(partial_checksum,     "the sender left the checksum to its card (ethtool -K IF tx off)")     \
     X(no_destination,       "no usable real server; the client got port unreachable")              \
+    X(no_connection,        "from a real server, of no connection; it got port unreachable")       \
+    X(icmp_bad_checksum,    "an ICMP error whose checksum is wrong")                               \
+    X(tunnel_error,         "an ICMP error about a tunnel packet, told to the client")             \
+    X(tunnel_refused,       "the way to a tunnel's end is too narrow, or the end is this host")    \
+    X(martian,              "to or from an address that cannot stand there: loopback, group, own") \
     X(destination_removed,  "the connection's real server was taken out of its service")           \
     X(connections_full,     "the connection table is full")                                        \
     X(ttl_expired,          "TTL or hop limit ran out here; the sender got time exceeded")         \

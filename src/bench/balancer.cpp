@@ -36,15 +36,20 @@ Balancer::Balancer(const Scheduler& scheduler, std::uint32_t connections, LoopDe
     shared_.handoff = std::make_unique<HandoffRings>(shared_.workers, ring_depth);
     shared_.resolve_requests =
         make_ring("resolve", ring_depth, RING_F_SC_DEQ, sizeof(ResolveRequest));
+    shared_.path_mtu_reports =
+        make_ring("path_mtu", ring_depth, RING_F_SC_DEQ, sizeof(PathMtuReport));
     shared_.devices.resize(DeviceIndex::of_twin(lab_port).value + 1U);
     auto& queues = shared_.devices[DeviceIndex::of_port(lab_port).value];
     queues.present = true;
     queues.ethdev = device.ethdev();
     queues.transmit_queues = 1;
 
-    const WorkerState::Limits limits{.connections = connections, .servers = 2 * server_count};
+    const WorkerState::Limits limits{
+        .connections = connections,
+        .servers = 2 * server_count,
+        .fragments = {.datagrams = 1, .buffers = 1, .buffers_per_source = 1}};
     state_ = std::make_unique<WorkerState>(WorkerId(0), shared_, limits, hash_seed);
-    if (!state_->requests || !shared_.resolve_requests)
+    if (!state_->requests || !shared_.resolve_requests || !shared_.path_mtu_reports)
         throw std::runtime_error("no memory for rings");
     state_->queues.push_back({.port = lab_port, .ethdev = device.ethdev()});
     shared_.dest_counters.push_back(state_->dests.data());

@@ -55,6 +55,7 @@ void add_service(const Scheduler& scheduler, ServiceTable::DestSlot* slots, std:
         slot.endpoint = endpoint;
         slot.virtual_address = service->key.endpoint.address;
     }
+    service->table = scheduler.build(service->servers);
     scheduler.reconfigure(service->servers, *service->state);
     services.push_back(std::move(service));
 }
@@ -117,6 +118,7 @@ std::unique_ptr<const Snapshot> lab_snapshot(const Scheduler& scheduler) {
     snapshot->network = builder.build();
     snapshot->generation = 1;
     if (snapshot->network == nullptr) throw std::runtime_error("no memory for the route tables");
+    snapshot->derive();
     return snapshot;
 }
 

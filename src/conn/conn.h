@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "net/checksum.h"
 #include "net/tuple.h"
+#include "service/real_server.h"
 
 namespace shunt {
 
@@ -16,13 +17,18 @@ namespace shunt {
 using NextHopIndex = std::uint16_t;
 inline constexpr NextHopIndex no_next_hop = 0xFFFF;
 
+/// The position of a template in the AffinityTable.
+using AffinityRef = std::uint32_t;
+inline constexpr AffinityRef no_affinity = 0xFFFFFFFF;
+
 /// Owned by its ConnTable; touched by the worker that owns the table only.
 template <class F>
 struct alignas(64) Conn {
     using Address = typename F::Address;
 
     // In this order the endpoints of a packet stand side by side for both directions: real and
-    // client from the server, client and virtual from the client.
+    // client from the server, client and virtual from the client. `real` is what the server's
+    // packets carry: its own endpoint with NAT, the virtual one with every other method.
     Address real;
     Address client;
     Address virtual_address;
@@ -30,7 +36,7 @@ struct alignas(64) Conn {
     L4Port client_port;
     L4Port virtual_port;
     Protocol protocol = Protocol::none;
-    std::uint8_t state = 0;        ///< TcpState for TCP; 0 for UDP
+    std::uint8_t state = 0;        ///< TcpState for TCP, SctpState for SCTP; 0 for UDP
     bool server_silent = false;    ///< no packet of the server was seen, nor is one expected (DR)
     bool counted_active = false;   ///< counted in DestCounters::active
     bool server_available = true;  ///< the real server is still in its service
@@ -40,9 +46,17 @@ struct alignas(64) Conn {
     /// The snapshot in which next_hop and the server's availability were last looked up.
     std::uint32_t generation = 0;
     std::array<NextHopIndex, 2> next_hop{no_next_hop, no_next_hop};  ///< by Direction
+    /// By Direction: the largest packet, as it comes in, that goes on whole and by next_hop; 0
+    /// while there is no next hop.
+    std::array<std::uint16_t, 2> fits{};
     ChecksumDelta address_delta;   ///< virtual -> real address, as a client packet is rewritten
     ChecksumDelta endpoint_delta;  ///< the same with the ports
     std::uint32_t packets_in = 0;
+    ForwardMethod method = ForwardMethod::nat;  ///< that of the server when it was chosen
+    bool one_packet = false;                    ///< in no table, gone with its packet
+    bool assured = false;                       ///< its template was told that it came to life
+    /// The template that it was made from, and that stays as long as it does.
+    AffinityRef affinity = no_affinity;
 
     /// The tuple of packets in direction `d`, as they arrive here.
     [[nodiscard]] FlowTuple<F> tuple(Direction d) const noexcept {
@@ -57,11 +71,6 @@ struct alignas(64) Conn {
                 .source_port = real_port,
                 .destination_port = client_port,
                 .protocol = protocol};
-    }
-
-    /// Where packets in direction `d` go.
-    [[nodiscard]] const Address& target(Direction d) const noexcept {
-        return d == Direction::from_client ? real : client;
     }
 
     /// Is `t` the tuple of packets in direction `d`? The same as tuple(d) == t, without making it.

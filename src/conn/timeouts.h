@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// How long a connection lives without a packet, by protocol and state (ipvs-behaviour 3.3, 3.4).
+// How long a connection lives without a packet, by protocol and state (ipvs-behaviour 3.3 to 3.5).
+#include "conn/sctp_state.h"
 #include "conn/tcp_state.h"
 
 namespace shunt {
@@ -12,9 +13,19 @@ struct Timeouts {
         std::chrono::seconds(10),  std::chrono::seconds(60),  std::chrono::seconds(30),
         std::chrono::seconds(120), std::chrono::seconds(120)};
     Ticks udp = std::chrono::seconds(300);
+    /// Not settable, as in IPVS.
+    static constexpr std::array<Ticks, sctp_state_count> sctp = {
+        std::chrono::seconds(2),  std::chrono::seconds(4),  std::chrono::seconds(61),
+        std::chrono::seconds(61), std::chrono::seconds(61), std::chrono::seconds(61),
+        std::chrono::seconds(61), std::chrono::seconds(61), std::chrono::seconds(900),
+        std::chrono::seconds(61), std::chrono::seconds(61), std::chrono::seconds(61),
+        std::chrono::seconds(4),  std::chrono::seconds(61)};
 
     [[nodiscard]] Ticks tcp_in(TcpState s) const noexcept {
         return tcp[static_cast<std::size_t>(s)];
+    }
+    [[nodiscard]] static constexpr Ticks sctp_in(SctpState s) noexcept {
+        return sctp[static_cast<std::size_t>(s)];
     }
 };
 

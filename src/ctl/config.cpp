@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 
+#include "ctl/config_check.h"
 #include "ctl/config_reader.h"
+#include "ctl/device_name.h"
+#include "ctl/port_range.h"
+#include "ctl/service_rules.h"
 
 namespace shunt::ctl {
 
@@ -21,6 +24,8 @@ constexpr long long vlan_max = 4094;
 constexpr long long weight_max = 65535;       // as ipvsadm
 constexpr long long timeout_max = 2'678'400;  // 31 days, as timeout.set
 constexpr long long day_ms = 86'400'000;
+constexpr Range mark_range{1, 0xFFFF'FFFF};
+constexpr Range persistence_range{1, longest_persistence.count()};
 
 // --- Readers of single values: each takes the Value and gives what the field holds, or fails. ----
 
@@ -44,26 +49,6 @@ std::string read_interface_name(const Value& v) {
                " cannot name an interface, expected 1 to 15 letters, digits, "
                "\".\", \"_\" or \"-\"");
     return name;
-}
-
-/// "0000:01:00.0" or "01:00.0", in small letters and with its domain; else nothing.
-std::string whole_pci_address(std::string_view text) {
-    std::string out;
-    for (const char c : text) out += (c >= 'A' && c <= 'F') ? static_cast<char>(c | 0x20) : c;
-    constexpr std::string_view short_form = "xx:xx.x";
-    if (out.size() == short_form.size()) out.insert(0, "0000:");
-    constexpr std::string_view form = "xxxx:xx:xx.x";
-    const auto fits = [](char c, char pattern) {
-        return pattern == 'x' ? is_one_of(c, "0123456789abcdef") : c == pattern;
-    };
-    return std::equal(out.begin(), out.end(), form.begin(), form.end(), fits) ? out : "";
-}
-
-/// One spelling for devices that are the same.
-std::string canonical_device(const std::string& device) {
-    const auto comma = std::min(device.find(','), device.size());
-    const auto pci = whole_pci_address(std::string_view(device).substr(0, comma));
-    return pci.empty() ? device : pci;
 }
 
 /// The driver's part of a DPDK device has a "_" (net_tap0) or a ":" (a bus); a VMBus device is a
@@ -118,21 +103,6 @@ Endpoint read_endpoint(const Value& v) {
     return *endpoint;
 }
 
-Endpoint read_service_endpoint(const Value& v) {
-    const auto endpoint = read_endpoint(v);
-    if (endpoint.port.value() == 0)
-        v.fail(
-            "port 0 (every port) needs persistence, which is not supported yet; expected a port "
-            "1 to 65535");
-    return endpoint;
-}
-
-Endpoint read_server_endpoint(const Value& v) {
-    const auto endpoint = read_endpoint(v);
-    if (endpoint.port.value() == 0) v.fail("port 0 is no port of a server, expected 1 to 65535");
-    return endpoint;
-}
-
 /// An address and its prefix length, which is that of the whole address without "/".
 struct AddressWithLength {
     IpAddress address;
@@ -174,6 +144,34 @@ IpPrefix read_prefix(const Value& v) {
     if (prefix.address != given.address)
         v.fail(quote(v.text()) + " has bits behind the prefix, expected " + to_string(prefix));
     return prefix;
+}
+
+L4Port read_port(const Value& v) {
+    return L4Port(static_cast<std::uint16_t>(v.number({1, 65535})));
+}
+
+PortRange read_port_range(const Value& v) {
+    const auto text = v.text();
+    const auto range = parse_port_range(text);
+    if (!range) v.fail(quote(text) + " is no range of ports, expected such as 80 or 80-90");
+    return *range;
+}
+
+Mark read_mark(const Value& v) {
+    return Mark(static_cast<std::uint32_t>(v.number(mark_range)));
+}
+
+/// A service on a mark takes all protocols; of its endpoint only the family counts.
+void read_mark_key(const Value& v, ServiceConfig& out) {
+    out.key.mark = read_mark(v);
+    out.key.protocol = Protocol::none;
+}
+
+void read_family_key(const Value& v, ServiceConfig& out) {
+    if (v.word(family_words()) == Family::ipv6)
+        out.key.endpoint.address = Ipv6Address{};
+    else
+        out.key.endpoint.address = Ipv4Address{};
 }
 
 void read_host_prefix(const Value& v, FixedNetwork::Address& out) {
@@ -230,6 +228,7 @@ auto into(Field field, Fn read) {
 
 constexpr auto& endpoint_values = "\"ADDRESS:PORT\"";
 constexpr auto& address_values = "\"ADDRESS\"";
+constexpr auto& port_range_values = "\"PORT\" or \"FIRST-LAST\"";
 constexpr auto& port_meaning = "the name of one of the ports";
 constexpr auto& vlan_meaning = "VLAN id on that port; 0: untagged";
 
@@ -325,31 +324,118 @@ Keys<Config> network_keys() {
     return keys;
 }
 
+/// The tunnel of a server, which has one as soon as a key of it is read.
+Tunnel& tunnel_of(ServerConfig& server) {
+    if (!server.tunnel) server.tunnel.emplace();
+    return *server.tunnel;
+}
+
+Keys<ServerConfig> tunnel_keys() {
+    Keys<ServerConfig> keys;
+    keys.choice(
+            "type", [](ServerConfig & s) -> auto& { return tunnel_of(s).type; },
+            tunnel_type_words(), "how packets are wrapped")
+        .value("port", Need::optional, "1 to 65535", "none",
+               "the server's UDP port for GUE, which needs one",
+               [](const Value& v, ServerConfig& out) { tunnel_of(out).port = read_port(v); })
+        .choice(
+            "checksum", [](ServerConfig & s) -> auto& { return tunnel_of(s).checksum; },
+            tunnel_checksum_words(),
+            "checksum of the wrapping: GRE and GUE may have a full one, GUE a remote one");
+    return keys;
+}
+
 Keys<ServerConfig> server_keys() {
     Keys<ServerConfig> keys;
     keys.value("address", Need::required, endpoint_values, "", "where the real server listens",
-               into(&ServerConfig::address, read_server_endpoint))
-        .choice("forward", &ServerConfig::forward,
-                Words<ForwardMethod>{{"nat", ForwardMethod::nat}},
+               into(&ServerConfig::address, read_endpoint))
+        .choice("forward", &ServerConfig::forward, forward_words(),
                 "how packets travel to the server")
+        .section("tunnel", tunnel_keys())
         .number("weight", &ServerConfig::weight, {0, weight_max},
-                "share of new connections; 0: none, existing ones go on");
+                "share of new connections; 0: none, existing ones go on")
+        .number(
+            "upper", [](ServerConfig & s) -> auto& { return s.thresholds.upper; },
+            {0, most_threshold}, "connections with which the server gets no new ones; 0: no limit")
+        .number(
+            "lower", [](ServerConfig & s) -> auto& { return s.thresholds.lower; },
+            {0, most_threshold},
+            "connections below which it gets new ones again; 0: three quarters of upper");
     return keys;
+}
+
+/// The persistence of a service, which has one as soon as a key of it is read.
+PersistenceConfig& persistence_of(ServiceConfig& service) {
+    auto& persistence = service.settings.persistence;
+    if (!persistence) persistence.emplace();
+    return *persistence;
+}
+
+/// Of the scheduler, which is read before them.
+void read_scheduler_flags(const Value& v, ServiceConfig& out) {
+    v.expect_texts();
+    const auto words = scheduler_flag_words(out.settings.scheduler);
+    for (int i = 0; i < v.size(); ++i) out.settings.scheduler_flags.set(v[i].word(words));
 }
 
 Keys<ServiceConfig> service_keys() {
     Keys<ServiceConfig> keys;
-    keys.choice("protocol", &ServiceConfig::protocol,
-                Words<Protocol>{{"tcp", Protocol::tcp}, {"udp", Protocol::udp}},
-                "protocol of the service")
-        .value("address", Need::required, endpoint_values, "",
-               "the virtual endpoint that clients connect to",
-               into(&ServiceConfig::address, read_service_endpoint))
-        .value("scheduler", Need::optional, "scheduler name", show(ServiceConfig().scheduler),
-               "picks the server of a new connection: \"rr\", \"wrr\", \"lc\", \"wlc\"",
-               into(&ServiceConfig::scheduler, [](const Value& v) { return v.text(); }))
+    keys.choice(
+            "protocol", [](ServiceConfig & s) -> auto& { return s.key.protocol; }, protocol_words(),
+            "protocol of the service")
+        .value("address", Need::optional, endpoint_values, "none",
+               "the virtual endpoint that clients connect to; required without a mark",
+               [](const Value& v, ServiceConfig& out) { out.key.endpoint = read_endpoint(v); })
+        .value("mark", Need::optional, mark_range.text(), "none",
+               "takes the packets with this mark, in place of protocol and address", read_mark_key)
+        .value("family", Need::optional, show(family_words()), "\"ipv4\"",
+               "family of the packets that a service on a mark takes", read_family_key)
+        .value("scheduler", Need::optional, "scheduler name", show(ServiceSettings().scheduler),
+               "picks the server of a new connection: \"rr\", \"wrr\", \"lc\", \"wlc\", \"sed\", "
+               "\"nq\", \"fo\", \"ovf\", \"twos\", \"sh\", \"dh\", \"mh\"",
+               [](const Value& v, ServiceConfig& out) { out.settings.scheduler = v.text(); })
+        .value("flags", Need::optional, "[ \"FLAG\", ... ]", "[]",
+               "flags of the scheduler: \"sh-fallback\" and \"sh-port\" of sh, \"mh-fallback\" and "
+               "\"mh-port\" of mh, \"flag-1\" to \"flag-3\" of any",
+               read_scheduler_flags)
+        .flag(
+            "one_packet", [](ServiceConfig & s) -> auto& { return s.settings.one_packet; },
+            "UDP: every packet is scheduled anew, and no connection is kept")
+        .value("persistence", Need::optional, persistence_range.text(), "none",
+               "seconds for which a client is brought back to its server; required with port 0",
+               [](const Value& v, ServiceConfig& out) {
+                   persistence_of(out).timeout = std::chrono::seconds(v.number(persistence_range));
+               })
+        .value("granularity", Need::optional, "0 to 128", "all bits",
+               "with persistence: clients whose addresses agree in so many first bits are one",
+               [](const Value& v, ServiceConfig& out) {
+                   persistence_of(out).granularity = static_cast<std::uint8_t>(v.number({0, 128}));
+               })
         .list("servers", Need::optional, &ServiceConfig::servers, server_keys(),
               "the real servers");
+    return keys;
+}
+
+Keys<MarkConfig> mark_keys() {
+    Keys<MarkConfig> keys;
+    const auto rule = [](auto member, auto read) {
+        return [member, read](const Value& v, MarkConfig& out) { out.rule.*member = read(v); };
+    };
+    keys.value("mark", Need::required, mark_range.text(), "", "the mark that fitting packets get",
+               rule(&MarkRule::mark, read_mark))
+        .value("source", Need::optional, "\"NETWORK/LENGTH\"", "any", "where packets come from",
+               rule(&MarkRule::source, read_prefix))
+        .value("destination", Need::optional, "\"NETWORK/LENGTH\"", "any", "where packets go to",
+               rule(&MarkRule::destination, read_prefix))
+        .value("protocol", Need::optional, show(protocol_words()), "any",
+               "their protocol; required with ports",
+               rule(&MarkRule::protocol, [](const Value& v) { return v.word(protocol_words()); }))
+        .value("source_ports", Need::optional, port_range_values, "any", "their source ports",
+               rule(&MarkRule::source_ports, read_port_range))
+        .value("destination_ports", Need::optional, port_range_values, "any",
+               "their destination ports", rule(&MarkRule::destination_ports, read_port_range))
+        .value("port", Need::optional, "port name", "any", "the port that they come in by",
+               into(&MarkConfig::port, read_interface_name));
     return keys;
 }
 
@@ -395,6 +481,16 @@ Keys<Config> timeout_keys() {
     return keys;
 }
 
+Keys<Config> tunable_keys() {
+    Keys<Config> keys;
+    for (const auto& about : tunable_list)
+        keys.number(
+            std::string(about.name),
+            [value = about.value](Config & c) -> auto& { return c.tunables.*value; },
+            {about.least, about.most}, std::string(about.text));
+    return keys;
+}
+
 Keys<Config> root_keys() {
     Keys<Config> keys;
     keys.number("workers", &Config::workers, {1, workers_max}, "threads that forward packets")
@@ -416,6 +512,9 @@ Keys<Config> root_keys() {
         .list("ports", Need::required, &Config::ports, port_keys(), "the ports, at least one")
         .section("network", network_keys())
         .section("timeouts", timeout_keys())
+        .section("tunables", tunable_keys())
+        .list("marks", Need::optional, &Config::marks, mark_keys(),
+              "rules that mark packets, for services on marks; the first that fits counts")
         .list("services", Need::optional, &Config::services, service_keys(),
               "the virtual services at start; shuntctl changes them while the daemon runs")
         .number("exit_when_idle_ms", &Config::exit_when_idle, {0, day_ms},
@@ -428,166 +527,7 @@ const Keys<Config>& all_keys() {
     return keys;
 }
 
-// --- What no single key can tell. ----------------------------------------------------------------
-
-/// Things that may be there once, and where they stand.
-class Once {
-  public:
-    /// Refuses `value` when `key` was seen before.
-    void see(const std::string& key, const Value& value) {
-        const auto [first, fresh] = seen_.try_emplace(key, value);
-        if (fresh) return;
-        value.fail("the same as " + first->second.path() + " in line " +
-                   std::to_string(first->second.origin().line));
-    }
-    [[nodiscard]] bool has(const std::string& key) const { return seen_.contains(key); }
-
-  private:
-    std::map<std::string, Value> seen_;
-};
-
-/// Checks a Config against itself. Errors point into the tree it was read from.
-class CrossCheck {
-  public:
-    CrossCheck(const Value& root, const Config& config, const std::vector<std::string>& schedulers)
-        : root_(root), config_(config), schedulers_(schedulers) {}
-
-    void run() {
-        check_workers();
-        check_ports();
-        check_network();
-        check_services();
-    }
-
-  private:
-    void check_workers() const {
-        const auto cpus = config_.worker_cpus.size();
-        if (cpus != 0 && cpus != config_.workers)
-            root_.at("worker_cpus")
-                .fail("names " + std::to_string(cpus) + " CPUs for " +
-                      std::to_string(config_.workers) + " workers, expected one each");
-    }
-
-    void check_ports() {
-        const auto ports = root_.at("ports");
-        if (config_.ports.empty()) ports.fail("is empty, expected at least one port");
-        Once devices;
-        for (int i = 0; i < ports.size(); ++i) {
-            const auto& port = config_.ports[static_cast<std::size_t>(i)];
-            port_names_.see(port.name, ports[i].at("name"));
-            devices.see(canonical_device(port.device), ports[i].at("device"));
-            if (!port.twin && config_.network == NetworkProvider::kernel)
-                ports[i].at("twin").fail(
-                    "must be true with network.provider = \"kernel\": the twin's addresses and "
-                    "routes are the port's");
-        }
-    }
-
-    void expect_port(const Value& entry, const std::string& name) const {
-        if (port_names_.has(name)) return;
-        std::string known;
-        for (const auto& port : config_.ports) known += (known.empty() ? "" : ", ") + port.name;
-        entry.at("port").fail(quote(name) +
-                              " is not the name of a port, expected one of: " + known);
-    }
-
-    void check_network() const {
-        const auto network = root_.at("network");
-        if (config_.network == NetworkProvider::kernel) {
-            for (const char* key : {"addresses", "routes", "neighbours"})
-                if (root_.has("network") && network.has(key))
-                    network.at(key).fail("is possible only with network.provider = \"static\"");
-            return;
-        }
-        check_addresses(network);
-        check_routes(network);
-        check_neighbours(network);
-    }
-
-    void check_addresses(const Value& network) const {
-        Once seen;
-        for (std::size_t i = 0; i < config_.fixed.addresses.size(); ++i) {
-            const auto& address = config_.fixed.addresses[i];
-            const auto entry = network.at("addresses")[static_cast<int>(i)];
-            expect_port(entry, address.port);
-            seen.see(address.port + ' ' + std::to_string(address.vlan) + ' ' +
-                         to_string(address.address),
-                     entry.at("address"));
-        }
-    }
-
-    void check_routes(const Value& network) const {
-        Once seen;
-        for (std::size_t i = 0; i < config_.fixed.routes.size(); ++i) {
-            const auto& route = config_.fixed.routes[i];
-            const auto entry = network.at("routes")[static_cast<int>(i)];
-            seen.see(to_string(route.prefix), entry.at("to"));
-            if (route.hops.empty()) entry.at("via").fail("is empty, expected at least one way");
-            for (std::size_t h = 0; h < route.hops.size(); ++h) {
-                const auto hop = entry.at("via")[static_cast<int>(h)];
-                expect_port(hop, route.hops[h].port);
-                const auto& gateway = route.hops[h].gateway;
-                if (gateway && gateway->family() != route.prefix.address.family())
-                    hop.at("gateway").fail(quote(to_string(*gateway)) +
-                                           " is of another family than the route");
-            }
-        }
-    }
-
-    void check_neighbours(const Value& network) const {
-        Once seen;
-        for (std::size_t i = 0; i < config_.fixed.neighbours.size(); ++i) {
-            const auto& neighbour = config_.fixed.neighbours[i];
-            const auto entry = network.at("neighbours")[static_cast<int>(i)];
-            expect_port(entry, neighbour.port);
-            seen.see(neighbour.port + ' ' + std::to_string(neighbour.vlan) + ' ' +
-                         to_string(neighbour.address),
-                     entry.at("address"));
-        }
-    }
-
-    void check_services() const {
-        Once seen;
-        std::size_t servers = 0;
-        for (std::size_t i = 0; i < config_.services.size(); ++i) {
-            const auto& service = config_.services[i];
-            const auto entry = root_.at("services")[static_cast<int>(i)];
-            seen.see(std::string(to_string(service.protocol)) + ' ' + to_string(service.address),
-                     entry.at("address"));
-            check_scheduler(entry.at("scheduler"), service.scheduler);
-            check_servers(entry, service);
-            servers += service.servers.size();
-        }
-        if (servers > config_.servers)
-            root_.at("services")
-                .fail("hold " + std::to_string(servers) + " servers, but the key servers allows " +
-                      std::to_string(config_.servers));
-    }
-
-    void check_scheduler(const Value& value, const std::string& name) const {
-        if (std::find(schedulers_.begin(), schedulers_.end(), name) != schedulers_.end()) return;
-        std::string known;
-        for (const auto& scheduler : schedulers_) known += (known.empty() ? "" : ", ") + scheduler;
-        value.fail(quote(name) + " is no scheduler, expected one of: " + known);
-    }
-
-    static void check_servers(const Value& service_entry, const ServiceConfig& service) {
-        Once seen;
-        for (std::size_t i = 0; i < service.servers.size(); ++i) {
-            const auto& server = service.servers[i];
-            const auto address = service_entry.at("servers")[static_cast<int>(i)].at("address");
-            if (server.address.address.family() != service.address.address.family())
-                address.fail(quote(to_string(server.address)) +
-                             " is of another family than its service");
-            seen.see(to_string(server.address), address);
-        }
-    }
-
-    const Value& root_;
-    const Config& config_;
-    const std::vector<std::string>& schedulers_;
-    Once port_names_;
-};
+// --- The whole. ----------------------------------------------------------------------------------
 
 std::string_view explain_parse_error(std::string_view said) {
     if (said == "syntax error")
@@ -608,7 +548,7 @@ Config read(const ConfigText& text, const std::vector<std::string>& schedulers) 
     const Value root(tree.getRoot(), text, "");
     Config config;
     all_keys().read_into(root, config);
-    CrossCheck(root, config, schedulers).run();
+    check_config(root, config, schedulers);
     return config;
 }
 

@@ -10,8 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "net/address.h"
-#include "service/real_server.h"
+#include "service/mark_rules.h"
+#include "service/service_table.h"
+#include "service/tunables.h"
 
 namespace shunt::ctl {
 
@@ -39,16 +40,40 @@ struct PortConfig {
 };
 
 struct ServerConfig {
-    Endpoint address;
+    Endpoint address;  ///< port 0: that of the packet; for services on a mark
     ForwardMethod forward = ForwardMethod::nat;
+    std::optional<Tunnel> tunnel{};  ///< for ForwardMethod::tunnel; none: IPIP
     std::uint32_t weight = 1;
+    Thresholds thresholds{};
+};
+
+/// Brings clients back to their servers (ipvs-behaviour 5.1).
+struct PersistenceConfig {
+    std::chrono::seconds timeout{0};  ///< 1 second to longest_persistence
+    std::optional<std::uint8_t>
+        granularity{};  ///< first bits of their addresses that count; or all
+    bool operator==(const PersistenceConfig&) const = default;
+};
+inline constexpr std::chrono::seconds longest_persistence{2'678'400};
+
+/// What can be changed about a service.
+struct ServiceSettings {
+    std::string scheduler = "wlc";
+    bool one_packet = false;
+    std::optional<PersistenceConfig> persistence{};
+    SchedulerFlags scheduler_flags{};
 };
 
 struct ServiceConfig {
-    Protocol protocol = Protocol::tcp;
-    Endpoint address;
-    std::string scheduler = "wlc";
+    ServiceKey key;
+    ServiceSettings settings;
     std::vector<ServerConfig> servers;
+};
+
+struct MarkConfig {
+    MarkRule rule;     ///< but for its ingress
+    std::string port;  ///< the name of that; empty: any port
+    bool operator==(const MarkConfig&) const = default;
 };
 
 /// What the static network provider knows (NetworkProvider::fixed).
@@ -103,7 +128,9 @@ struct Config {
     std::chrono::seconds tcp_timeout{900};
     std::chrono::seconds tcp_fin_timeout{120};
     std::chrono::seconds udp_timeout{300};
+    Tunables tunables;
 
+    std::vector<MarkConfig> marks;  ///< the first one that fits counts
     std::vector<ServiceConfig> services;
     /// Ends the daemon when no packet came for so long; 0: never. For replay of finite captures.
     std::chrono::milliseconds exit_when_idle{0};

@@ -94,6 +94,10 @@ void Value::expect_numbers() const {
     expect(setting_->isArray() || setting_->isList(), "an array of numbers [...]");
 }
 
+void Value::expect_texts() const {
+    expect(setting_->isArray() || setting_->isList(), "an array of texts [...]");
+}
+
 std::vector<std::string> Value::names() const {
     std::vector<std::string> all;
     for (int i = 0; i < setting_->getLength(); ++i) all.emplace_back((*setting_)[i].getName());

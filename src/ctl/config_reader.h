@@ -12,6 +12,7 @@
 
 #include "ctl/config.h"
 #include "ctl/config_text.h"
+#include "ctl/words.h"
 
 namespace shunt::ctl {
 
@@ -45,11 +46,15 @@ class Value {
     [[nodiscard]] long long number(const Range& range) const;
     [[nodiscard]] bool flag() const;
     [[nodiscard]] std::string text() const;
+    /// One of `words`; another one is an error.
+    template <class E>
+    [[nodiscard]] E word(const Words<E>& words) const;
 
     // Sections and lists.
     void expect_section() const;
     void expect_list() const;                              ///< of sections: ( {...}, {...} )
     void expect_numbers() const;                           ///< an array or list: [ 1, 2 ]
+    void expect_texts() const;                             ///< the same: [ "a", "b" ]
     [[nodiscard]] std::vector<std::string> names() const;  ///< of a section's keys
     [[nodiscard]] bool has(const std::string& name) const;
     /// The member, or this section under the member's path when it is not written down, so that
@@ -68,10 +73,6 @@ class Value {
 
 enum class Need : std::uint8_t { optional, required };
 
-/// The words of a key, in the order of the reference, and what each means.
-template <class E>
-using Words = std::vector<std::pair<std::string, E>>;
-
 // A default as it would be written in the file.
 inline std::string show(bool value) {
     return value ? "true" : "false";
@@ -85,6 +86,21 @@ inline std::string show(std::integral auto value) {
 template <class Rep, class Period>
 std::string show(std::chrono::duration<Rep, Period> value) {
     return std::to_string(value.count());
+}
+
+/// All words as they would be written, with commas between.
+template <class E>
+std::string show(const Words<E>& words) {
+    std::string all;
+    for (const auto& [word, meant] : words) all += (all.empty() ? "" : ", ") + show(word);
+    return all;
+}
+
+template <class E>
+E Value::word(const Words<E>& words) const {
+    const auto given = text();
+    if (const auto meant = find_word(words, given)) return *meant;
+    fail(quote(given) + " is not known, expected one of " + show(words));
 }
 
 /// Refuses the key `name` of `section`: names the nearest of `known`, or all of them.
@@ -128,17 +144,12 @@ class Keys {
     template <class Field, class E>
     Keys& choice(std::string name, Field field, Words<E> words, std::string meaning) {
         T fresh;
-        std::string values;
+        const auto values = show(words);
         std::string default_value;
-        for (const auto& [word, meant] : words) {
-            values += (values.empty() ? "" : ", ") + show(word);
+        for (const auto& [word, meant] : words)
             if (meant == std::invoke(field, fresh)) default_value = show(word);
-        }
-        auto read = [field, words, values](const Value& v, T& out) {
-            const auto given = v.text();
-            for (const auto& [word, meant] : words)
-                if (word == given) return void(std::invoke(field, out) = meant);
-            v.fail(quote(given) + " is not known, expected one of " + values);
+        auto read = [field, words](const Value& v, T& out) {
+            std::invoke(field, out) = v.word(words);
         };
         return value(std::move(name), Need::optional, values, default_value, std::move(meaning),
                      std::move(read));

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ctl/publisher.h"
 #include "ctl/rpc_error.h"
 #include "dataplane/worker.h"
 
@@ -26,22 +27,27 @@ struct ConnectionRow {
     std::uint8_t state = 0;  ///< as in Conn
     Endpoint client;
     Endpoint virtual_service;
-    Endpoint server;
+    Endpoint server;  ///< may be of the other family; where packets go anyway when there is none
+    ForwardMethod method = ForwardMethod::nat;
     std::chrono::seconds expires{0};  ///< time left, rounded down
-    WorkerId worker;
+    WorkerId worker;                  ///< of a connection
+    bool is_template = false;         ///< no connection, but what ties a client to a server
+    bool assured = false;             ///< of a template
 };
 
-/// The name of a row's state: the TCP state, or "UDP".
+/// The name of a row's state: the TCP or SCTP state, or "UDP"; of a template "NONE" or "ASSURED".
 std::string_view state_name(const ConnectionRow& row) noexcept;
 
-/// Where a listing goes on. Workers are taken one after the other, IPv4 before IPv6.
+/// Where a listing goes on. Workers are taken one after the other, IPv4 before IPv6; then
+/// templates.
 struct ListPosition {
     WorkerId worker;
     Family family = Family::ipv4;
     std::uint32_t slot = 0;
+    bool templates = false;  ///< the slot is one of the AffinityTable
     bool operator==(const ListPosition&) const noexcept = default;
 };
-/// "family:worker:slot".
+/// "family:worker:slot" or "t:slot".
 std::string to_string(const ListPosition& p);
 std::optional<ListPosition> parse_list_position(std::string_view text, std::uint16_t workers);
 
@@ -54,9 +60,11 @@ class ConnectionPage final : public WorkerRequest {
     ConnectionPage(const ListPosition& from, std::size_t most) : position_(from), rows_(most) {}
 
     bool step(WorkerState& worker) noexcept override {
-        return step(worker.conns_v4, worker.conns_v6, worker.now);
+        return step(worker.conns_v4, worker.conns_v6, worker.services(), worker.now);
     }
-    bool step(const ConnTable<Ipv4>& v4, const ConnTable<Ipv6>& v6, TickTime now) noexcept;
+    /// `services` are those of the snapshot that the worker has.
+    bool step(const ConnTable<Ipv4>& v4, const ConnTable<Ipv6>& v6, const ServiceTable& services,
+              TickTime now) noexcept;
 
     /// Ends at the next step, with the rows found until then. Thread: control.
     void end_early() noexcept { end_early_.store(true, std::memory_order_relaxed); }
@@ -72,7 +80,7 @@ class ConnectionPage final : public WorkerRequest {
 
   private:
     template <class F>
-    void copy(const ConnTable<F>& table, TickTime now) noexcept;
+    void copy(const ConnTable<F>& table, const ServiceTable& services, TickTime now) noexcept;
 
     ListPosition position_;
     std::vector<ConnectionRow> rows_;  ///< allocated by the asker
@@ -91,6 +99,10 @@ class ConnectionLister {
   public:
     /// Gives a request to a worker; false: it takes none at the moment.
     using Post = std::function<bool(WorkerId, ConnectionPage&)>;
+    /// Adds rows of templates from a slot on, until there are so many rows in all or enough was
+    /// looked at; the slot to go on from, or nothing when there are no more.
+    using Templates = std::function<std::optional<std::uint32_t>(
+        std::uint32_t from, std::size_t most, std::vector<ConnectionRow>& rows)>;
     /// Either the list, or the error.
     using Done = std::function<void(ConnectionList, std::optional<RpcError>)>;
 
@@ -102,10 +114,12 @@ class ConnectionLister {
         std::chrono::milliseconds worker{5000};
     };
 
+    /// `templates`: may be null, then none are listed.
     ConnectionLister(boost::asio::io_context& io, std::uint16_t workers, Post post,
-                     const Patience& patience);
-    ConnectionLister(boost::asio::io_context& io, std::uint16_t workers, Post post)
-        : ConnectionLister(io, workers, std::move(post), Patience{}) {}
+                     const Patience& patience, Templates templates = {});
+    ConnectionLister(boost::asio::io_context& io, std::uint16_t workers, Post post,
+                     Templates templates = {})
+        : ConnectionLister(io, workers, std::move(post), Patience{}, std::move(templates)) {}
 
     /// Lists up to `most` connections from `from` on; calls `done` once, later, from the
     /// io_context.
@@ -120,6 +134,8 @@ class ConnectionLister {
     void wait(const std::shared_ptr<Job>& job);
     void poll(const std::shared_ptr<Job>& job);
     void take(const std::shared_ptr<Job>& job);
+    void go_on(const std::shared_ptr<Job>& job, const std::optional<ListPosition>& next);
+    void list_templates(const std::shared_ptr<Job>& job);
     void finish(const std::shared_ptr<Job>& job, std::optional<ListPosition> next);
     void give_up(const std::shared_ptr<Job>& job);
 
@@ -127,9 +143,13 @@ class ConnectionLister {
     std::uint16_t workers_;
     Post post_;
     Patience patience_;
+    Templates templates_;
     /// Requests given up that a worker may still hold.
     std::list<std::unique_ptr<ConnectionPage>> abandoned_;
 };
+
+/// Lists the templates of `shared`, which has them, and outlives this as `publisher` does.
+ConnectionLister::Templates templates_of(SharedState& shared, const Publisher& publisher);
 
 /// Posts to the request rings of these workers, which outlive it.
 ConnectionLister::Post post_to(std::span<WorkerState* const> workers);

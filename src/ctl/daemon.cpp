@@ -17,6 +17,7 @@
 #include "ctl/housekeeping.h"
 #include "ctl/methods.h"
 #include "ctl/netlink_mirror.h"
+#include "ctl/path_mtu.h"
 #include "ctl/periodic.h"
 #include "ctl/rpc_server.h"
 
@@ -62,10 +63,26 @@ Timeouts timeouts_of(const Config& config) {
     return timeouts;
 }
 
+std::vector<std::string> port_names(const Config& config) {
+    std::vector<std::string> names;
+    for (const auto& port : config.ports) names.push_back(port.name);
+    return names;
+}
+
 Sizes sizes_of(const Config& config) {
     const Sizes sizes = compute_sizes(config, available_memory());
     spdlog::info("sizes: {}", describe(sizes));
     return sizes;
+}
+
+/// What the workers put into a ring of elements, but no more than the control thread has time for.
+template <class T>
+std::vector<T> take_some(rte_ring& ring) {
+    constexpr std::size_t most = 1024;
+    std::vector<T> some;
+    for (T one; some.size() < most && rte_ring_dequeue_elem(&ring, &one, sizeof(one)) == 0;)
+        some.push_back(one);
+    return some;
 }
 
 /// Before anything is opened.
@@ -91,8 +108,9 @@ class Daemon::Impl {
     [[nodiscard]] MethodContext context();
     void start_network();
     void network_changed(std::shared_ptr<const NetTable> network);
-    void serve_resolve_requests();
+    void serve_reports();
     void watch();
+    void sweep_templates();
     void watch_idle();
     void stop(const std::string& why);
 
@@ -103,6 +121,8 @@ class Daemon::Impl {
     Dataplane dataplane_;
     Publisher publisher_;
     ServiceRegistry registry_;
+    MarkRegistry marks_;
+    PathMtuLearner path_mtus_;
     boost::asio::io_context io_{1};
     BusyMeter busy_;
     std::vector<WorkerState*> workers_;
@@ -115,6 +135,7 @@ class Daemon::Impl {
     bool launched_ = false;
     std::unique_ptr<Housekeeping> housekeeping_;
     std::vector<std::unique_ptr<Periodic>> timers_;
+    std::uint32_t swept_ = 0;  ///< slots of templates, in this round
     std::uint64_t partial_checksums_ = 0;
     std::uint64_t seen_packets_ = 0;
     std::chrono::steady_clock::time_point last_packet_;
@@ -126,10 +147,14 @@ Daemon::Impl::Impl(const Config& config)
       eal_(start_eal(config_, sizes_)),
       dataplane_(config_, sizes_),
       publisher_(dataplane_.shared()),
-      registry_(publisher_, dataplane_.shared().dest_counters, config_.servers),
+      registry_(publisher_, dataplane_.shared().dest_counters, config_.servers,
+                dataplane_.shared().affinity.get(), &dataplane_.shared().overload),
+      marks_(publisher_, port_names(config_)),
+      path_mtus_(publisher_),
       busy_(dataplane_.counters(), rte_rdtsc()),
       workers_(dataplane_.workers()),
-      lister_(io_, config_.workers, post_to(workers_)),
+      lister_(io_, config_.workers, post_to(workers_),
+              templates_of(dataplane_.shared(), publisher_)),
       methods_(make_methods(context())),
       server_(io_, methods_,
               {.path = config_.socket_path,
@@ -148,12 +173,14 @@ Daemon::Impl::Impl(const Config& config)
             status.transmit_queues, status.steering, status.twin ? status.name : "none");
     }
     publisher_.set_timeouts(timeouts_of(config_));
+    publisher_.set_tunables(config_.tunables);
+    marks_.set(config_.marks);
     registry_.load(config_.services);
     start_network();
     dataplane_.launch();
     launched_ = true;
     housekeeping_ = std::make_unique<Housekeeping>(io_, publisher_, registry_, busy_);
-    timers_.push_back(std::make_unique<Periodic>(io_, 5ms, [this] { serve_resolve_requests(); }));
+    timers_.push_back(std::make_unique<Periodic>(io_, 5ms, [this] { serve_reports(); }));
     timers_.push_back(std::make_unique<Periodic>(io_, 1s, [this] { watch(); }));
     if (config_.exit_when_idle > 0ms)
         timers_.push_back(std::make_unique<Periodic>(io_, 10ms, [this] { watch_idle(); }));
@@ -162,6 +189,7 @@ Daemon::Impl::Impl(const Config& config)
 MethodContext Daemon::Impl::context() {
     return {.registry = registry_,
             .publisher = publisher_,
+            .marks = marks_,
             .lister = lister_,
             .busy = busy_,
             .workers = dataplane_.counters(),
@@ -203,11 +231,13 @@ void Daemon::Impl::network_changed(std::shared_ptr<const NetTable> network) {
     publisher_.set_network(std::move(network));
 }
 
-void Daemon::Impl::serve_resolve_requests() {
-    ResolveRequest request;
-    rte_ring* ring = dataplane_.shared().resolve_requests.get();
-    while (rte_ring_dequeue_elem(ring, &request, sizeof(request)) == 0)
+/// What workers ask for and tell of.
+void Daemon::Impl::serve_reports() {
+    const SharedState& shared = dataplane_.shared();
+    for (const auto& request : take_some<ResolveRequest>(*shared.resolve_requests))
         if (mirror_) mirror_->resolve(request.ifindex, request.address);
+    path_mtus_.learn(take_some<PathMtuReport>(*shared.path_mtu_reports),
+                     PathMtuLearner::Clock::now());
 }
 
 /// What is looked at once a second.
@@ -218,6 +248,8 @@ void Daemon::Impl::watch() {
             if (slot.available) servers.push_back(slot.endpoint.address);
         mirror_->keep_fresh(std::move(servers));
     }
+    path_mtus_.forget(PathMtuLearner::Clock::now());
+    sweep_templates();
     std::uint64_t partial = 0;
     for (const WorkerCounters* c : dataplane_.counters())
         partial += c->dropped[static_cast<std::size_t>(DropReason::partial_checksum)].value();
@@ -228,6 +260,16 @@ void Daemon::Impl::watch() {
             partial - partial_checksums_);
     partial_checksums_ = partial;
     sd_notify(0, "WATCHDOG=1");
+}
+
+/// Templates of which the time is over, and which no client asked for since; a part at a time.
+void Daemon::Impl::sweep_templates() {
+    constexpr std::uint32_t slots_at_once = 16384;
+    SharedState& shared = dataplane_.shared();
+    AffinityTable& table = *shared.affinity;
+    if (swept_ >= table.slots_used()) swept_ = 0;
+    table.sweep(swept_, slots_at_once, shared.tick_at(rte_rdtsc()));
+    swept_ += slots_at_once;
 }
 
 void Daemon::Impl::watch_idle() {

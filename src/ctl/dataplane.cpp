@@ -48,10 +48,10 @@ int run_worker(void* worker) {
 
 std::string describe(const Conservation& c) {
     return fmt::format(
-        "conservation: received={} generated={} = forwarded={} to_host={} from_host={} dropped={} "
-        "held={}: {}",
-        c.received, c.generated, c.forwarded, c.to_host, c.from_host, c.dropped, c.held + c.between,
-        c.holds ? "ok" : "BROKEN");
+        "conservation: received={} generated={} split={} = forwarded={} to_host={} from_host={} "
+        "joined={} dropped={} held={}: {}",
+        c.received, c.generated, c.split, c.forwarded, c.to_host, c.from_host, c.joined, c.dropped,
+        c.held + c.between, c.holds ? "ok" : "BROKEN");
 }
 
 Dataplane::Dataplane(const Config& config, const Sizes& sizes)
@@ -94,7 +94,9 @@ void Dataplane::make_rings(const Sizes& sizes) {
     shared_.handoff = std::make_unique<HandoffRings>(shared_.workers, sizes.ring_depth);
     shared_.resolve_requests =
         make_ring("resolve", resolve_depth, RING_F_SC_DEQ, sizeof(ResolveRequest));
-    if (!shared_.handoff->complete() || !shared_.resolve_requests)
+    shared_.path_mtu_reports =
+        make_ring("path_mtu", resolve_depth, RING_F_SC_DEQ, sizeof(PathMtuReport));
+    if (!shared_.handoff->complete() || !shared_.resolve_requests || !shared_.path_mtu_reports)
         throw out_of_memory("rings between workers");
     for (const auto& port : ports_) {
         shared_.devices.push_back(port->port_queues());
@@ -109,13 +111,27 @@ void Dataplane::make_rings(const Sizes& sizes) {
     }
 }
 
+namespace {
+
+/// One sender may have half of what there is.
+ReassemblyLimits fragment_limits(const Sizes& sizes) {
+    return {.datagrams = sizes.fragment_buffers,
+            .buffers = sizes.fragment_buffers,
+            .buffers_per_source = static_cast<std::uint16_t>(sizes.fragment_buffers / 2)};
+}
+
+}  // namespace
+
 void Dataplane::make_workers(const Config& config, const Sizes& sizes) {
     const WorkerState::Limits limits{.connections = sizes.connections_per_worker,
                                      .servers = config.servers,
-                                     .held_packets = sizes.held_packets};
+                                     .held_packets = sizes.held_packets,
+                                     .fragments = fragment_limits(sizes)};
     const auto seed = random_value<std::uint64_t>();
     const Idle idle = config.idle == IdleMode::poll ? Idle::poll : Idle::adaptive;
     try {
+        shared_.affinity = std::make_unique<AffinityTable>(sizes.templates, config.servers, seed);
+        shared_.overload = OverloadTable(config.servers);
         for (std::uint16_t w = 0; w < config.workers; ++w) {
             auto state = std::make_unique<WorkerState>(WorkerId(w), shared_, limits, seed);
             if (!state->requests) throw out_of_memory("requests to workers");
@@ -173,9 +189,11 @@ Conservation Dataplane::conservation() const noexcept {
         const WorkerCounters& c = state->counters;
         sum.received += c.received.value() + c.from_twin.value();
         sum.generated += c.generated.value();
+        sum.split += c.split.value();
         sum.forwarded += c.forwarded.value();
         sum.to_host += c.to_host.value();
         sum.from_host += c.from_host.value();
+        sum.joined += c.joined.value();
         sum.dropped += c.all_dropped();
         sum.held += c.held.value() - c.resumed.value();
         handed_off += c.handed_off.value();
@@ -183,9 +201,9 @@ Conservation Dataplane::conservation() const noexcept {
         sum.holds = sum.holds && c.conserved();
     }
     sum.between = handed_off - taken_over;
-    sum.holds = sum.holds && sum.received + sum.generated == sum.forwarded + sum.to_host +
-                                                                 sum.from_host + sum.dropped +
-                                                                 sum.held + sum.between;
+    sum.holds = sum.holds && sum.received + sum.generated + sum.split ==
+                                 sum.forwarded + sum.to_host + sum.from_host + sum.joined +
+                                     sum.dropped + sum.held + sum.between;
     return sum;
 }
 

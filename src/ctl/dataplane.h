@@ -17,9 +17,11 @@ namespace shunt::ctl {
 struct Conservation {
     std::uint64_t received = 0;  ///< from ports and twins
     std::uint64_t generated = 0;
+    std::uint64_t split = 0;
     std::uint64_t forwarded = 0;
     std::uint64_t to_host = 0;
     std::uint64_t from_host = 0;
+    std::uint64_t joined = 0;
     std::uint64_t dropped = 0;
     std::uint64_t held = 0;     ///< still waiting
     std::uint64_t between = 0;  ///< handed off and not taken over

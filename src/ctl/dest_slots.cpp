@@ -64,9 +64,9 @@ std::uint64_t DestSlots::connections() const noexcept {
 }
 
 std::uint64_t DestSlots::connections(WorkerId worker) const noexcept {
-    std::uint64_t sum = 0;
-    for (const auto& c : std::span(counters_[worker.value()], slots_.size()))
-        sum += c.total.value();
+    const DestCounters* counters = counters_[worker.value()];
+    std::uint64_t sum = counters[capacity_].total.value();
+    for (const auto& c : std::span(counters, slots_.size())) sum += c.total.value();
     return sum;
 }
 

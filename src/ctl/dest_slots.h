@@ -15,8 +15,8 @@ namespace shunt::ctl {
 
 class DestSlots {
   public:
-    /// `counters`: one array a worker with `capacity` elements each; the vector outlives this and
-    /// may still be empty now.
+    /// `counters`: one array a worker with an element for each of `capacity` slots and one for
+    /// connections without server; the vector outlives this and may still be empty now.
     DestSlots(const std::vector<DestCounters*>& counters, std::uint32_t capacity)
         : counters_(counters), capacity_(capacity) {}
 
@@ -41,8 +41,9 @@ class DestSlots {
 
     /// The same over all slots.
     [[nodiscard]] Traffic counted() const noexcept;
+    /// All connections, those without server too.
     [[nodiscard]] std::uint64_t connections() const noexcept;
-    /// The connections of one worker.
+    /// The same of one worker.
     [[nodiscard]] std::uint64_t connections(WorkerId worker) const noexcept;
 
   private:

@@ -179,6 +179,12 @@ std::optional<Route::Kind> kind_of(unsigned char type) {
     }
 }
 
+std::uint16_t parse_mtu(const Attributes<RTA_MAX>& a) {
+    const auto mtu =
+        Attributes<RTAX_MAX>::nested(a[RTA_METRICS]).get<std::uint32_t>(RTAX_MTU).value_or(0);
+    return mtu > 0xFFFF ? std::uint16_t{0} : static_cast<std::uint16_t>(mtu);
+}
+
 std::optional<Route> parse_route(nlmsghdr& message) {
     const auto* header = static_cast<const rtmsg*>(nlmsg_data(&message));
     const auto a = Attributes<RTA_MAX>::of<rtmsg>(message);
@@ -195,7 +201,8 @@ std::optional<Route> parse_route(nlmsghdr& message) {
                 .prefix = {a.address(RTA_DST, header->rtm_family).value_or(everything),
                            header->rtm_dst_len},
                 .hops = {},
-                .source = a.address(RTA_PREFSRC, header->rtm_family)};
+                .source = a.address(RTA_PREFSRC, header->rtm_family),
+                .mtu = parse_mtu(a)};
     if (*kind == Route::Kind::unicast) route.hops = parse_hops(a, *header);
     return route;
 }
@@ -271,7 +278,7 @@ void add_routes(const KernelNetwork& network, NetTableBuilder& builder) {
             std::vector<NetTableBuilder::Hop> hops;
             hops.reserve(route->hops.size());
             for (const Hop& h : route->hops) hops.push_back({h.ifindex, h.gateway, h.weight});
-            builder.add_route(route->prefix, std::move(hops), route->source);
+            builder.add_route(route->prefix, std::move(hops), route->source, route->mtu);
         }
     }
 }

@@ -53,6 +53,7 @@ struct KernelNetwork {
         IpPrefix prefix;
         std::vector<Hop> hops;
         std::optional<IpAddress> source;
+        std::uint16_t mtu = 0;  ///< of the route; 0: that of its links
         bool operator==(const Route&) const = default;
     };
     struct Neighbour {

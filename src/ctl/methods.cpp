@@ -12,6 +12,8 @@
 
 #include "base/drop_reason.h"
 #include "ctl/config_text.h"
+#include "ctl/rpc_read.h"
+#include "ctl/rpc_write.h"
 
 namespace shunt::ctl {
 
@@ -22,110 +24,6 @@ namespace json = boost::json;
 constexpr int protocol_version = 1;
 constexpr std::uint64_t default_list_limit = 1000;
 constexpr std::uint64_t most_list_limit = 10'000;
-
-// Reading.
-
-Endpoint read_endpoint(const Params& p, std::string_view name) {
-    const auto text = p.text(name);
-    const auto endpoint = parse_endpoint(text);
-    if (!endpoint)
-        p.fail(name, quote(text) +
-                         " is no endpoint, expected ADDRESS:PORT such as 192.0.2.1:80 or "
-                         "[2001:db8::1]:80");
-    return *endpoint;
-}
-
-ServiceKey read_service(const Params& p) {
-    static const std::array<Parameter, 2> known{{{"protocol", true}, {"address", true}}};
-    const Params service = p.object("service", known);
-    const auto protocol = parse_protocol(service.text("protocol"));
-    if (!protocol) service.fail("protocol", quote(service.text("protocol")) + " is not tcp or udp");
-    return {*protocol, read_endpoint(service, "address")};
-}
-
-Endpoint read_server(const Params& p) {
-    static const std::array<Parameter, 1> known{{{"address", true}}};
-    return read_endpoint(p.object("server", known), "address");
-}
-
-ForwardMethod read_forward(const Params& p) {
-    const auto text = p.text_or("forward", "nat");
-    if (text == "nat") return ForwardMethod::nat;
-    if (text != "dr" && text != "tun" && text != "fullnat" && text != "local")
-        p.fail("forward", quote(text) + " is no forwarding method, expected nat");
-    throw refused(EINVAL, "forwarding method " + std::string(text) + " is not supported yet",
-                  "forward");
-}
-
-ServerConfig read_server_config(const Params& p) {
-    return {.address = read_server(p),
-            .forward = read_forward(p),
-            .weight = static_cast<std::uint32_t>(
-                p.number_or("weight", 0, ServiceRegistry::most_weight, 1))};
-}
-
-// Writing.
-
-json::object to_json(const Traffic& t) {
-    return {{"connections", t.connections},
-            {"packets_in", t.packets_in},
-            {"packets_out", t.packets_out},
-            {"bytes_in", t.bytes_in},
-            {"bytes_out", t.bytes_out}};
-}
-
-json::object to_json(const Stats& stats) {
-    json::object out = to_json(stats.counts);
-    out["rates"] = to_json(stats.rates);
-    return out;
-}
-
-std::string_view forward_name(ForwardMethod method) {
-    switch (method) {
-        case ForwardMethod::nat:
-            break;
-    }
-    return "nat";
-}
-
-json::object to_json(const ServerView& view) {
-    return {{"address", to_string(view.server.endpoint)},
-            {"forward", forward_name(view.server.forward)},
-            {"weight", view.server.weight},
-            {"active", view.active},
-            {"inactive", view.inactive},
-            {"stats", to_json(view.stats)}};
-}
-
-json::object to_json(const ServiceView& view) {
-    json::array servers;
-    servers.reserve(view.servers.size());
-    for (const auto& server : view.servers) servers.push_back(to_json(server));
-    return {
-        {"service",
-         {{"protocol", to_string(view.key.protocol)}, {"address", to_string(view.key.endpoint)}}},
-        {"scheduler", view.scheduler},
-        {"stats", to_json(view.stats)},
-        {"servers", std::move(servers)}};
-}
-
-json::object to_json(const ConnectionRow& row) {
-    return {{"protocol", to_string(row.protocol)},
-            {"client", to_string(row.client)},
-            {"virtual", to_string(row.virtual_service)},
-            {"server", to_string(row.server)},
-            {"state", state_name(row)},
-            {"expires", row.expires.count()},
-            {"worker", row.worker.value()}};
-}
-
-json::object to_json(const ConnectionList& list) {
-    json::array rows;
-    rows.reserve(list.rows.size());
-    for (const auto& row : list.rows) rows.push_back(to_json(row));
-    return {{"connections", std::move(rows)},
-            {"cursor", list.next ? json::value(to_string(*list.next)) : json::value(nullptr)}};
-}
 
 /// The host's addresses on a port, its VLANs included, as the workers know them.
 json::array addresses_json(const Publisher& publisher, PortId port) {
@@ -170,12 +68,15 @@ json::array workers_json(const MethodContext& c) {
                         {"taken_over", n.taken_over.value()},
                         {"resumed", n.resumed.value()},
                         {"generated", n.generated.value()},
+                        {"split", n.split.value()},
                         {"forwarded", n.forwarded.value()},
                         {"to_host", n.to_host.value()},
                         {"from_host", n.from_host.value()},
                         {"handed_off", n.handed_off.value()},
                         {"held", n.held.value()},
+                        {"joined", n.joined.value()},
                         {"dropped", n.all_dropped()},
+                        {"errors_suppressed", n.errors_suppressed.value()},
                         {"connections", c.registry.connections(id)}});
     }
     return rows;
@@ -206,6 +107,29 @@ json::object timeouts_json(const Timeouts& t) {
             {"udp", seconds(t.udp)}};
 }
 
+json::object to_json(const TunableAbout& about, const Tunables& tunables) {
+    return {{"name", about.name}, {"value", tunables.*about.value}};
+}
+
+json::array tunables_json(const MethodContext& c) {
+    json::array rows;
+    for (const auto& about : tunable_list) {
+        json::object row = to_json(about, c.publisher.current().tunables);
+        row["default"] = about.standard;
+        row["least"] = about.least;
+        row["most"] = about.most;
+        row["meaning"] = about.text;
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+json::array marks_json(const MethodContext& c) {
+    json::array rows;
+    for (const auto& rule : c.marks.rules()) rows.push_back(to_json(rule));
+    return rows;
+}
+
 // The methods.
 
 json::object status_get(const MethodContext& c) {
@@ -231,12 +155,12 @@ json::object service_list(const MethodContext& c, const Params& p) {
 }
 
 json::object service_add(const MethodContext& c, const Params& p) {
-    c.registry.add_service(read_service(p), p.text_or("scheduler", "wlc"));
+    c.registry.add_service(read_service(p), read_settings(p));
     return {};
 }
 
 json::object service_edit(const MethodContext& c, const Params& p) {
-    c.registry.edit_service(read_service(p), p.text_or("scheduler", "wlc"));
+    c.registry.edit_service(read_service(p), read_settings(p));
     return {};
 }
 
@@ -294,6 +218,29 @@ json::object timeout_set(const MethodContext& c, const Params& p) {
     return timeouts_json(timeouts);
 }
 
+const TunableAbout& find_tunable(const Params& p) {
+    const auto name = p.text("name");
+    if (const auto* about = shunt::find_tunable(name)) return *about;
+    throw refused(ENOENT, "no tunable " + quote(name) + "; tunable.list has all of them", "name");
+}
+
+json::object tunable_get(const MethodContext& c, const Params& p) {
+    return to_json(find_tunable(p), c.publisher.current().tunables);
+}
+
+json::object tunable_set(const MethodContext& c, const Params& p) {
+    const TunableAbout& about = find_tunable(p);
+    Tunables tunables = c.publisher.current().tunables;
+    tunables.*about.value = static_cast<std::uint32_t>(p.number("value", about.least, about.most));
+    c.publisher.set_tunables(tunables);
+    return to_json(about, tunables);
+}
+
+json::object mark_set(const MethodContext& c, const Params& p) {
+    c.marks.set(read_marks(p));
+    return {};
+}
+
 void conn_list(const MethodContext& c, const Params& p, const Respond& respond) {
     ListPosition from;
     if (p.has("cursor")) {
@@ -323,8 +270,11 @@ MethodTable make_methods(const MethodContext& context) {
     const auto c = std::make_shared<const MethodContext>(context);
     const Parameter service{"service", true};
     const Parameter server{"server", true};
-    const std::vector<Parameter> service_options{service, {"scheduler"}};
-    const std::vector<Parameter> server_options{service, server, {"forward"}, {"weight"}};
+    const Parameter name{"name", true};
+    const std::vector<Parameter> service_options{
+        service, {"scheduler"}, {"flags"}, {"persistence"}};
+    const std::vector<Parameter> server_options{service,    server,    {"forward"}, {"tunnel"},
+                                                {"weight"}, {"upper"}, {"lower"}};
     const auto on = [&c](auto run) { return [c, run](const Params& p) { return run(*c, p); }; };
     const auto get = [&c](auto run) { return [c, run](const Params&) { return run(*c); }; };
     const auto list = [&c](std::string key, auto run) {
@@ -351,6 +301,11 @@ MethodTable make_methods(const MethodContext& context) {
                     return timeouts_json(m.publisher.current().timeouts);
                 })),
          direct("timeout.set", {{"tcp"}, {"tcp_fin"}, {"udp"}}, on(timeout_set)),
+         direct("tunable.list", {}, list("tunables", tunables_json)),
+         direct("tunable.get", {name}, on(tunable_get)),
+         direct("tunable.set", {name, {"value", true}}, on(tunable_set)),
+         direct("mark.list", {}, list("rules", marks_json)),
+         direct("mark.set", {{"rules", true}}, on(mark_set)),
          direct("worker.list", {}, list("workers", workers_json)),
          direct("port.list", {}, list("ports", ports_json))});
 }

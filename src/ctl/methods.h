@@ -9,6 +9,7 @@
 
 #include "ctl/busy_meter.h"
 #include "ctl/conn_listing.h"
+#include "ctl/mark_registry.h"
 #include "ctl/publisher.h"
 #include "ctl/rpc_dispatch.h"
 #include "ctl/service_registry.h"
@@ -37,6 +38,7 @@ struct PortStatus {
 struct MethodContext {
     ServiceRegistry& registry;
     Publisher& publisher;
+    MarkRegistry& marks;
     ConnectionLister& lister;
     const BusyMeter& busy;
     std::vector<const WorkerCounters*> workers;

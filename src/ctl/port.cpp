@@ -94,6 +94,19 @@ std::uint16_t kernel_mtu(const std::string& device, std::uint16_t otherwise) {
     return answer ? static_cast<std::uint16_t>(answer->ifr_mtu) : otherwise;
 }
 
+/// Through the kernel: the driver of the twins knows no frames above 1522 bytes, the interface
+/// does.
+bool set_kernel_mtu(const std::string& interface, std::uint16_t mtu) {
+    const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket < 0) return false;
+    ifreq request{};
+    interface.copy(request.ifr_name, IFNAMSIZ - 1);
+    request.ifr_mtu = mtu;
+    const bool done = ioctl(socket, SIOCSIFMTU, &request) == 0;
+    close(socket);
+    return done;
+}
+
 }  // namespace
 
 Port::Port(PortId id, const PortConfig& config, const Needs& needs)
@@ -140,7 +153,9 @@ void Port::make_twin(const Needs& needs) {
                                         "_twin" + std::to_string(id_.value()));
     twin_->configure({.receive = 1, .transmit = 1, .descriptors = needs.descriptors}, needs.pool,
                      *needs.owner, EthDevice::RssSide::both);
-    twin_->set_mtu(mtu_);
+    if (!set_kernel_mtu(config_.name, mtu_))
+        throw StartError(fmt::format("{}: kernel twin: cannot set the MTU {}: {}", where(), mtu_,
+                                     std::strerror(errno)));
 }
 
 void Port::start() {

@@ -18,18 +18,38 @@ Publisher::~Publisher() {
 Publisher::Grace Publisher::set_services(std::shared_ptr<const ServiceTable> services) {
     auto next = std::make_unique<Snapshot>(*current_);
     next->services = std::move(services);
+    next->derive();
     return publish(std::move(next));
 }
 
 Publisher::Grace Publisher::set_network(std::shared_ptr<const NetTable> network) {
     auto next = std::make_unique<Snapshot>(*current_);
     next->network = std::move(network);
+    next->derive();
     return publish(std::move(next));
 }
 
 Publisher::Grace Publisher::set_timeouts(const Timeouts& timeouts) {
     auto next = std::make_unique<Snapshot>(*current_);
     next->timeouts = timeouts;
+    return publish(std::move(next));
+}
+
+Publisher::Grace Publisher::set_tunables(const Tunables& tunables) {
+    auto next = std::make_unique<Snapshot>(*current_);
+    next->tunables = tunables;
+    return publish(std::move(next));
+}
+
+Publisher::Grace Publisher::set_marks(std::shared_ptr<const MarkRules> marks) {
+    auto next = std::make_unique<Snapshot>(*current_);
+    next->marks = std::move(marks);
+    return publish(std::move(next));
+}
+
+Publisher::Grace Publisher::set_path_mtus(std::shared_ptr<const PathMtus> path_mtus) {
+    auto next = std::make_unique<Snapshot>(*current_);
+    next->path_mtus = std::move(path_mtus);
     return publish(std::move(next));
 }
 

@@ -29,6 +29,11 @@ class Publisher {
     Grace set_services(std::shared_ptr<const ServiceTable> services);
     Grace set_network(std::shared_ptr<const NetTable> network);
     Grace set_timeouts(const Timeouts& timeouts);
+    Grace set_tunables(const Tunables& tunables);
+    /// Null: no packet gets a mark.
+    Grace set_marks(std::shared_ptr<const MarkRules> marks);
+    /// Null: none is known.
+    Grace set_path_mtus(std::shared_ptr<const PathMtus> path_mtus);
 
     [[nodiscard]] const Snapshot& current() const noexcept { return *current_; }
 

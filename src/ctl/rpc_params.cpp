@@ -18,6 +18,10 @@ std::string shorten(std::string_view name) {
     return name.size() > most ? out + "..." : out;
 }
 
+std::string nth(std::string_view name, std::size_t position) {
+    return std::string(name) + '[' + std::to_string(position) + ']';
+}
+
 }  // namespace
 
 Params::Params(const boost::json::object& object, std::span<const Parameter> known,
@@ -39,8 +43,9 @@ void Params::fail(std::string_view name, const std::string& sentence) const {
     throw RpcError(RpcCode::bad_parameter, path(name) + ": " + sentence, path(name), EINVAL);
 }
 
-void Params::fail_type(std::string_view name, std::string_view expected) const {
-    fail(name, "is " + std::string(boost::json::to_string(at(name).kind())) + ", expected " +
+void Params::fail_type(std::string_view name, const boost::json::value& value,
+                       std::string_view expected) const {
+    fail(name, "is " + std::string(boost::json::to_string(value.kind())) + ", expected " +
                    std::string(expected));
 }
 
@@ -48,9 +53,13 @@ const boost::json::value& Params::at(std::string_view name) const {
     return object_->at(name);
 }
 
+bool Params::has_value(std::string_view name) const {
+    return has(name) && !at(name).is_null();
+}
+
 std::string_view Params::text(std::string_view name) const {
     const auto* text = at(name).if_string();
-    if (text == nullptr) fail_type(name, "a string");
+    if (text == nullptr) fail_type(name, at(name), "a string");
     return *text;
 }
 
@@ -61,7 +70,7 @@ std::string_view Params::text_or(std::string_view name, std::string_view missing
 std::uint64_t Params::number(std::string_view name, std::uint64_t least, std::uint64_t most) const {
     const auto range = std::to_string(least) + " to " + std::to_string(most);
     const auto& value = at(name);
-    if (!value.is_number()) fail_type(name, "a number, " + range);
+    if (!value.is_number()) fail_type(name, value, "a number, " + range);
     boost::system::error_code error;
     const auto number = value.to_number<std::uint64_t>(error);
     if (error || number < least || number > most)
@@ -76,8 +85,35 @@ std::uint64_t Params::number_or(std::string_view name, std::uint64_t least, std:
 
 Params Params::object(std::string_view name, std::span<const Parameter> known) const {
     const auto* object = at(name).if_object();
-    if (object == nullptr) fail_type(name, "an object");
+    if (object == nullptr) fail_type(name, at(name), "an object");
     return {*object, known, path(name)};
+}
+
+std::vector<Params> Params::objects(std::string_view name, std::span<const Parameter> known) const {
+    std::vector<Params> all;
+    for (const auto& element : array(name)) {
+        const auto place = nth(name, all.size());
+        const auto* object = element.if_object();
+        if (object == nullptr) fail_type(place, element, "an object");
+        all.emplace_back(*object, known, path(place));
+    }
+    return all;
+}
+
+std::vector<std::string_view> Params::texts(std::string_view name) const {
+    std::vector<std::string_view> all;
+    for (const auto& element : array(name)) {
+        const auto* text = element.if_string();
+        if (text == nullptr) fail_type(nth(name, all.size()), element, "a string");
+        all.emplace_back(*text);
+    }
+    return all;
+}
+
+const boost::json::array& Params::array(std::string_view name) const {
+    const auto* array = at(name).if_array();
+    if (array == nullptr) fail_type(name, at(name), "an array");
+    return *array;
 }
 
 }  // namespace shunt::ctl

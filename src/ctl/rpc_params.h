@@ -2,6 +2,7 @@
 #pragma once
 // Reads the parameters of a request. Whatever does not fit throws RpcError (bad_parameter) with the
 // path of the culprit. Thread: control.
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <span>
@@ -28,6 +29,8 @@ class Params {
            std::string path = {});
 
     [[nodiscard]] bool has(std::string_view name) const { return object_->contains(name); }
+    /// Is it there, and not null?
+    [[nodiscard]] bool has_value(std::string_view name) const;
     [[nodiscard]] std::string_view text(std::string_view name) const;
     [[nodiscard]] std::string_view text_or(std::string_view name, std::string_view missing) const;
     /// A whole number from `least` to `most`.
@@ -36,13 +39,21 @@ class Params {
     [[nodiscard]] std::uint64_t number_or(std::string_view name, std::uint64_t least,
                                           std::uint64_t most, std::uint64_t missing) const;
     [[nodiscard]] Params object(std::string_view name, std::span<const Parameter> known) const;
+    /// An array of objects; the path of the first is "name[0]".
+    [[nodiscard]] std::vector<Params> objects(std::string_view name,
+                                              std::span<const Parameter> known) const;
+    /// An array of strings.
+    [[nodiscard]] std::vector<std::string_view> texts(std::string_view name) const;
 
+    /// `name` may have the position in an array behind it: "name[0]".
     [[noreturn]] void fail(std::string_view name, const std::string& sentence) const;
     [[nodiscard]] std::string path(std::string_view name) const;
 
   private:
     [[nodiscard]] const boost::json::value& at(std::string_view name) const;
-    [[noreturn]] void fail_type(std::string_view name, std::string_view expected) const;
+    [[nodiscard]] const boost::json::array& array(std::string_view name) const;
+    [[noreturn]] void fail_type(std::string_view name, const boost::json::value& value,
+                                std::string_view expected) const;
 
     const boost::json::object* object_;
     std::string path_;

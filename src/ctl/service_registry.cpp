@@ -12,52 +12,89 @@ namespace shunt::ctl {
 
 namespace {
 
-/// Throws unless one host can have the address.
-void check_host(const IpAddress& address, const char* path) {
-    if (const auto kind = not_one_host(address))
-        throw refused(
-            EINVAL,
-            to_string(address) + " is " + std::string(*kind) + ", expected the address of one host",
-            path);
+/// Throws when there is a problem; `path` gives the parameter for a field.
+template <class PathOf>
+void refuse(const std::optional<Problem>& found, PathOf path) {
+    if (found) throw refused(found->error_number, found->why, path(found->field));
 }
 
-std::string name_of(const ServiceKey& key) {
-    return std::string(to_string(key.protocol)) + ' ' + to_string(key.endpoint);
+std::optional<Persistence> persistence_of(const ServiceKey& key, const ServiceSettings& settings) {
+    if (!settings.persistence) return std::nullopt;
+    const auto all = static_cast<std::uint8_t>(key.endpoint.address.bits());
+    const std::chrono::duration<std::uint32_t> timeout(
+        static_cast<std::uint32_t>(settings.persistence->timeout.count()));
+    return Persistence{.timeout = timeout,
+                       .granularity = settings.persistence->granularity.value_or(all)};
+}
+
+/// Do connections go to other ports of servers than theirs (ipvs-behaviour 5.3 step 4)?
+bool uses_any_port(const ServiceKey& key, const std::optional<Persistence>& persistence) {
+    return persistence &&
+           (key.mark != Mark{} || key.endpoint.port == L4Port{} || key.endpoint.port == ftp_port);
+}
+
+/// The scheduler's table for `next`: the one of the version before when they are the same.
+std::shared_ptr<const SchedulerTable> table_for(const VirtualService& next,
+                                                const VirtualService* before) {
+    auto table = next.scheduler->build(next.servers);
+    if (table && before != nullptr && before->table && *before->table == *table)
+        return before->table;
+    return table;
+}
+
+/// The port of a server may not be the one that was asked for.
+RpcError no_server(const ServiceKey& key, const Endpoint& asked, const Endpoint& looked_for) {
+    auto sentence = "server " + to_string(looked_for) + " is not in service " + name_of(key);
+    if (asked != looked_for) sentence += "; only with nat it has a port of its own";
+    return refused(ENOENT, sentence, "server");
 }
 
 }  // namespace
 
 bool ServiceOrder::operator()(const ServiceKey& a, const ServiceKey& b) const noexcept {
     const auto rank = [](const ServiceKey& k) {
-        return std::tuple(k.endpoint.address.family(), k.protocol, k.endpoint);
+        return std::tuple(k.mark, k.endpoint.address.family(), k.protocol, k.endpoint);
     };
     return rank(a) < rank(b);
 }
 
 ServiceRegistry::ServiceRegistry(Publisher& publisher, const std::vector<DestCounters*>& counters,
-                                 std::uint32_t slots)
-    : publisher_(publisher), slots_(counters, slots) {}
+                                 std::uint32_t slots, const AffinityTable* affinity,
+                                 OverloadTable* overload)
+    : publisher_(publisher), affinity_(affinity), overload_(overload), slots_(counters, slots) {}
 
 // Changes.
 
-void ServiceRegistry::add_service(const ServiceKey& key, std::string_view scheduler) {
-    check(key);
+void ServiceRegistry::add_service(const ServiceKey& key, const ServiceSettings& settings) {
+    check(key, settings);
     if (services_.contains(key))
         throw refused(EEXIST, "service " + name_of(key) + " exists already", "service");
-    const Service& service = make_service(key, find_scheduler(scheduler));
+    const Service& service = make_service(key, settings);
     publish();
     reconfigure(service);
 }
 
-void ServiceRegistry::edit_service(const ServiceKey& key, std::string_view scheduler) {
+void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings& settings) {
     Service& service = find(key);
-    const Scheduler& wanted = find_scheduler(scheduler);
-    if (service.scheduler == &wanted) return;
-    service.scheduler = &wanted;
-    service.state = std::make_shared<SchedulerState>();
+    check(key, settings);
+    const Scheduler& wanted = find_scheduler(settings.scheduler);
+    const bool rescheduled = service.scheduler != &wanted;
+    const auto persistence = persistence_of(key, settings);
+    if (!rescheduled && service.scheduler_flags == settings.scheduler_flags &&
+        service.one_packet == settings.one_packet && service.persistence == persistence)
+        return;
+    check_room(wanted, service.servers.size());
+    service.scheduler_flags = settings.scheduler_flags;
+    service.one_packet = settings.one_packet;
+    service.persistence = persistence;
+    open_ports(service);
+    if (rescheduled) {
+        service.scheduler = &wanted;
+        service.state = std::make_shared<SchedulerState>();
+    }
     rebuild(service);
     publish();
-    reconfigure(service);
+    if (rescheduled) reconfigure(service);
 }
 
 void ServiceRegistry::delete_service(const ServiceKey& key) {
@@ -73,33 +110,29 @@ void ServiceRegistry::flush() {
     publish();
 }
 
-void ServiceRegistry::add_server(const ServiceKey& key, const ServerConfig& server) {
+void ServiceRegistry::add_server(const ServiceKey& key, const ServerConfig& given) {
     Service& service = find(key);
+    const ServerConfig server = kept(key, given);
     if (find(service, server.address) != service.servers.end())
         throw refused(
             EEXIST,
             "server " + to_string(server.address) + " is in service " + name_of(key) + " already",
             "server");
     check(key, server);
+    check_room(*service.scheduler, service.servers.size() + 1);
     insert_server(service, server);
     rebuild(service);
     publish();
     reconfigure(service);
 }
 
-void ServiceRegistry::edit_server(const ServiceKey& key, const ServerConfig& server) {
+void ServiceRegistry::edit_server(const ServiceKey& key, const ServerConfig& given) {
     Service& service = find(key);
+    const ServerConfig server = kept(key, given);
     const auto at = find(service, server.address);
-    if (at == service.servers.end())
-        throw refused(ENOENT,
-                      "server " + to_string(server.address) + " is not in service " + name_of(key),
-                      "server");
+    if (at == service.servers.end()) throw no_server(key, given.address, server.address);
     check(key, server);
-    at->real.weight = server.weight;
-    at->real.forward = server.forward;
-    auto& slot = slots_[at->real.id];
-    slot.weight = server.weight;
-    slot.forward = server.forward;
+    configure(service, at->real, server);
     rebuild(service);
     publish();
     reconfigure(service);
@@ -108,9 +141,7 @@ void ServiceRegistry::edit_server(const ServiceKey& key, const ServerConfig& ser
 void ServiceRegistry::delete_server(const ServiceKey& key, const Endpoint& server) {
     Service& service = find(key);
     const auto at = find(service, server);
-    if (at == service.servers.end())
-        throw refused(ENOENT, "server " + to_string(server) + " is not in service " + name_of(key),
-                      "server");
+    if (at == service.servers.end()) throw no_server(key, server, server);
     remove_server(service, at);
     rebuild(service);
     publish();
@@ -121,13 +152,12 @@ void ServiceRegistry::load(std::span<const ServiceConfig> services) {
     if (services.empty()) return;
     check_load(services);
     for (const auto& config : services) {
-        Service& service =
-            make_service({config.protocol, config.address}, find_scheduler(config.scheduler));
+        Service& service = make_service(config.key, config.settings);
         // Nobody sees the scheduler's state yet; it is led through the same steps as if the servers
         // had been added one by one, for its start depends on them (ipvs-behaviour 4.3).
         reconfigure(service);
         for (const auto& server : config.servers) {
-            insert_server(service, server);
+            insert_server(service, kept(config.key, server));
             rebuild(service);
             reconfigure(service);
         }
@@ -137,53 +167,39 @@ void ServiceRegistry::load(std::span<const ServiceConfig> services) {
 
 // Checks.
 
-void ServiceRegistry::check(const ServiceKey& key) {
-    if (key.protocol != Protocol::tcp && key.protocol != Protocol::udp)
-        throw refused(EINVAL,
-                      "protocol " + std::string(to_string(key.protocol)) +
-                          " is not supported yet, expected tcp or udp",
-                      "service.protocol");
-    check_host(key.endpoint.address, "service.address");
-    if (key.endpoint.port.value() == 0)
-        throw refused(EINVAL,
-                      "port 0 (every port) needs persistence, which is not supported yet; expected "
-                      "a port 1 to 65535",
-                      "service.address");
+void ServiceRegistry::check(const ServiceKey& key, const ServiceSettings& settings) {
+    refuse(problem(key, settings), [](const std::string& field) {
+        if (field == "one_packet") return std::string("flags");
+        if (field == "persistence") return std::string("persistence.timeout");
+        return (field == "granularity" ? "persistence." : "service.") + field;
+    });
 }
 
 void ServiceRegistry::check(const ServiceKey& key, const ServerConfig& server) {
-    const auto& endpoint = server.address;
-    if (endpoint.address.family() != key.endpoint.address.family())
+    refuse(problem(key, server),
+           [](const std::string& field) { return field == "address" ? "server.address" : field; });
+}
+
+void ServiceRegistry::check_room(const Scheduler& scheduler, std::size_t servers) {
+    if (servers > scheduler.most_servers())
         throw refused(EINVAL,
-                      "server " + to_string(endpoint) +
-                          " is not of the address family of service " + name_of(key),
-                      "server.address");
-    check_host(endpoint.address, "server.address");
-    endpoint.address.visit([&](const auto& a) {
-        if (a.is_loopback() || a.is_link_local())
-            throw refused(EINVAL,
-                          to_string(endpoint.address) + " cannot be reached from a port: it is " +
-                              (a.is_loopback() ? "this host's loopback" : "link-local"),
-                          "server.address");
-    });
-    if (endpoint.port.value() == 0)
-        throw refused(EINVAL, "port 0 is no port of a server, expected 1 to 65535",
-                      "server.address");
-    if (server.weight > most_weight)
-        throw refused(EINVAL, "a weight is at most " + std::to_string(most_weight), "weight");
+                      "scheduler " + std::string(scheduler.name()) + " has room for " +
+                          std::to_string(scheduler.most_servers()) + " servers",
+                      "scheduler");
 }
 
 void ServiceRegistry::check_load(std::span<const ServiceConfig> services) {
     std::set<ServiceKey> keys;
     std::size_t servers = 0;
     for (const auto& config : services) {
-        const ServiceKey key{config.protocol, config.address};
-        check(key);
-        static_cast<void>(find_scheduler(config.scheduler));
+        const ServiceKey& key = config.key;
+        check(key, config.settings);
+        check_room(find_scheduler(config.settings.scheduler), config.servers.size());
         if (services_.contains(key) || !keys.insert(key).second)
             throw refused(EEXIST, "service " + name_of(key) + " exists already", "service");
         std::set<Endpoint> endpoints;
-        for (const auto& server : config.servers) {
+        for (const auto& given : config.servers) {
+            const ServerConfig server = kept(key, given);
             check(key, server);
             if (!endpoints.insert(server.address).second)
                 throw refused(EEXIST,
@@ -228,11 +244,15 @@ std::vector<ServiceRegistry::Server>::iterator ServiceRegistry::find(Service& se
 // The parts of a change.
 
 ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
-                                                        const Scheduler& scheduler) {
+                                                        const ServiceSettings& settings) {
+    const Scheduler& scheduler = find_scheduler(settings.scheduler);
     Service& service = services_[key];
     service.key = key;
     service.instance = next_instance_++;
     service.scheduler = &scheduler;
+    service.scheduler_flags = settings.scheduler_flags;
+    service.one_packet = settings.one_packet;
+    service.persistence = persistence_of(key, settings);
     service.state = std::make_shared<SchedulerState>();
     rebuild(service);
     return service;
@@ -241,15 +261,44 @@ ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
 void ServiceRegistry::insert_server(Service& service, const ServerConfig& config) {
     Server server = revive_or_make(service, config.address);
     server.real.sequence = service.next_sequence++;
-    server.real.weight = config.weight;
-    server.real.forward = config.forward;
-    slots_[server.real.id] = {.available = true,
-                              .weight = config.weight,
-                              .endpoint = config.address,
-                              .forward = config.forward,
-                              .virtual_address = service.key.endpoint.address,
-                              .in_use = true};
+    server.real.last_weight = config.weight;
+    configure(service, server.real, config);
     service.servers.insert(service.servers.begin(), std::move(server));
+}
+
+void ServiceRegistry::configure(const Service& service, RealServer& server,
+                                const ServerConfig& config) {
+    server.weight = config.weight;
+    if (server.weight != 0) server.last_weight = server.weight;
+    server.thresholds = config.thresholds;
+    server.forward = config.forward;
+    server.tunnel = config.tunnel.value_or(Tunnel{});
+    const bool any_port =
+        slots_[server.id].any_port || uses_any_port(service.key, service.persistence);
+    const ServiceTable::DestSlot& before = slots_[server.id];
+    const bool was_nat = before.in_use && (before.was_nat || before.forward == ForwardMethod::nat);
+    slots_[server.id] = {.available = true,
+                         .weight = server.weight,
+                         .endpoint = server.endpoint,
+                         .forward = server.forward,
+                         .tunnel = server.tunnel,
+                         .limited = server.thresholds.upper != 0,
+                         .virtual_address = service.key.endpoint.address,
+                         .was_nat = was_nat,
+                         .in_use = true,
+                         .any_port = any_port};
+    limit(server);
+}
+
+void ServiceRegistry::limit(const RealServer& server) {
+    if (overload_ == nullptr) return;
+    overload_->set(server.id, server.thresholds);
+    overload_->update(server.id, [&] { return slots_.total(server.id); });
+}
+
+void ServiceRegistry::open_ports(const Service& service) {
+    if (!uses_any_port(service.key, service.persistence)) return;
+    for (const auto& server : service.servers) slots_[server.real.id].any_port = true;
 }
 
 ServiceRegistry::Server ServiceRegistry::revive_or_make(const Service& service,
@@ -270,7 +319,7 @@ ServiceRegistry::Server ServiceRegistry::revive_or_make(const Service& service,
     if (!id)
         throw refused(ENOMEM, "no slot is left for another server (configuration: servers)", "");
     const Traffic counted = slots_.counted(*id);
-    return {.real = {.id = *id, .endpoint = endpoint},
+    return {.real = {.id = *id, .endpoint = endpoint, .tunnel = {}},
             .start = counted,
             .zero = counted,
             .rates = RateEstimator(counted)};
@@ -296,8 +345,12 @@ void ServiceRegistry::rebuild(Service& service) {
     next->key = service.key;
     next->scheduler = service.scheduler;
     next->state = service.state;
+    next->scheduler_flags = service.scheduler_flags;
+    next->one_packet = service.one_packet;
+    next->persistence = service.persistence;
     next->servers.reserve(service.servers.size());
     for (const auto& server : service.servers) next->servers.push_back(server.real);
+    next->table = table_for(*next, service.published.get());
     service.published = std::move(next);
 }
 
@@ -317,9 +370,9 @@ void ServiceRegistry::publish() {
 // Removed servers.
 
 bool ServiceRegistry::unreferenced(const Removed& removed) const noexcept {
-    // In this order: only after the grace period does the number of connections just fall.
+    // In this order: only after the grace period do connections and templates just get fewer.
     return removed.grace && publisher_.grace_passed(*removed.grace) &&
-           slots_.total(removed.server.real.id) == 0;
+           slots_.total(removed.server.real.id) == 0 && templates(removed.server.real.id) == 0;
 }
 
 ServiceRegistry::RemovedList::iterator ServiceRegistry::give_free(RemovedList::iterator removed) {
@@ -413,6 +466,9 @@ ServiceView ServiceRegistry::view(const ServiceKey& key) const {
 ServiceView ServiceRegistry::view(const Service& service, const CountsByInstance& removed) const {
     ServiceView out{.key = service.key,
                     .scheduler = service.scheduler->name(),
+                    .scheduler_flags = service.scheduler_flags,
+                    .one_packet = service.one_packet,
+                    .persistence = service.persistence,
                     .stats = {.counts = counted(service, removed) - service.zero,
                               .rates = service.rates.per_second()},
                     .servers = {}};
@@ -423,6 +479,7 @@ ServiceView ServiceRegistry::view(const Service& service, const CountsByInstance
         out.servers.push_back({.server = server.real,
                                .active = active,
                                .inactive = total - active,
+                               .persistent = templates(server.real.id),
                                .stats = {.counts = slots_.counted(server.real.id) - server.zero,
                                          .rates = server.rates.per_second()}});
     }

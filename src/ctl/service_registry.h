@@ -16,11 +16,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "conn/affinity_table.h"
 #include "ctl/config.h"
 #include "ctl/dest_slots.h"
 #include "ctl/estimator.h"
 #include "ctl/publisher.h"
 #include "ctl/rpc_error.h"
+#include "ctl/service_rules.h"
 
 namespace shunt::ctl {
 
@@ -34,17 +36,21 @@ struct ServerView {
     RealServer server;
     std::uint32_t active = 0;  ///< connections, as schedulers weigh them (ipvs-behaviour 2.11)
     std::uint32_t inactive = 0;
+    std::uint32_t persistent = 0;  ///< templates of clients
     Stats stats;
 };
 
 struct ServiceView {
     ServiceKey key;
     std::string_view scheduler;
+    SchedulerFlags scheduler_flags{};
+    bool one_packet = false;
+    std::optional<Persistence> persistence{};
     Stats stats;
     std::vector<ServerView> servers;  ///< newest first
 };
 
-/// By family, protocol, address and port.
+/// As ipvsadm sorts: by mark, those without one first, then by family, protocol, address and port.
 struct ServiceOrder {
     bool operator()(const ServiceKey& a, const ServiceKey& b) const noexcept;
 };
@@ -56,18 +62,22 @@ class ServiceRegistry {
     /// How long an unreferenced removed server is kept, and how often collect() is to be called.
     static constexpr std::chrono::seconds keep_removed{120};
     static constexpr std::chrono::seconds collect_period{60};
-    static constexpr std::uint32_t most_weight = 0x7FFFFFFF;
 
     /// `publisher` and `counters` (SharedState::dest_counters) outlive this. `slots`: as many
-    /// servers can be known at a time, removed ones included; each worker's array is that long.
+    /// servers can be known at a time, removed ones included; each worker's array has one element
+    /// more (WorkerState::no_server). `affinity`: the templates, which name servers as connections
+    /// do; outlives this; null: there are none.
     ServiceRegistry(Publisher& publisher, const std::vector<DestCounters*>& counters,
-                    std::uint32_t slots);
+                    std::uint32_t slots, const AffinityTable* affinity = nullptr,
+                    OverloadTable* overload = nullptr);
 
-    void add_service(const ServiceKey& key, std::string_view scheduler);
-    void edit_service(const ServiceKey& key, std::string_view scheduler);
+    void add_service(const ServiceKey& key, const ServiceSettings& settings);
+    void edit_service(const ServiceKey& key, const ServiceSettings& settings);
     void delete_service(const ServiceKey& key);
     void flush();
     void add_server(const ServiceKey& key, const ServerConfig& server);
+    /// Connections keep the method that they were made with; a changed tunnel is theirs at once
+    /// (ipvs-behaviour 10.2).
     void edit_server(const ServiceKey& key, const ServerConfig& server);
     void delete_server(const ServiceKey& key, const Endpoint& server);
     /// Adds all of them, in this order, in one publication: as at the start of the daemon.
@@ -107,6 +117,9 @@ class ServiceRegistry {
         ServiceKey key;
         std::uint64_t instance = 0;  ///< another one with the same key has another number
         const Scheduler* scheduler = nullptr;
+        SchedulerFlags scheduler_flags;
+        bool one_packet = false;
+        std::optional<Persistence> persistence;
         std::shared_ptr<SchedulerState> state;
         std::vector<Server> servers;  ///< newest first
         std::uint32_t next_sequence = 1;
@@ -127,24 +140,34 @@ class ServiceRegistry {
 
     [[nodiscard]] Service& find(const ServiceKey& key);
     [[nodiscard]] const Service& find(const ServiceKey& key) const;
-    static void check(const ServiceKey& key);
+    static void check(const ServiceKey& key, const ServiceSettings& settings);
     static void check(const ServiceKey& key, const ServerConfig& server);
+    static void check_room(const Scheduler& scheduler, std::size_t servers);
     [[nodiscard]] static const Scheduler& find_scheduler(std::string_view name);
     [[nodiscard]] static std::vector<Server>::iterator find(Service& service,
                                                             const Endpoint& endpoint);
     void check_load(std::span<const ServiceConfig> services);
 
-    Service& make_service(const ServiceKey& key, const Scheduler& scheduler);
+    Service& make_service(const ServiceKey& key, const ServiceSettings& settings);
     void insert_server(Service& service, const ServerConfig& config);
+    /// Gives a server what is configured, and its slot what the server has.
+    void configure(const Service& service, RealServer& server, const ServerConfig& config);
     [[nodiscard]] Server revive_or_make(const Service& service, const Endpoint& endpoint);
     void remove_server(Service& service, std::vector<Server>::iterator server);
     void remove_servers(Service& service);
     /// Gives free unreferenced removed servers, oldest first, until only `keep` are left.
     void make_room(std::size_t keep);
+    /// Tells the workers how many connections a server may have (ipvs-behaviour 2.11).
+    void limit(const RealServer& server);
     static void rebuild(Service& service);
     static void reconfigure(const Service& service);
     void publish();
 
+    /// Lets connections go to any port of the servers from now on, when the service does.
+    void open_ports(const Service& service);
+    [[nodiscard]] std::uint32_t templates(DestId id) const noexcept {
+        return affinity_ == nullptr ? 0 : affinity_->count(id);
+    }
     [[nodiscard]] bool unreferenced(const Removed& removed) const noexcept;
     RemovedList::iterator give_free(RemovedList::iterator removed);
 
@@ -154,6 +177,8 @@ class ServiceRegistry {
     void zero(Service& service, const CountsByInstance& removed);
 
     Publisher& publisher_;
+    const AffinityTable* affinity_;
+    OverloadTable* overload_;
     DestSlots slots_;
     std::map<ServiceKey, Service, ServiceOrder> services_;
     RemovedList removed_;

@@ -20,6 +20,10 @@ constexpr std::uint32_t least_connections = 1024;
 /// Clients do not spread over the workers evenly: each may have so much more than its share.
 constexpr std::uint32_t spread_percent = 125;
 
+/// A client of a persistent service has one template and mostly several connections.
+constexpr std::uint32_t connections_per_template = 8;
+constexpr std::uint32_t least_templates = 1024;
+
 constexpr std::uint16_t descriptors = 1024;
 /// A few workers may well share CPUs: then a ring has to carry what comes while its reader waits.
 constexpr std::uint32_t deep_ring = 4096;
@@ -28,6 +32,11 @@ constexpr std::uint32_t most_workers_with_deep_rings = 4;
 /// Buffers for packets in those rings, which are never all full.
 constexpr std::uint32_t most_buffers_in_rings = 65536;
 constexpr std::uint32_t held_packets = 512;
+/// At most this share of all packet buffers waits for fragments.
+constexpr std::uint32_t fragment_share = 4;
+/// Enough for one datagram of full length, and no more than a flood should hold.
+constexpr std::uint32_t least_fragment_buffers = 64;
+constexpr std::uint32_t most_fragment_buffers = 4096;
 /// Taken by each worker's own cache and its half-filled bursts.
 constexpr std::uint32_t buffers_per_worker = 1024;
 /// For route tables (0.4 kB a route), rings and devices.
@@ -99,12 +108,16 @@ Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
         config.workers == 1
             ? sizes.connections
             : static_cast<std::uint32_t>(std::uint64_t{share} * spread_percent / 100);
+    sizes.templates = std::max(sizes.connections / connections_per_template, least_templates);
     sizes.packet_buffers =
         config.packet_buffers != 0 ? config.packet_buffers : default_buffers(config);
     sizes.buffer_bytes = RTE_MBUF_DEFAULT_BUF_SIZE;
     sizes.ring_depth = depth_for(config.workers);
     sizes.descriptors = descriptors;
     sizes.held_packets = held_packets;
+    sizes.fragment_buffers =
+        std::clamp(sizes.packet_buffers / (fragment_share * config.workers * 2),
+                   least_fragment_buffers, most_fragment_buffers);
     // A pool lays no buffer across two pages.
     const std::uint64_t bytes = sizes.buffer_bytes + sizeof(rte_mbuf) + 128;
     const std::uint64_t whole_pages = (bytes + ordinary_page - 1) / ordinary_page * ordinary_page;
@@ -117,10 +130,11 @@ Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
 
 std::string describe(const Sizes& s) {
     return fmt::format(
-        "connections={} per_worker={} packet_buffers={} buffer_bytes={} ring_depth={} "
-        "descriptors={} held_packets={} memory_mb={} without_huge_pages_mb={}",
-        s.connections, s.connections_per_worker, s.packet_buffers, s.buffer_bytes, s.ring_depth,
-        s.descriptors, s.held_packets, s.huge_memory_mb, s.ordinary_memory_mb);
+        "connections={} per_worker={} templates={} packet_buffers={} buffer_bytes={} ring_depth={} "
+        "descriptors={} held_packets={} fragment_buffers={} memory_mb={} without_huge_pages_mb={}",
+        s.connections, s.connections_per_worker, s.templates, s.packet_buffers, s.buffer_bytes,
+        s.ring_depth, s.descriptors, s.held_packets, s.fragment_buffers, s.huge_memory_mb,
+        s.ordinary_memory_mb);
 }
 
 }  // namespace shunt::ctl

@@ -11,11 +11,13 @@ namespace shunt::ctl {
 struct Sizes {
     std::uint32_t connections = 0;             ///< over all workers
     std::uint32_t connections_per_worker = 0;  ///< of each family
+    std::uint32_t templates = 0;               ///< clients of persistent services
     std::uint32_t packet_buffers = 0;
     std::uint32_t buffer_bytes = 0;        ///< data room of one, head room included
     std::uint32_t ring_depth = 0;          ///< of each ring between two workers
     std::uint16_t descriptors = 0;         ///< of each device queue, each direction
     std::uint32_t held_packets = 0;        ///< a worker
+    std::uint32_t fragment_buffers = 0;    ///< of incomplete datagrams, a worker and family
     std::uint32_t huge_memory_mb = 0;      ///< for DPDK, on huge pages
     std::uint32_t ordinary_memory_mb = 0;  ///< the same on ordinary pages, where buffers take more
 };

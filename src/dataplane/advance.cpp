@@ -4,6 +4,7 @@
 #include "dataplane/checksums.h"
 #include "dataplane/connections.h"
 #include "dataplane/passage.h"
+#include "dataplane/persistence.h"
 #include "dataplane/stages.h"
 
 namespace shunt {
@@ -20,18 +21,56 @@ void restart_timer(WorkerState& worker, Conn<F>& conn, Ticks timeout) noexcept {
         worker.conns<F>().expires_sooner(conn);
 }
 
+/// The column of the state tables, and the end of a server's silence.
+template <class F>
+TcpSide side_of(Conn<F>& conn, Direction direction) noexcept {
+    if (direction == Direction::from_server) {
+        conn.server_silent = false;
+        return TcpSide::from_server;
+    }
+    return conn.server_silent ? TcpSide::client_only : TcpSide::from_client;
+}
+
+template <class F>
+void advance_sctp(WorkerState& worker, Conn<F>& conn, std::uint8_t chunk,
+                  Direction direction) noexcept {
+    const auto before = static_cast<SctpState>(conn.state);
+    const SctpState state = sctp_next(before, side_of(conn, direction), sctp_event(chunk));
+    restart_timer(worker, conn, worker.snapshot->timeouts.sctp_in(state));
+    if (state == before) return;
+    conn.state = static_cast<std::uint8_t>(state);
+    count_active<F>(worker, conn, sctp_active(state));
+    if (state == SctpState::established) assure<F>(worker, conn);
+}
+
 template <class F>
 void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
                  Direction direction) noexcept {
-    const auto side = direction == Direction::from_server ? TcpSide::from_server
-                      : conn.server_silent                ? TcpSide::client_only
-                                                          : TcpSide::from_client;
     const auto before = static_cast<TcpState>(conn.state);
-    const TcpState state = tcp_next(before, side, tcp_event(flags));
+    const TcpState state = tcp_next(before, side_of(conn, direction), tcp_event(flags));
     restart_timer(worker, conn, worker.snapshot->timeouts.tcp_in(state));
     if (state == before) return;
     conn.state = static_cast<std::uint8_t>(state);
     count_active<F>(worker, conn, tcp_active(state));
+    if (state == TcpState::established) assure<F>(worker, conn);
+}
+
+template <class F>
+void advance_udp(WorkerState& worker, Conn<F>& conn, Direction direction) noexcept {
+    restart_timer(worker, conn, worker.snapshot->timeouts.udp);
+    if (direction == Direction::from_server) assure<F>(worker, conn);
+}
+
+/// The rare condition of begins_anew() comes first: then the connection is not even looked at.
+bool may_begin(const PacketMeta& meta) noexcept {
+    return (meta.tcp_flags & TcpHeader::syn) != 0 || meta.sctp_chunk == SctpChunkHeader::init;
+}
+
+/// Has the server of a client's packet gone, and its connections with it (expire_nodest_conn)?
+template <class F>
+bool is_orphan(const WorkerState& worker, const Claimed<F>& claim) noexcept {
+    return !claim.conn->server_available && claim.direction == Direction::from_client &&
+           worker.tunables().expire_nodest_conn != 0;
 }
 
 template <class F>
@@ -63,8 +102,11 @@ bool refused(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
         worker.drop(packet, DropReason::partial_checksum);
         return true;
     }
-    return !passes<F>(worker, packet, meta, claim) && claim.direction == Direction::from_server &&
-           !may_pass<F>(worker, packet, meta, claim);
+    // What a server answers past the balancer is the host's to judge.
+    const bool untouched =
+        claim.conn->method != ForwardMethod::nat && claim.direction == Direction::from_server;
+    return !untouched && !meta.passed && !passes<F>(packet, meta, claim) &&
+           claim.direction == Direction::from_server && !may_pass<F>(worker, packet, meta, claim);
 }
 
 }  // namespace
@@ -76,20 +118,23 @@ ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedLis
     for (const Claimed<F>& claim : claimed) {
         Conn<F>& conn = *claim.conn;
         PacketMeta& meta = batch.meta[claim.place];
-        if (conn.replaced || reuses_port(conn, meta, claim.direction)) [[unlikely]] {
+        if (conn.generation != worker.snapshot->generation) [[unlikely]]
+            refresh_connection<F>(worker, conn);
+        if (conn.replaced || is_orphan(worker, claim) ||
+            (may_begin(meta) && begins_anew<F>(worker, conn, meta, claim.direction))) [[unlikely]] {
             conn.replaced = true;
             late.push(claim.place);
             continue;
         }
-        if (conn.generation != worker.snapshot->generation) [[unlikely]]
-            refresh_connection<F>(worker, conn);
         if (refused<F>(worker, batch.packets[claim.place], meta, claim)) [[unlikely]]
             continue;
         if (conn.server_available) count<F>(worker.counters_of(conn.dest), meta, claim.direction);
         if (conn.protocol == Protocol::tcp)
             advance_tcp<F>(worker, conn, meta.tcp_flags, claim.direction);
-        else
-            restart_timer(worker, conn, worker.snapshot->timeouts.udp);
+        else if (conn.protocol == Protocol::sctp)
+            advance_sctp<F>(worker, conn, meta.sctp_chunk, claim.direction);
+        else if (!conn.one_packet)
+            advance_udp<F>(worker, conn, claim.direction);
         conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
         forward.push(claim);
     }

@@ -19,7 +19,8 @@ inline constexpr std::uint16_t burst_size = 32;
 
 /// Packets are owned by the batch until a stage gives them away with a verdict.
 struct Batch {
-    PortId port;  ///< where all of them came in
+    PortId port;             ///< where all of them came in
+    bool from_host = false;  ///< by the kernel twin of that port, not by the port itself
     std::uint16_t count = 0;
     std::array<rte_mbuf*, burst_size> packets;
     std::array<PacketMeta, burst_size> meta;
@@ -55,6 +56,7 @@ template <class F>
 struct Claimed {
     std::uint8_t place;
     Direction direction;
+    PortId port;  ///< where it came in
     Conn<F>* conn;
 };
 

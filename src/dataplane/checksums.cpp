@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "dataplane/batch.h"
+#include "net/crc32c.h"
 
 namespace shunt {
 
@@ -35,6 +36,21 @@ std::uint32_t payload_sum(const rte_mbuf* packet, std::uint32_t offset,
         length -= taken;
     }
     return fold(sum);
+}
+
+std::array<std::uint8_t, 4> sctp_checksum(const rte_mbuf* packet, const PacketMeta& meta) noexcept {
+    const auto header = PacketReader(bytes_of(packet)).read<SctpHeader>(meta.l4_offset);
+    SctpChecksum sum(header.value_or(SctpHeader{}));
+    std::uint32_t offset = meta.l4_offset + static_cast<std::uint32_t>(sizeof(SctpHeader));
+    std::uint32_t length = meta.l4_length() - static_cast<std::uint32_t>(sizeof(SctpHeader));
+    for (; packet != nullptr && length > 0; packet = packet->next) {
+        const std::uint32_t skipped = std::min<std::uint32_t>(offset, packet->data_len);
+        const std::uint32_t taken = std::min<std::uint32_t>(length, packet->data_len - skipped);
+        sum.add(bytes_of(packet).subspan(skipped, taken));
+        offset -= skipped;
+        length -= taken;
+    }
+    return sum.field();
 }
 
 template <class F>

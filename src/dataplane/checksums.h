@@ -4,6 +4,8 @@
 // incremental update of net/checksum.h does not do.
 #include <rte_mbuf.h>
 
+#include <array>
+
 #include "net/checksum.h"
 #include "net/parse.h"
 
@@ -16,6 +18,9 @@ std::uint32_t pseudo_header_sum(const FlowTuple<F>& tuple, std::uint32_t l4_leng
 /// The sum of the transport header and payload as they stand in the packet.
 std::uint32_t payload_sum(const rte_mbuf* packet, std::uint32_t offset,
                           std::uint32_t length) noexcept;
+
+/// The checksum field of an SCTP packet as it stands: a CRC over all of it.
+std::array<std::uint8_t, 4> sctp_checksum(const rte_mbuf* packet, const PacketMeta& meta) noexcept;
 
 /// Did the sender leave the transport checksum to hardware that was never there? Then the field
 /// holds the sum of the pseudo header alone. So it is with programs of the same machine on veth.

@@ -1,19 +1,83 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/connections.h"
 
+#include "dataplane/forwarders.h"
+#include "dataplane/persistence.h"
 #include "dataplane/resolve.h"
 
 namespace shunt {
 
+namespace {
+
+template <class F>
+WayAhead way_to(WorkerState& worker, const typename F::Address& target,
+                std::uint32_t flow_hash) noexcept {
+    using Kind = typename Route<F>::Kind;
+    const Way<F> way = find_way<F>(worker.network(), target, flow_hash);
+    if (way.route.kind == Kind::local) return {.kind = WayAhead::Kind::local};
+    if (way.route.kind != Kind::via) return {};
+    return {.kind = WayAhead::Kind::via, .next_hop = way.next_hop, .fits = way.route.mtu};
+}
+
+/// After a change of a server's connections (ipvs-behaviour 2.11).
+template <class F>
+void update_overload(WorkerState& worker, const Conn<F>& conn) noexcept {
+    if (conn.method == ForwardMethod::bypass || !worker.services().slot(conn.dest).limited) return;
+    worker.shared.overload.update(conn.dest, [&] { return worker.loads().total(conn.dest); });
+}
+
+}  // namespace
+
+template <class F>
+bool begins_anew(const WorkerState& worker, const Conn<F>& conn, const PacketMeta& meta,
+                 Direction direction) noexcept {
+    const Tunables& tunables = worker.tunables();
+    const bool tcp = conn.protocol == Protocol::tcp;
+    const bool opens =
+        tcp ? (meta.tcp_flags & TcpHeader::syn) != 0
+            : conn.protocol == Protocol::sctp && meta.sctp_chunk == SctpChunkHeader::init;
+    if (!opens || direction != Direction::from_client) return false;
+    if (tunables.expire_nodest_conn != 0 && conn.method != ForwardMethod::bypass &&
+        worker.services().slot(conn.dest).weight == 0)
+        return true;
+    if (tunables.conn_reuse_mode == 0 || conn.affinity != no_affinity) return false;
+    if (!tcp) return static_cast<SctpState>(conn.state) == SctpState::closed;
+    const auto state = static_cast<TcpState>(conn.state);
+    return state == TcpState::time_wait || state == TcpState::close ||
+           ((tunables.conn_reuse_mode & 2) != 0 && state == TcpState::fin_wait &&
+            conn.server_silent);
+}
+
+template <class F>
+WayAhead way_ahead(WorkerState& worker, const Conn<F>& conn, Direction direction) noexcept {
+    const auto hash = flow_hash(worker, conn, direction);
+    if (direction == Direction::from_server) return way_to<F>(worker, conn.client, hash);
+    if (conn.method == ForwardMethod::bypass) return way_to<F>(worker, conn.virtual_address, hash);
+    const IpAddress& server = worker.services().slot(conn.dest).endpoint.address;
+    WayAhead way = server.family() == Family::ipv4 ? way_to<Ipv4>(worker, server.v4(), hash)
+                                                   : way_to<Ipv6>(worker, server.v6(), hash);
+    if (conn.method == ForwardMethod::tunnel && way.kind == WayAhead::Kind::via)
+        way.fits = tunnel_fits(*worker.snapshot, conn.dest, way.fits);
+    return way;
+}
+
 template <class F>
 void refresh_connection(WorkerState& worker, Conn<F>& conn) noexcept {
-    conn.server_available = worker.services().slot(conn.dest).available;
-    for (const auto direction : {Direction::from_client, Direction::from_server})
-        conn.next_hop[static_cast<std::size_t>(direction)] =
-            find_way<F>(worker.network(), conn.target(direction),
-                        flow_hash(worker, conn, direction))
-                .next_hop;
+    conn.server_available =
+        conn.method == ForwardMethod::bypass || worker.services().slot(conn.dest).available;
+    for (const auto direction : {Direction::from_client, Direction::from_server}) {
+        const auto d = static_cast<std::size_t>(direction);
+        const WayAhead way = way_ahead<F>(worker, conn, direction);
+        conn.next_hop[d] = way.next_hop;
+        conn.fits[d] = way.next_hop == no_next_hop ? std::uint16_t{0} : way.fits;
+    }
     conn.generation = worker.snapshot->generation;
+}
+
+template <class F>
+void count_connection(WorkerState& worker, const Conn<F>& conn) noexcept {
+    worker.counters_of(conn.dest).total.add();
+    update_overload<F>(worker, conn);
 }
 
 template <class F>
@@ -21,6 +85,8 @@ void uncount_connection(WorkerState& worker, const Conn<F>& conn) noexcept {
     DestCounters& dest = worker.counters_of(conn.dest);
     dest.total.sub();
     if (conn.counted_active) dest.active.sub();
+    let_go(worker, conn.affinity);
+    update_overload<F>(worker, conn);
 }
 
 template <class F>
@@ -31,8 +97,16 @@ void count_active(WorkerState& worker, Conn<F>& conn, bool active) noexcept {
     active ? gauge.add() : gauge.sub();
 }
 
+template bool begins_anew<Ipv4>(const WorkerState&, const Conn<Ipv4>&, const PacketMeta&,
+                                Direction) noexcept;
+template bool begins_anew<Ipv6>(const WorkerState&, const Conn<Ipv6>&, const PacketMeta&,
+                                Direction) noexcept;
+template WayAhead way_ahead<Ipv4>(WorkerState&, const Conn<Ipv4>&, Direction) noexcept;
+template WayAhead way_ahead<Ipv6>(WorkerState&, const Conn<Ipv6>&, Direction) noexcept;
 template void refresh_connection<Ipv4>(WorkerState&, Conn<Ipv4>&) noexcept;
 template void refresh_connection<Ipv6>(WorkerState&, Conn<Ipv6>&) noexcept;
+template void count_connection<Ipv4>(WorkerState&, const Conn<Ipv4>&) noexcept;
+template void count_connection<Ipv6>(WorkerState&, const Conn<Ipv6>&) noexcept;
 template void uncount_connection<Ipv4>(WorkerState&, const Conn<Ipv4>&) noexcept;
 template void uncount_connection<Ipv6>(WorkerState&, const Conn<Ipv6>&) noexcept;
 template void count_active<Ipv4>(WorkerState&, Conn<Ipv4>&, bool) noexcept;

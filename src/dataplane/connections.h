@@ -6,24 +6,42 @@
 
 namespace shunt {
 
-/// Does the packet open a new connection in the place of `conn`, which is over? A client that uses
-/// a port again sends a SYN (conn_reuse_mode 1, ipvs-behaviour 2.10).
+/// Does the packet open a new connection in the place of `conn` (ipvs-behaviour 2.10)? A client
+/// that uses a port of an ended connection again does (conn_reuse_mode), and so does one whose
+/// server has been quiesced (expire_nodest_conn).
 template <class F>
-bool reuses_port(const Conn<F>& conn, const PacketMeta& meta, Direction direction) noexcept {
-    // The rare condition comes first: then the connection is not even looked at.
-    if ((meta.tcp_flags & TcpHeader::syn) == 0 || conn.protocol != Protocol::tcp ||
-        direction != Direction::from_client)
-        return false;
-    const auto state = static_cast<TcpState>(conn.state);
-    return state == TcpState::time_wait || state == TcpState::close;
-}
+bool begins_anew(const WorkerState& worker, const Conn<F>& conn, const PacketMeta& meta,
+                 Direction direction) noexcept;
+
+/// What the routes say of one direction of a connection.
+struct WayAhead {
+    enum class Kind : std::uint8_t {
+        unreachable,
+        local,  ///< the other end is this host
+        via,
+    };
+    Kind kind = Kind::unreachable;
+    NextHopIndex next_hop = no_next_hop;
+    /// The largest packet that goes on whole, as it comes in: what a tunnel adds is taken off. 0
+    /// for a tunnel whose way is too narrow for any packet (ipvs-behaviour 1.11).
+    std::uint16_t fits = 0;
+};
+
+/// Looks it up; the server may be of the other family.
+template <class F>
+WayAhead way_ahead(WorkerState& worker, const Conn<F>& conn, Direction direction) noexcept;
 
 /// Looks up again what the connection keeps from the snapshot: its next hops and whether its real
 /// server is still in its service.
 template <class F>
 void refresh_connection(WorkerState& worker, Conn<F>& conn) noexcept;
 
-/// Uncounts a connection on its real server; to be called once, before it is erased.
+/// Counts a connection on its real server; to be called once, when it is filed.
+template <class F>
+void count_connection(WorkerState& worker, const Conn<F>& conn) noexcept;
+
+/// Uncounts a connection on its real server and lets its template go; to be called once, before it
+/// is erased.
 template <class F>
 void uncount_connection(WorkerState& worker, const Conn<F>& conn) noexcept;
 

@@ -2,8 +2,8 @@
 #pragma once
 // What a worker counts about packets. Every packet that enters leaves by exactly one verdict:
 //
-//     received + from_twin + taken_over + resumed + generated
-//         = forwarded + to_host + from_host + handed_off + held + dropped (all reasons)
+//     received + from_twin + taken_over + resumed + generated + split
+//         = forwarded + to_host + from_host + handed_off + held + joined + dropped (all reasons)
 //
 // for each worker at any moment between two iterations. Over all workers, when the rings between
 // them are empty, handed_off = taken_over; when nothing waits, held = resumed.
@@ -21,13 +21,17 @@ struct alignas(64) WorkerCounters {
     Counter taken_over;  ///< from another worker
     Counter resumed;     ///< held before, tried again
     Counter generated;   ///< made here: ICMP errors
+    Counter split;       ///< further pieces of packets that were cut to fit
     // Verdicts.
     Counter forwarded;   ///< sent by a port: translated packets and generated ones
     Counter to_host;     ///< given to the host's stack
     Counter from_host;   ///< the host's own packets, sent by a port
     Counter handed_off;  ///< given to another worker
-    Counter held;        ///< put aside until a link address is known
+    Counter held;        ///< put aside until a link address or the missing fragments are known
+    Counter joined;      ///< became one packet with other fragments, which goes on as that one
     std::array<Counter, drop_reason_count> dropped;
+
+    Counter errors_suppressed;  ///< ICMP errors that the limits kept from being made
 
     // Work.
     Counter iterations;
@@ -44,9 +48,9 @@ struct alignas(64) WorkerCounters {
     /// Do ways in and verdicts agree? Only exact while the worker stands still.
     [[nodiscard]] bool conserved() const noexcept {
         return received.value() + from_twin.value() + taken_over.value() + resumed.value() +
-                   generated.value() ==
+                   generated.value() + split.value() ==
                forwarded.value() + to_host.value() + from_host.value() + handed_off.value() +
-                   held.value() + all_dropped();
+                   held.value() + joined.value() + all_dropped();
     }
 };
 

@@ -1,99 +1,122 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Stage 6: network address translation. Toward the server the destination becomes the real server,
-// back to the client the source becomes the virtual address (ipvs-behaviour 1.9-1.12, 1.16).
+// Network address translation: endpoints and checksums (ipvs-behaviour 1.12, 1.16).
 #include "dataplane/checksums.h"
-#include "dataplane/passage.h"
-#include "dataplane/resolve.h"
-#include "dataplane/stages.h"
+#include "dataplane/forwarders.h"
 
 namespace shunt {
 
 namespace {
 
+/// What changes on one side of a packet.
+template <class F>
+struct Translation {
+    bool inbound;  ///< the destination changes, else the source
+    const typename F::Address& address;
+    L4Port port;
+    ChecksumDelta address_delta;
+    ChecksumDelta endpoint_delta;
+
+    explicit Translation(const Claimed<F>& claim) noexcept
+        : inbound(claim.direction == Direction::from_client),
+          address(inbound ? claim.conn->real : claim.conn->virtual_address),
+          port(inbound ? claim.conn->real_port : claim.conn->virtual_port),
+          address_delta(claim.conn->address_delta.reversed_if(!inbound)),
+          endpoint_delta(claim.conn->endpoint_delta.reversed_if(!inbound)) {}
+
+    /// Which side is a choice of offsets, not a branch: directions come mixed, and would be guessed
+    /// wrong.
+    [[nodiscard]] std::size_t address_at() const noexcept {
+        using Header = typename F::Header;
+        return inbound ? offsetof(Header, destination) : offsetof(Header, source);
+    }
+    /// Ports stand first in the headers of TCP, UDP and SCTP.
+    [[nodiscard]] std::size_t port_at() const noexcept { return inbound ? sizeof(L4Port) : 0; }
+};
+
 /// The field of a UDP packet without checksum after translation: a full one, as IPVS makes it.
 template <class F>
 std::uint16_t fresh_udp_checksum(const rte_mbuf* packet, const PacketMeta& meta,
-                                 const FlowTuple<F>& tuple) noexcept {
+                                 const Translation<F>& to) noexcept {
+    FlowTuple<F> after = meta.tuple<F>();
+    (to.inbound ? after.destination : after.source) = to.address;
     const std::uint32_t l4_length = meta.l4_length();
     const std::uint32_t sum =
-        pseudo_header_sum<F>(tuple, l4_length) + payload_sum(packet, meta.l4_offset, l4_length);
+        pseudo_header_sum<F>(after, l4_length) + payload_sum(packet, meta.l4_offset, l4_length);
     const auto field = static_cast<std::uint16_t>(~fold(sum));
     return field == 0 ? std::uint16_t{0xFFFF} : field;
 }
 
-/// Writes the new endpoint on one side of the packet: address, port and checksums. Which side is a
-/// choice of offsets, not a branch: directions come mixed, and would be guessed wrong.
+template <class F>
+void translate_tcp(rte_mbuf* packet, const PacketMeta& meta, const Translation<F>& to) noexcept {
+    const auto l4 = PacketWriter(first_bytes(packet)).fixed<sizeof(TcpHeader)>(meta.l4_offset);
+    if (!l4) return;  // parse() has read this header
+    store_at(*l4, to.port_at(), to.port);
+    const auto sum = load<std::uint16_t, offsetof(TcpHeader, checksum)>(*l4);
+    store<offsetof(TcpHeader, checksum)>(*l4, to.endpoint_delta.apply(sum));
+}
+
+template <class F>
+void translate_udp(rte_mbuf* packet, const PacketMeta& meta, const Translation<F>& to) noexcept {
+    const auto l4 = PacketWriter(first_bytes(packet)).fixed<sizeof(UdpHeader)>(meta.l4_offset);
+    if (!l4) return;  // parse() has read this header
+    store_at(*l4, to.port_at(), to.port);
+    auto sum = load<std::uint16_t, offsetof(UdpHeader, checksum)>(*l4);
+    if (sum != 0) [[likely]] {
+        sum = to.endpoint_delta.apply(sum);
+        if (sum == 0) sum = 0xFFFF;
+    } else {
+        sum = fresh_udp_checksum<F>(packet, meta, to);
+    }
+    store<offsetof(UdpHeader, checksum)>(*l4, sum);
+}
+
+/// SCTP's checksum covers no addresses: it only changes with the port.
+template <class F>
+void translate_sctp(rte_mbuf* packet, const PacketMeta& meta, const Translation<F>& to) noexcept {
+    const auto l4 = PacketWriter(first_bytes(packet)).fixed<sizeof(SctpHeader)>(meta.l4_offset);
+    if (!l4) return;  // parse() has read this header
+    const auto before = to.inbound ? load<L4Port, offsetof(SctpHeader, destination)>(*l4)
+                                   : load<L4Port, offsetof(SctpHeader, source)>(*l4);
+    if (before == to.port) return;
+    store_at(*l4, to.port_at(), to.port);
+    store<offsetof(SctpHeader, checksum)>(*l4, sctp_checksum(packet, meta));
+}
+
+/// Writes the new endpoint on one side of the packet: address, port and checksums. ESP and AH,
+/// which have no ports, follow a connection by their addresses alone.
 template <class F>
 void translate(rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim) noexcept {
     using Header = typename F::Header;
-    const Conn<F>& conn = *claim.conn;
-    const bool inbound = claim.direction == Direction::from_client;
-    const std::size_t address_at =
-        inbound ? offsetof(Header, destination) : offsetof(Header, source);
-    const std::size_t port_at = inbound ? sizeof(L4Port) : 0;
-    const auto& address = inbound ? conn.real : conn.virtual_address;
-    const L4Port port = inbound ? conn.real_port : conn.virtual_port;
-    const auto endpoint_delta = conn.endpoint_delta.reversed_if(!inbound);
-
-    const PacketWriter frame(first_bytes(packet));
-    const auto l3 = frame.fixed<sizeof(Header)>(meta.l3_offset);
+    const Translation<F> to(claim);
+    const auto l3 = PacketWriter(first_bytes(packet)).fixed<sizeof(Header)>(meta.l3_offset);
     if (!l3) return;  // parse() has read this header
-    store_at(*l3, address_at, address);
+    store_at(*l3, to.address_at(), to.address);
     if constexpr (std::is_same_v<F, Ipv4>) {
-        const auto delta = conn.address_delta.reversed_if(!inbound);
         const auto sum = load<std::uint16_t, offsetof(Header, checksum)>(*l3);
-        store<offsetof(Header, checksum)>(*l3, delta.apply(sum));
+        store<offsetof(Header, checksum)>(*l3, to.address_delta.apply(sum));
     }
-    if (conn.protocol == Protocol::tcp) {
-        if (const auto l4 = frame.fixed<sizeof(TcpHeader)>(meta.l4_offset)) {
-            store_at(*l4, port_at, port);
-            const auto sum = load<std::uint16_t, offsetof(TcpHeader, checksum)>(*l4);
-            store<offsetof(TcpHeader, checksum)>(*l4, endpoint_delta.apply(sum));
-        }
-    } else if (const auto l4 = frame.fixed<sizeof(UdpHeader)>(meta.l4_offset)) {
-        store_at(*l4, port_at, port);
-        auto sum = load<std::uint16_t, offsetof(UdpHeader, checksum)>(*l4);
-        if (sum != 0) [[likely]] {
-            sum = endpoint_delta.apply(sum);
-            if (sum == 0) sum = 0xFFFF;
-        } else {
-            FlowTuple<F> after = meta.tuple<F>();
-            (inbound ? after.destination : after.source) = address;
-            sum = fresh_udp_checksum<F>(packet, meta, after);
-        }
-        store<offsetof(UdpHeader, checksum)>(*l4, sum);
-    }
-}
-
-/// A finished packet whose next hop is not at hand.
-template <class F>
-void send_slowly(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
-                 const Claimed<F>& claim) noexcept {
-    rte_pktmbuf_adj(packet, meta.l3_offset);
-    route_and_send<F>(worker, packet, claim.conn->target(claim.direction),
-                      flow_hash(worker, *claim.conn, claim.direction));
+    if (claim.conn->protocol == Protocol::tcp)
+        translate_tcp<F>(packet, meta, to);
+    else if (!meta.has_ports) [[unlikely]]
+        return;
+    else if (claim.conn->protocol == Protocol::udp)
+        translate_udp<F>(packet, meta, to);
+    else
+        translate_sctp<F>(packet, meta, to);
 }
 
 }  // namespace
 
 template <class F>
-void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed) noexcept {
-    for (const Claimed<F>& claim : claimed) {
-        rte_mbuf* packet = batch.packets[claim.place];
-        PacketMeta& meta = batch.meta[claim.place];
-        if (!meta.passed && !may_pass<F>(worker, packet, meta, claim)) [[unlikely]]
-            continue;
-        trim_padding(packet, meta);
-        translate<F>(packet, meta, claim);
-        const auto next_hop = claim.conn->next_hop[static_cast<std::size_t>(claim.direction)];
-        if (next_hop == no_next_hop) [[unlikely]]
-            send_slowly<F>(worker, packet, meta, claim);
-        else
-            send_by(worker, worker.network()[next_hop], packet, meta.l3_offset);
-    }
+void forward_nat(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
+                 const Claimed<F>& claim) noexcept {
+    translate<F>(packet, meta, claim);
+    send_on<F>(worker, packet, meta, claim);
 }
 
-template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv4>&) noexcept;
-template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv6>&) noexcept;
+template void forward_nat<Ipv4>(WorkerState&, rte_mbuf*, const PacketMeta&,
+                                const Claimed<Ipv4>&) noexcept;
+template void forward_nat<Ipv6>(WorkerState&, rte_mbuf*, const PacketMeta&,
+                                const Claimed<Ipv6>&) noexcept;
 
 }  // namespace shunt

@@ -21,8 +21,9 @@ bool HandoffRings::complete() const noexcept {
 Handoff::Handoff(WorkerId self, const HandoffRings& rings, WorkerCounters& counters)
     : self_(self), rings_(rings), counters_(counters), outgoing_(rings.workers()) {}
 
-void Handoff::give(WorkerId owner, rte_mbuf* packet, PortId port) noexcept {
-    packet->port = port.value();
+void Handoff::give(WorkerId owner, rte_mbuf* packet, Arrival arrival) noexcept {
+    packet->port =
+        static_cast<std::uint16_t>(arrival.port.value() * 2 + (arrival.from_host ? 1 : 0));
     Outgoing& out = outgoing_[owner.value()];
     out.packets[out.count++] = packet;
     if (out.count == out.packets.size()) flush(owner);

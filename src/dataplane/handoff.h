@@ -35,13 +35,19 @@ class Handoff {
   public:
     Handoff(WorkerId self, const HandoffRings& rings, WorkerCounters& counters);
 
-    /// Takes the packet; `port` is where it came in. Counted when the ring has taken it, or
-    /// dropped.
-    void give(WorkerId owner, rte_mbuf* packet, PortId port) noexcept;
+    /// Where a packet came in.
+    struct Arrival {
+        PortId port;
+        bool from_host = false;  ///< by the kernel twin of the port
+        bool operator==(const Arrival&) const noexcept = default;
+    };
+
+    /// Takes the packet. Counted when the ring has taken it, or dropped.
+    void give(WorkerId owner, rte_mbuf* packet, Arrival arrival) noexcept;
     void flush() noexcept;
 
-    /// Calls `burst(port, packets)` with what other workers handed over: at most one burst from
-    /// each, cut where the port changes. Returns the number of packets.
+    /// Calls `burst(arrival, packets)` with what other workers handed over: at most one burst from
+    /// each, cut where the arrival changes. Returns the number of packets.
     template <class Fn>
     std::uint32_t take(Fn&& burst) noexcept {
         std::uint32_t taken = 0;
@@ -53,8 +59,8 @@ class Handoff {
             taken += count;
             for (std::uint16_t i = 0; i < count;) {
                 std::uint16_t end = i;
-                while (end < count && port_of(packets[end]) == port_of(packets[i])) ++end;
-                burst(port_of(packets[i]), std::span(packets).subspan(i, end - i));
+                while (end < count && arrival_of(packets[end]) == arrival_of(packets[i])) ++end;
+                burst(arrival_of(packets[i]), std::span(packets).subspan(i, end - i));
                 i = end;
             }
         }
@@ -67,8 +73,11 @@ class Handoff {
         std::uint16_t count = 0;
         Burst packets;
     };
-    /// The port travels in the buffer itself: its device number is of no use to the owner.
-    [[nodiscard]] static PortId port_of(const rte_mbuf* m) noexcept { return PortId(m->port); }
+    /// The arrival travels in the buffer itself, as twice the port and one for its twin: the device
+    /// number that stands there is of no use to the owner.
+    [[nodiscard]] static Arrival arrival_of(const rte_mbuf* m) noexcept {
+        return {PortId(static_cast<std::uint16_t>(m->port / 2)), (m->port & 1) != 0};
+    }
     void flush(WorkerId owner) noexcept;
 
     WorkerId self_;

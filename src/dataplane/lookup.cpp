@@ -29,7 +29,7 @@ ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& 
         if (ref.conn == nullptr) {
             unclaimed.push(place);
         } else {
-            claimed.push({place, ref.direction, ref.conn});
+            claimed.push({place, ref.direction, batch.port, ref.conn});
         }
     }
     return claimed;

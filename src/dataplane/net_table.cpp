@@ -114,7 +114,7 @@ std::uint32_t link_key(PortId port, std::uint16_t vlan) noexcept {
 }
 
 NextHop make_next_hop(const NetInterface& interface, const MacAddress& mac, EtherType type) {
-    NextHop hop{.port = interface.port, .mtu = interface.mtu};
+    NextHop hop{.port = interface.port};
     const auto append = [&hop](const auto& value) {
         std::memcpy(hop.l2.data() + hop.l2_length, &value, sizeof value);
         hop.l2_length = static_cast<std::uint8_t>(hop.l2_length + sizeof value);
@@ -199,7 +199,8 @@ Route<F> NetTable::route(const typename F::Address& destination,
     return {.kind = Kind::via,
             .ifindex = hop.ifindex,
             .gateway = hop.gateway ? F::of(*hop.gateway) : destination,
-            .source = F::of(hop.source)};
+            .source = F::of(hop.source),
+            .mtu = hop.mtu};
 }
 
 template <class F>
@@ -241,16 +242,16 @@ void NetTableBuilder::add_address(int ifindex, const IpAddress& address,
 }
 
 void NetTableBuilder::add_route(const IpPrefix& prefix, std::vector<Hop> hops,
-                                std::optional<IpAddress> source) {
-    routes_.push_back({prefix, RouteSpec::Kind::unicast, std::move(hops), source});
+                                std::optional<IpAddress> source, std::uint16_t mtu) {
+    routes_.push_back({prefix, RouteSpec::Kind::unicast, std::move(hops), source, mtu});
 }
 
 void NetTableBuilder::add_local(const IpPrefix& prefix) {
-    routes_.push_back({prefix, RouteSpec::Kind::local, {}, {}});
+    routes_.push_back({prefix, RouteSpec::Kind::local, {}, {}, 0});
 }
 
 void NetTableBuilder::add_unreachable(const IpPrefix& prefix) {
-    routes_.push_back({prefix, RouteSpec::Kind::unreachable, {}, {}});
+    routes_.push_back({prefix, RouteSpec::Kind::unreachable, {}, {}, 0});
 }
 
 void NetTableBuilder::add_neighbour(int ifindex, const IpAddress& address, const MacAddress& mac) {
@@ -279,7 +280,8 @@ NetTable::RouteEntry NetTableBuilder::make_entry(const NetTable& table, const Ro
     entry.local = spec.kind == RouteSpec::Kind::local;
     entry.hops.reserve(spec.hops.size());
     for (const Hop& hop : spec.hops) {
-        const bool usable = table.find_interface(hop.ifindex) != nullptr &&
+        const NetInterface* interface = table.find_interface(hop.ifindex);
+        const bool usable = interface != nullptr &&
                             (!hop.gateway || hop.gateway->family() == spec.prefix.address.family());
         if (!usable) continue;
         const std::uint32_t weight = std::clamp<std::uint32_t>(hop.weight, 1, 0xFFFF);
@@ -287,7 +289,8 @@ NetTable::RouteEntry NetTableBuilder::make_entry(const NetTable& table, const Ro
             spec.source ? *spec.source
                         : sources.choose(hop.ifindex, hop.gateway.value_or(spec.prefix.address),
                                          is_link_local(spec.prefix.address));
-        entry.hops.push_back({hop.ifindex, weight, hop.gateway, source});
+        const auto mtu = spec.mtu == 0 ? interface->mtu : std::min(spec.mtu, interface->mtu);
+        entry.hops.push_back({hop.ifindex, weight, hop.gateway, source, mtu});
         entry.total_weight += weight;
     }
     return entry;

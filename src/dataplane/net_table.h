@@ -29,7 +29,6 @@ struct NextHop {
     std::array<std::byte, 18> l2{};
     std::uint8_t l2_length = 0;  ///< 14, or 18 with a VLAN tag
     PortId port;
-    std::uint16_t mtu = 0;  ///< largest network-layer packet
 };
 
 /// One kernel interface that stands for a port or for a VLAN on it.
@@ -51,6 +50,7 @@ struct Route {
     int ifindex = 0;                ///< of the outgoing interface
     typename F::Address gateway{};  ///< whose link address is needed: a router, or the target
     typename F::Address source{};   ///< the host's address on that way; unspecified if none
+    std::uint16_t mtu = 0;          ///< largest network-layer packet on that way
 };
 
 class NetTable {
@@ -95,6 +95,7 @@ class NetTable {
         std::uint32_t weight = 1;
         std::optional<IpAddress> gateway;  ///< none: the target itself is on the link
         IpAddress source;
+        std::uint16_t mtu = 0;
     };
     struct RouteEntry {
         bool local = false;
@@ -152,9 +153,10 @@ class NetTableBuilder {
     /// it the source is the first address of the outgoing interface whose network has the gateway
     /// (or the prefix), else its first, else the first of any interface, loopback excepted; IPv6
     /// link-local addresses are the source toward link-local ones, else the last choice.
-    /// Of several routes or unreachable entries with one prefix the first counts.
+    /// Of several routes or unreachable entries with one prefix the first counts. `mtu`: of the
+    /// route, when it is to be smaller than that of its interfaces; 0: theirs.
     void add_route(const IpPrefix& prefix, std::vector<Hop> hops,
-                   std::optional<IpAddress> source = {});
+                   std::optional<IpAddress> source = {}, std::uint16_t mtu = 0);
     /// The host itself has the addresses of this prefix.
     void add_local(const IpPrefix& prefix);
     /// Blackhole, unreachable, prohibit.
@@ -179,6 +181,7 @@ class NetTableBuilder {
         enum class Kind : std::uint8_t { unicast, local, unreachable } kind;
         std::vector<Hop> hops;
         std::optional<IpAddress> source;
+        std::uint16_t mtu = 0;
     };
     struct NeighbourSpec {
         int ifindex;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/passage.h"
 
+#include "dataplane/connections.h"
+#include "dataplane/forwarders.h"
 #include "dataplane/icmp_error.h"
-#include "dataplane/resolve.h"
 
 namespace shunt {
 
@@ -17,30 +18,11 @@ bool may_be_fragmented(rte_mbuf* packet, const PacketMeta& meta) noexcept {
 
 /// Drops a packet that cannot go on, and tells its sender.
 template <class F>
-void refuse(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta, IcmpError error,
+bool refuse(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta, IcmpError error,
             DropReason reason, std::uint16_t mtu = 0) noexcept {
     send_icmp_error<F>(worker, packet, meta, error, mtu);
     worker.drop(packet, reason);
-}
-
-template <class F>
-void refuse_too_big(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
-                    std::uint16_t mtu) noexcept {
-    if (may_be_fragmented<F>(packet, meta))
-        worker.drop(packet, DropReason::too_big);
-    else
-        refuse<F>(worker, packet, meta, IcmpError::packet_too_big, DropReason::too_big, mtu);
-}
-
-/// The MTU of the way toward a next hop whose link address is not known; nothing without a route.
-template <class F>
-std::optional<std::uint16_t> mtu_by_route(WorkerState& worker, const Claimed<F>& claim) noexcept {
-    const NetTable& network = worker.network();
-    const Route<F> route = network.route<F>(claim.conn->target(claim.direction),
-                                            flow_hash(worker, *claim.conn, claim.direction));
-    if (route.kind != Route<F>::Kind::via) return std::nullopt;
-    const NetInterface* interface = network.find_interface(route.ifindex);
-    return interface != nullptr ? std::optional(interface->mtu) : std::nullopt;
+    return false;
 }
 
 /// Who has no route says so in his own words: for a server behind the balancer it is the host that
@@ -50,28 +32,63 @@ constexpr IcmpError no_route_error(Direction direction) noexcept {
                                                : IcmpError::net_unreachable;
 }
 
+/// Will it fit, in pieces if need be? What was put together from fragments is judged by the
+/// longest of them where only its sender may cut.
+template <class F>
+bool fits(const WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
+          const Claimed<F>& claim, std::uint16_t most) noexcept {
+    const bool joined = meta.fragment == FragmentKind::joined;
+    const bool unasked_tunnel = claim.conn->method == ForwardMethod::tunnel &&
+                                worker.snapshot->tunables.pmtu_disc == 0 &&
+                                F::family == Family::ipv4;
+    if (meta.l3_length <= most || unasked_tunnel) return true;
+    // Replies that their sender cut himself fit if the pieces do. IPv4's DF forbids this toward the
+    // server alone, where IPVS judges the whole.
+    if (joined && (std::is_same_v<F, Ipv6> || claim.direction == Direction::from_server))
+        return largest_fragment(packet) <= most;
+    return may_be_fragmented<F>(packet, meta);
+}
+
+/// May a packet for this host itself go there? One that is not rewritten has to be for an address
+/// of the host already, and nothing goes round in a circle (ipvs-behaviour 1.9).
+template <class F>
+bool may_stay(const WorkerState& worker, const PacketMeta& meta, const Claimed<F>& claim) noexcept {
+    if (claim.direction == Direction::from_server) return true;
+    if (claim.conn->method == ForwardMethod::nat)
+        return !worker.services().slot(claim.conn->dest).endpoint.address.visit([](const auto& a) {
+            return a.is_loopback();
+        });
+    return claim.conn->method != ForwardMethod::bypass &&
+           worker.network().route<F>(meta.tuple<F>().destination, 0).kind == Route<F>::Kind::local;
+}
+
 }  // namespace
 
 template <class F>
 bool may_pass(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
               const Claimed<F>& claim) noexcept {
-    const auto next_hop = claim.conn->next_hop[static_cast<std::size_t>(claim.direction)];
-    const auto mtu = next_hop != no_next_hop ? std::optional(worker.network()[next_hop].mtu)
-                                             : mtu_by_route<F>(worker, claim);
-    if (!mtu) [[unlikely]] {
-        refuse<F>(worker, packet, meta, no_route_error(claim.direction), DropReason::no_route);
+    const WayAhead way = way_ahead<F>(worker, *claim.conn, claim.direction);
+    if (way.kind == WayAhead::Kind::unreachable)
+        return refuse<F>(worker, packet, meta, no_route_error(claim.direction),
+                         DropReason::no_route);
+    if (way.kind == WayAhead::Kind::local) {
+        meta.passed = may_stay<F>(worker, meta, claim);
+        if (!meta.passed) worker.drop(packet, DropReason::martian);
+        return meta.passed;
+    }
+    if (meta.ttl <= 1)
+        return refuse<F>(worker, packet, meta, IcmpError::time_exceeded, DropReason::ttl_expired);
+    if (way.fits == 0) {
+        worker.drop(packet, DropReason::tunnel_refused);
         return false;
     }
-    if (meta.ttl <= 1) [[unlikely]] {
-        refuse<F>(worker, packet, meta, IcmpError::time_exceeded, DropReason::ttl_expired);
-        return false;
-    }
-    const bool fits = meta.l3_length <= *mtu;
-    if (fits || claim.direction == Direction::from_client) decrement_ttl<F>(packet, meta);
-    if (!fits) [[unlikely]]
-        refuse_too_big<F>(worker, packet, meta, *mtu);
-    meta.passed = fits;
-    return fits;
+    const bool goes = fits<F>(worker, packet, meta, claim, way.fits);
+    if (goes || claim.direction == Direction::from_client) decrement_ttl<F>(packet, meta);
+    if (!goes)
+        return refuse<F>(worker, packet, meta, IcmpError::packet_too_big, DropReason::too_big,
+                         way.fits);
+    meta.passed = true;
+    return true;
 }
 
 template bool may_pass<Ipv4>(WorkerState&, rte_mbuf*, PacketMeta&, const Claimed<Ipv4>&) noexcept;

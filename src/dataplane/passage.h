@@ -30,10 +30,9 @@ void decrement_ttl(rte_mbuf* packet, PacketMeta& meta) noexcept {
 /// The common case of may_pass(), which is to be asked when this says no: the next hop is known,
 /// the packet lives and fits. The same for both directions. Sets meta.passed.
 template <class F>
-bool passes(const WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
-            const Claimed<F>& claim) noexcept {
-    const auto next_hop = claim.conn->next_hop[static_cast<std::size_t>(claim.direction)];
-    if (next_hop == no_next_hop || meta.ttl <= 1 || meta.l3_length > worker.network()[next_hop].mtu)
+bool passes(rte_mbuf* packet, PacketMeta& meta, const Claimed<F>& claim) noexcept {
+    const auto fits = claim.conn->fits[static_cast<std::size_t>(claim.direction)];
+    if (meta.ttl <= 1 || meta.l3_length > fits || meta.fragment == FragmentKind::joined)
         [[unlikely]]
         return false;
     decrement_ttl<F>(packet, meta);
@@ -44,6 +43,7 @@ bool passes(const WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
 /// Decrements the TTL of a packet of a connection that may go on, and sets meta.passed. Otherwise
 /// the packet is dropped, its sender told by ICMP, and false returned.
 ///
+/// A packet whose other end is this host itself keeps its TTL, whatever its length.
 /// Toward the server the TTL is decremented before the MTU is judged, and an error quotes what is
 /// left; replies are judged as ordinary forwarding does, before anything is changed.
 template <class F>

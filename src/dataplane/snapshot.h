@@ -8,14 +8,26 @@
 
 #include "conn/timeouts.h"
 #include "dataplane/net_table.h"
+#include "dataplane/tunnel_table.h"
+#include "service/mark_rules.h"
 #include "service/service_table.h"
+#include "service/tunables.h"
 
 namespace shunt {
 
 struct Snapshot {
     std::shared_ptr<const ServiceTable> services;
     std::shared_ptr<const NetTable> network;
+    std::shared_ptr<const MarkRules> marks;      ///< null: there are none
+    std::shared_ptr<const PathMtus> path_mtus;   ///< null: none was learnt
+    std::shared_ptr<const TunnelTable> tunnels;  ///< of these services over this network
     Timeouts timeouts;
+    Tunables tunables;
+    bool local_servers = false;  ///< some real server is this host
+
+    /// Works out what follows from services and network: `tunnels` and `local_servers`. To be
+    /// called before the snapshot is published. Thread: control.
+    void derive();
     std::uint32_t generation = 0;  ///< 1 for the first one published, then counted up
 };
 

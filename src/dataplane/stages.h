@@ -19,8 +19,13 @@ struct ByFamily {
 /// 1. parse.cpp: reads headers; malformed packets are dropped, what is not IP goes to the host.
 ByFamily stage_parse(WorkerState& worker, Batch& batch) noexcept;
 
-/// 2. classify.cpp: what cannot be a packet of a service goes to the host; with several workers,
-/// what another one owns is handed over. Returns what this worker is to look up.
+/// The same for one packet: why it must be dropped, or nothing. `packet` changes when a VLAN tag
+/// that was taken out on the way here is put back.
+std::optional<DropReason> parse_packet(rte_mbuf*& packet, PacketMeta& meta) noexcept;
+
+/// 2. classify.cpp: what cannot be a packet of a service goes to the host; fragments are put
+/// together; ICMP errors about connections take a way of their own (icmp_relay.h); with several
+/// workers, what another one owns is handed over. Returns what this worker is to look up.
 template <class F>
 PlaceList stage_classify(WorkerState& worker, Batch& batch, const PlaceList& places) noexcept;
 
@@ -36,6 +41,12 @@ ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& 
 template <class F>
 ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, PlaceList& unclaimed) noexcept;
 
+/// The same for an ICMP error without connection (schedule_icmp): `tuple` is that of packets from
+/// the client in whose connection the error goes. Null when the packet was disposed of.
+template <class F>
+Conn<F>* admit_for_error(WorkerState& worker, const Batch& batch, rte_mbuf* packet,
+                         const PacketMeta& meta, const FlowTuple<F>& tuple) noexcept;
+
 /// 5. advance.cpp: availability of the real server, protocol state, expiry, statistics. Returns the
 /// packets to forward. `late` gets those that open a new connection in the place of one that is
 /// over, and what follows them.
@@ -43,7 +54,8 @@ template <class F>
 ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
                              PlaceList& late) noexcept;
 
-/// 6. forward_nat.cpp: address translation; then each packet is sent or held (7. resolve.h).
+/// 6. forward.cpp: each packet by its connection's method (forwarders.h); then it is sent or held
+/// (7. resolve.h).
 template <class F>
 void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed) noexcept;
 

@@ -9,6 +9,7 @@
 
 #include "dataplane/connections.h"
 #include "dataplane/host_path.h"
+#include "dataplane/icmp_error.h"
 #include "dataplane/resolve.h"
 #include "dataplane/ring.h"
 #include "dataplane/stages.h"
@@ -22,16 +23,22 @@ constexpr std::uint32_t request_depth = 64;
 /// Timers looked at in one iteration: bounds the pause that a mass expiry makes.
 constexpr std::uint32_t timers_per_iteration = 256;
 
-TickTime tick_at(const SharedState& shared, std::uint64_t tsc) noexcept {
-    return TickTime(
-        Ticks(static_cast<std::uint32_t>((tsc - shared.start_tsc) / shared.tsc_per_tick)));
-}
-
 template <class F>
 void advance_timers(WorkerState& worker) noexcept {
     worker.conns<F>().advance_timers(
         worker.now, timers_per_iteration,
         [&](const Conn<F>& conn) noexcept { uncount_connection<F>(worker, conn); });
+}
+
+/// Tells the sender of a first fragment that the others did not come.
+template <class F>
+void expire_fragments(WorkerState& worker) noexcept {
+    constexpr std::uint32_t most = 16;
+    worker.fragments<F>().expire(worker.now, most, [&](rte_mbuf* first) noexcept {
+        PacketMeta meta;
+        if (!parse_packet(first, meta))
+            send_icmp_error<F>(worker, first, meta, IcmpError::reassembly_timeout);
+    });
 }
 
 }  // namespace
@@ -42,10 +49,13 @@ WorkerState::WorkerState(WorkerId worker, SharedState& state, const Limits& limi
       shared(state),
       conns_v4(limits.connections, hash_seed, TickTime()),
       conns_v6(limits.connections, hash_seed, TickTime()),
-      dests(limits.servers),
+      dests(limits.servers + 1),
+      fragments_v4(limits.fragments, counters, hash_seed),
+      fragments_v6(limits.fragments, counters, hash_seed),
       transmitter(worker, state.devices, counters),
       handoff(worker, *state.handoff, counters),
       held(limits.held_packets),
+      icmp_limit(hash_seed),
       requests(make_ring("requests", request_depth, RING_F_SP_ENQ | RING_F_SC_DEQ)) {}
 
 void Worker::run() noexcept {
@@ -61,26 +71,29 @@ void Worker::run() noexcept {
         state_.drop(item.packet, DropReason::shutdown);
         return true;
     });
+    state_.fragments_v4.release_all();
+    state_.fragments_v6.release_all();
     rte_rcu_qsbr_thread_offline(state_.shared.rcu, state_.id.value());
     rte_rcu_qsbr_thread_unregister(state_.shared.rcu, state_.id.value());
 }
 
 std::uint32_t Worker::iterate() noexcept {
     const std::uint64_t begin = rte_rdtsc();
-    state_.now = tick_at(state_.shared, begin);
+    state_.now = state_.shared.tick_at(begin);
     adopt_snapshot();
     std::uint32_t moved = receive();
-    moved += state_.handoff.take([&](PortId port, std::span<rte_mbuf*> packets) noexcept {
-        batch_.port = port;
+    moved += state_.handoff.take([&](Handoff::Arrival from, std::span<rte_mbuf*> packets) noexcept {
+        batch_.port = from.port;
+        batch_.from_host = from.from_host;
         batch_.owner_known = true;
         batch_.count = static_cast<std::uint16_t>(packets.size());
         std::ranges::copy(packets, batch_.packets.begin());
         run_pipeline(state_, batch_);
     });
+    advance_time();  // it may have packets to send, too
     state_.handoff.flush();
     moved += state_.transmitter.flush();
     moved += serve_request();
-    advance_time();
     rte_rcu_qsbr_quiescent(state_.shared.rcu, state_.id.value());
     state_.counters.iterations.add();
     if (moved > 0) state_.counters.busy_cycles.add(rte_rdtsc() - begin);
@@ -102,13 +115,14 @@ std::uint32_t Worker::receive() noexcept {
             rte_eth_rx_burst(queue.ethdev, queue.queue, batch_.packets.data(), burst_size);
         if (count == 0) continue;
         received += count;
-        if (queue.twin) {
-            state_.counters.from_twin.add(count);
+        (queue.twin ? state_.counters.from_twin : state_.counters.received).add(count);
+        // Only a host that is a real server itself has packets for the pipeline.
+        if (queue.twin && !state_.snapshot->local_servers) [[likely]] {
             send_from_host(state_, queue.port, std::span(batch_.packets).first(count));
             continue;
         }
-        state_.counters.received.add(count);
         batch_.port = queue.port;
+        batch_.from_host = queue.twin;
         batch_.owner_known = false;
         batch_.count = count;
         run_pipeline(state_, batch_);
@@ -129,6 +143,8 @@ std::uint32_t Worker::serve_request() noexcept {
 void Worker::advance_time() noexcept {
     advance_timers<Ipv4>(state_);
     advance_timers<Ipv6>(state_);
+    expire_fragments<Ipv4>(state_);
+    expire_fragments<Ipv6>(state_);
     if (state_.held.empty() || last_retry_ == state_.now) return;
     last_retry_ = state_.now;
     retry_held(state_);

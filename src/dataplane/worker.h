@@ -7,10 +7,13 @@
 #include <atomic>
 #include <vector>
 
+#include "conn/affinity_table.h"
 #include "dataplane/batch.h"
 #include "dataplane/handoff.h"
 #include "dataplane/hold_queue.h"
+#include "dataplane/icmp_limit.h"
 #include "dataplane/owner.h"
+#include "dataplane/reassembly.h"
 #include "dataplane/snapshot.h"
 #include "service/dest_counters.h"
 
@@ -54,10 +57,18 @@ struct SharedState {
     std::unique_ptr<HandoffRings> handoff;
     std::unique_ptr<OwnerFunction> owner;
     RingPtr resolve_requests;  ///< ResolveRequest elements, many producers; control consumes
+    RingPtr path_mtu_reports;  ///< PathMtuReport elements, the same
+    std::unique_ptr<AffinityTable> affinity;   ///< null: no service may be persistent
     std::vector<DestCounters*> dest_counters;  ///< one array a worker, for Loads
+    OverloadTable overload;                    ///< of all DestId slots
     std::uint64_t start_tsc = 0;
     std::uint64_t tsc_per_tick = 0;
     std::uint16_t workers = 1;
+
+    /// The data plane's clock at a value of the TSC.
+    [[nodiscard]] TickTime tick_at(std::uint64_t tsc) const noexcept {
+        return TickTime(Ticks(static_cast<std::uint32_t>((tsc - start_tsc) / tsc_per_tick)));
+    }
 };
 
 /// A device queue that a worker polls.
@@ -75,6 +86,7 @@ struct WorkerState {
         std::uint32_t connections = 0;  ///< of each family
         std::uint32_t servers = 0;      ///< DestId slots
         std::size_t held_packets = 512;
+        ReassemblyLimits fragments{};
     };
 
     /// Throws std::bad_alloc or std::runtime_error when memory is short. Thread: control.
@@ -87,9 +99,38 @@ struct WorkerState {
         else
             return conns_v6;
     }
+    /// Connections that live as long as their packet, by place in the burst.
+    template <class F>
+    [[nodiscard]] std::array<Conn<F>, burst_size>& one_packet() noexcept {
+        if constexpr (std::is_same_v<F, Ipv4>)
+            return one_packet_v4;
+        else
+            return one_packet_v6;
+    }
+    template <class F>
+    [[nodiscard]] Reassembler<F>& fragments() noexcept {
+        if constexpr (std::is_same_v<F, Ipv4>)
+            return fragments_v4;
+        else
+            return fragments_v6;
+    }
     [[nodiscard]] const ServiceTable& services() const noexcept { return *snapshot->services; }
     [[nodiscard]] const NetTable& network() const noexcept { return *snapshot->network; }
+    [[nodiscard]] const Tunables& tunables() const noexcept { return snapshot->tunables; }
+    /// The mark that the operator's rules give a packet.
+    template <class F>
+    [[nodiscard]] Mark mark_of(PortId port, const FlowTuple<F>& tuple) const noexcept {
+        const MarkRules* rules = snapshot->marks.get();
+        return rules == nullptr ? Mark{} : rules->classify<F>(port, tuple);
+    }
+    /// The slot behind those of servers: connections without one are counted there.
+    [[nodiscard]] DestId no_server() const noexcept {
+        return DestId(static_cast<std::uint32_t>(dests.size() - 1));
+    }
     [[nodiscard]] DestCounters& counters_of(DestId id) noexcept { return dests[id.value()]; }
+    [[nodiscard]] Loads loads() const noexcept {
+        return Loads(shared.dest_counters, &shared.overload);
+    }
 
     void drop(rte_mbuf* packet, DropReason reason) noexcept {
         counters.drop(reason);
@@ -104,9 +145,14 @@ struct WorkerState {
     ConnTable<Ipv4> conns_v4;
     ConnTable<Ipv6> conns_v6;
     PageArray<DestCounters> dests;  ///< by DestId
+    Reassembler<Ipv4> fragments_v4;
+    Reassembler<Ipv6> fragments_v6;
     Transmitter transmitter;
     Handoff handoff;
     HoldQueue held;
+    IcmpLimit icmp_limit;
+    std::array<Conn<Ipv4>, burst_size> one_packet_v4;
+    std::array<Conn<Ipv6>, burst_size> one_packet_v6;
     std::vector<ReceiveQueue> queues;
     RingPtr requests;  ///< WorkerRequest*, control produces
 };

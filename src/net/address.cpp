@@ -136,6 +136,16 @@ std::string_view to_string(Protocol p) {
             return "icmp";
         case Protocol::icmpv6:
             return "icmpv6";
+        case Protocol::ipip:
+            return "ipip";
+        case Protocol::ipv6:
+            return "ipv6";
+        case Protocol::gre:
+            return "gre";
+        case Protocol::esp:
+            return "esp";
+        case Protocol::ah:
+            return "ah";
         case Protocol::none:
             break;
     }

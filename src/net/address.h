@@ -100,8 +100,13 @@ struct L4Port {
 enum class Protocol : std::uint8_t {
     none = 0,
     icmp = 1,
+    ipip = 4,
     tcp = 6,
     udp = 17,
+    ipv6 = 41,
+    gre = 47,
+    esp = 50,
+    ah = 51,
     icmpv6 = 58,
     sctp = 132,
 };

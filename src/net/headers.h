@@ -2,6 +2,7 @@
 #pragma once
 // Wire headers, byte for byte. Sizes are asserted, so no compiler padding hides in them; they are
 // reached only through the bounded views of net/view.h.
+#include <array>
 #include <cstdint>
 
 #include "net/address.h"
@@ -62,6 +63,19 @@ struct Ipv6Header {
 };
 static_assert(sizeof(Ipv6Header) == 40);
 
+/// RFC 8200 4: the shortest extension header, which all of them begin like. `fragment` and `id` are
+/// those of a fragment header (4.5); its length byte is reserved, as it always has this size.
+struct Ipv6ExtensionHeader {
+    std::uint8_t next_header;
+    std::uint8_t length;  ///< units of eight bytes beyond the first eight
+    Be16 fragment;
+    Be32 id;
+
+    static constexpr std::uint16_t more_fragments = 0x0001;
+    static constexpr std::uint16_t offset_mask = 0xFFF8;
+};
+static_assert(sizeof(Ipv6ExtensionHeader) == 8);
+
 /// RFC 9293.
 struct TcpHeader {
     L4Port source;
@@ -90,6 +104,33 @@ struct UdpHeader {
     std::uint16_t checksum;
 };
 static_assert(sizeof(UdpHeader) == 8);
+
+/// RFC 9260 3.1. Chunks follow it, one at least.
+struct SctpHeader {
+    L4Port source;
+    L4Port destination;
+    Be32 verification_tag;
+    std::array<std::uint8_t, 4> checksum;  ///< CRC32c, least significant byte first
+};
+static_assert(sizeof(SctpHeader) == 12);
+
+/// RFC 9260 3.2. The next chunk begins at the next multiple of four behind `length` bytes.
+struct SctpChunkHeader {
+    std::uint8_t type;
+    std::uint8_t flags;
+    Be16 length;  ///< of the chunk with this header, without padding
+
+    static constexpr std::uint8_t init = 1;
+    static constexpr std::uint8_t init_ack = 2;
+    static constexpr std::uint8_t abort = 6;
+    static constexpr std::uint8_t shutdown = 7;
+    static constexpr std::uint8_t shutdown_ack = 8;
+    static constexpr std::uint8_t error = 9;
+    static constexpr std::uint8_t cookie_echo = 10;
+    static constexpr std::uint8_t cookie_ack = 11;
+    static constexpr std::uint8_t shutdown_complete = 14;
+};
+static_assert(sizeof(SctpChunkHeader) == 4);
 
 /// RFC 792 and RFC 4443: what all messages share, then four bytes that depend on the type.
 struct IcmpHeader {

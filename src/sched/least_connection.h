@@ -14,9 +14,8 @@ class LeastConnection final : public Scheduler {
     [[nodiscard]] std::string_view name() const noexcept override {
         return weighting_ == Weighting::none ? "lc" : "wlc";
     }
-    [[nodiscard]] std::optional<std::size_t> choose(std::span<const RealServer> servers,
-                                                    const Loads& loads,
-                                                    SchedulerState& state) const noexcept override;
+    [[nodiscard]] std::optional<std::size_t> choose(
+        const Candidates& from, const SchedulingKey& key) const noexcept override;
 
   private:
     Weighting weighting_;

@@ -4,8 +4,16 @@
 #include <algorithm>
 #include <array>
 
+#include "sched/destination_hashing.h"
+#include "sched/failover.h"
 #include "sched/least_connection.h"
+#include "sched/maglev.h"
+#include "sched/never_queue.h"
+#include "sched/overflow.h"
 #include "sched/round_robin.h"
+#include "sched/shortest_expected_delay.h"
+#include "sched/source_hashing.h"
+#include "sched/two_choices.h"
 #include "sched/weighted_round_robin.h"
 
 namespace shunt {
@@ -13,11 +21,20 @@ namespace shunt {
 namespace {
 
 std::span<const Scheduler* const> schedulers() noexcept {
-    static const RoundRobin rr;
-    static const WeightedRoundRobin wrr;
+    static const DestinationHashing dh;
+    static const Failover fo;
     static const LeastConnection lc(LeastConnection::Weighting::none);
+    static const Maglev mh;
+    static const NeverQueue nq;
+    static const Overflow ovf;
+    static const RoundRobin rr;
+    static const ShortestExpectedDelay sed;
+    static const SourceHashing sh;
+    static const TwoChoices twos;
     static const LeastConnection wlc(LeastConnection::Weighting::by_weight);
-    static const std::array<const Scheduler*, 4> all{&lc, &rr, &wlc, &wrr};
+    static const WeightedRoundRobin wrr;
+    static const std::array<const Scheduler*, 12> all{&dh, &fo,  &lc, &mh,   &nq,  &ovf,
+                                                      &rr, &sed, &sh, &twos, &wlc, &wrr};
     return all;
 }
 

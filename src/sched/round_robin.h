@@ -12,9 +12,8 @@ namespace shunt {
 class RoundRobin final : public Scheduler {
   public:
     [[nodiscard]] std::string_view name() const noexcept override { return "rr"; }
-    [[nodiscard]] std::optional<std::size_t> choose(std::span<const RealServer> servers,
-                                                    const Loads& loads,
-                                                    SchedulerState& state) const noexcept override;
+    [[nodiscard]] std::optional<std::size_t> choose(
+        const Candidates& from, const SchedulingKey& key) const noexcept override;
 };
 
 }  // namespace shunt

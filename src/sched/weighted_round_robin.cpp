@@ -44,14 +44,15 @@ std::size_t behind(std::span<const RealServer> servers, std::uint32_t current) n
 }
 
 /// One choice from `position`, which moves on.
-std::optional<std::size_t> step_on(std::span<const RealServer> servers, const Steps& steps,
+std::optional<std::size_t> step_on(const Candidates& from, const Steps& steps,
                                    Position& position) noexcept {
     if (steps.highest <= 0) return {};
+    const auto servers = from.servers;
     std::size_t i = behind(servers, position.current);
     for (;;) {
         const bool whole_list = i == 0;
         for (; i < servers.size(); ++i) {
-            if (!servers[i].eligible() || servers[i].weight < position.threshold) continue;
+            if (!from.eligible(i) || servers[i].weight < position.threshold) continue;
             position.current = servers[i].sequence;
             return i;
         }
@@ -64,16 +65,15 @@ std::optional<std::size_t> step_on(std::span<const RealServer> servers, const St
 
 }  // namespace
 
-std::optional<std::size_t> WeightedRoundRobin::choose(std::span<const RealServer> servers,
-                                                      const Loads& /*loads*/,
-                                                      SchedulerState& state) const noexcept {
-    const Steps steps(servers);
-    std::uint64_t seen = state.word.load(std::memory_order_relaxed);
+std::optional<std::size_t> WeightedRoundRobin::choose(const Candidates& from,
+                                                      const SchedulingKey& /*key*/) const noexcept {
+    const Steps steps(from.servers);
+    std::uint64_t seen = from.state.word.load(std::memory_order_relaxed);
     for (;;) {
         Position position = Position::from(seen);
-        const auto choice = step_on(servers, steps, position);
+        const auto choice = step_on(from, steps, position);
         if (!choice ||
-            state.word.compare_exchange_weak(seen, position.word(), std::memory_order_relaxed))
+            from.state.word.compare_exchange_weak(seen, position.word(), std::memory_order_relaxed))
             return choice;
     }
 }

@@ -13,9 +13,8 @@ namespace shunt {
 class WeightedRoundRobin final : public Scheduler {
   public:
     [[nodiscard]] std::string_view name() const noexcept override { return "wrr"; }
-    [[nodiscard]] std::optional<std::size_t> choose(std::span<const RealServer> servers,
-                                                    const Loads& loads,
-                                                    SchedulerState& state) const noexcept override;
+    [[nodiscard]] std::optional<std::size_t> choose(
+        const Candidates& from, const SchedulingKey& key) const noexcept override;
     void reconfigure(std::span<const RealServer> servers,
                      SchedulerState& state) const noexcept override;
 };

@@ -5,6 +5,7 @@
 
 #include "base/counter.h"
 #include "base/id.h"
+#include "service/overload.h"
 
 namespace shunt {
 
@@ -24,14 +25,20 @@ static_assert(sizeof(DestCounters) == 64);
 /// Live connections per real server over all workers, as schedulers weigh them.
 class Loads {
   public:
-    /// `workers`: one array a worker, indexed by DestId; all outlive this view.
-    explicit Loads(std::span<DestCounters* const> workers) noexcept : workers_(workers) {}
+    /// `workers`: one array a worker, indexed by DestId; all outlive this view. Without `overload`
+    /// no server is overloaded.
+    explicit Loads(std::span<DestCounters* const> workers,
+                   const OverloadTable* overload = nullptr) noexcept
+        : workers_(workers), overload_(overload) {}
 
     [[nodiscard]] std::uint32_t active(DestId id) const noexcept {
         return sum(id, &DestCounters::active);
     }
     [[nodiscard]] std::uint32_t total(DestId id) const noexcept {
         return sum(id, &DestCounters::total);
+    }
+    [[nodiscard]] bool overloaded(DestId id) const noexcept {
+        return overload_ != nullptr && overload_->overloaded(id);
     }
 
   private:
@@ -42,6 +49,7 @@ class Loads {
         return n;
     }
     std::span<DestCounters* const> workers_;
+    const OverloadTable* overload_;
 };
 
 }  // namespace shunt

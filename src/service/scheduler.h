@@ -3,13 +3,19 @@
 // The interface between a virtual service and the rule that picks a real server for each new
 // connection. Implementations live in src/sched, one file each.
 #include <atomic>
+#include <bit>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
+#include "net/tuple.h"
 #include "service/dest_counters.h"
 #include "service/real_server.h"
+#include "service/scheduler_flags.h"
 
 namespace shunt {
 
@@ -18,6 +24,50 @@ namespace shunt {
 /// the order of choices is one order over all workers, as in IPVS (docs/decisions/0003).
 struct alignas(64) SchedulerState {
     std::atomic<std::uint64_t> word{0};
+};
+
+/// What a hash scheduler prepares from a service's servers: for each bucket a position in their
+/// list. Empty when no server takes a bucket.
+struct SchedulerTable {
+    std::vector<std::uint16_t> buckets;
+    bool operator==(const SchedulerTable&) const = default;
+};
+
+/// An address as one word in host order, as hash schedulers take it (ipvs-behaviour 4.4).
+[[nodiscard]] inline std::uint32_t fold(const Ipv4Address& address) noexcept {
+    return address.word.value();
+}
+[[nodiscard]] inline std::uint32_t fold(const Ipv6Address& address) noexcept {
+    const auto words = std::bit_cast<std::array<Be32, 4>>(address);
+    return words[0].value() ^ words[1].value() ^ words[2].value() ^ words[3].value();
+}
+
+/// What a choice may depend on of the packet that opens the connection.
+struct SchedulingKey {
+    std::uint32_t client = 0;       ///< fold() of the client's address
+    std::uint32_t destination = 0;  ///< fold() of the address that the client asked for
+    L4Port client_port;
+
+    /// `tuple`: from the client.
+    template <class F>
+    [[nodiscard]] static SchedulingKey of(const FlowTuple<F>& tuple) noexcept {
+        return {fold(tuple.source), fold(tuple.destination), tuple.source_port};
+    }
+};
+
+/// Whom to choose from. A view of a service and of the counts.
+struct Candidates {
+    std::span<const RealServer> servers;  ///< newest first: so ties are broken (4.1)
+    const Loads& loads;
+    SchedulerState& state;
+    const SchedulerTable* table = nullptr;  ///< what build() made of the servers
+    SchedulerFlags flags{};
+
+    /// May a new connection go to the server at this position (4.1)?
+    [[nodiscard]] bool eligible(std::size_t i) const noexcept {
+        const RealServer& server = servers[i];
+        return server.weight > 0 && (server.thresholds.upper == 0 || !loads.overloaded(server.id));
+    }
 };
 
 class Scheduler {
@@ -29,12 +79,23 @@ class Scheduler {
 
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 
-    /// The position in `servers` for a new connection, or nothing when none is eligible.
-    /// `servers`: newest first, the order in which ties are broken (ipvs-behaviour 4.1).
+    /// The position among the candidates for a new connection, or nothing when none is eligible.
     /// Thread: any worker.
     [[nodiscard]] virtual std::optional<std::size_t> choose(
-        std::span<const RealServer> servers, const Loads& loads,
-        SchedulerState& state) const noexcept = 0;
+        const Candidates& from, const SchedulingKey& key) const noexcept = 0;
+
+    /// The most servers that a service may have.
+    [[nodiscard]] virtual std::size_t most_servers() const noexcept {
+        return std::numeric_limits<std::size_t>::max();
+    }
+
+    /// The table for these servers, of which there are no more than most_servers(); null when the
+    /// scheduler needs none. Called when servers have changed. Throws std::bad_alloc. Thread:
+    /// control.
+    [[nodiscard]] virtual std::shared_ptr<const SchedulerTable> build(
+        std::span<const RealServer> /*servers*/) const {
+        return nullptr;
+    }
 
     /// Called once for each server added, edited or deleted, after it took effect, and once when
     /// the service is made. Thread: control.

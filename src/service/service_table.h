@@ -5,26 +5,51 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/hash.h"
+#include "base/time.h"
 #include "net/tuple.h"
+#include "service/mark.h"
 #include "service/scheduler.h"
 
 namespace shunt {
 
-/// What makes a service one: protocol and virtual endpoint. Port 0 takes every port.
+inline constexpr L4Port ftp_port{std::uint16_t{21}};
+/// FTP servers connect from it.
+inline constexpr L4Port ftp_data_port{std::uint16_t{20}};
+
+/// What makes a service one: protocol and virtual endpoint, or a mark. Port 0 takes every port.
 struct ServiceKey {
-    Protocol protocol = Protocol::tcp;
-    Endpoint endpoint;
+    Protocol protocol = Protocol::tcp;  ///< none for a service on a mark
+    Endpoint endpoint;                  ///< of a service on a mark only the family counts
+    Mark mark{};                        ///< nonzero: the service takes packets with this mark
     auto operator<=>(const ServiceKey&) const noexcept = default;
+};
+
+/// A service brings a client back to the server that it once chose for it (ipvs-behaviour 5).
+struct Persistence {
+    Ticks timeout{};               ///< for so long after the client's last new connection
+    std::uint8_t granularity = 0;  ///< clients are one whose addresses agree in so many first bits
+    bool operator==(const Persistence&) const noexcept = default;
 };
 
 struct VirtualService {
     ServiceKey key;
     const Scheduler* scheduler = nullptr;   ///< never null; lives as long as the process
     std::shared_ptr<SchedulerState> state;  ///< shared by all versions of this service
-    std::vector<RealServer> servers;        ///< newest first
+    bool one_packet = false;                ///< UDP: every datagram is scheduled anew
+    std::optional<Persistence> persistence;
+    SchedulerFlags scheduler_flags;
+    std::vector<RealServer> servers;              ///< newest first
+    std::shared_ptr<const SchedulerTable> table;  ///< Scheduler::build() of the servers
+
+    /// The position of the server for a new connection, or nothing. Thread: any worker.
+    [[nodiscard]] std::optional<std::size_t> choose(const Loads& loads,
+                                                    const SchedulingKey& key) const noexcept {
+        return scheduler->choose({servers, loads, *state, table.get(), scheduler_flags}, key);
+    }
 };
 
 class ServiceTable {
@@ -35,8 +60,14 @@ class ServiceTable {
         std::uint32_t weight = 0;
         Endpoint endpoint;
         ForwardMethod forward = ForwardMethod::nat;
-        IpAddress virtual_address;  ///< of its service, which may be gone
-        bool in_use = false;        ///< the slot names a server, in its service or removed
+        Tunnel tunnel;
+        bool limited = false;  ///< has an upper threshold
+        /// Of its service, which may be gone; of a service on a mark the unspecified one.
+        IpAddress virtual_address;
+        bool was_nat = false;  ///< connections from when `forward` was nat may live on
+        bool in_use = false;   ///< the slot names a server, in its service or removed
+        /// Connections may go to any port of the server, whatever its own (ipvs-behaviour 5.3).
+        bool any_port = false;
     };
 
     ServiceTable() = default;
@@ -44,9 +75,11 @@ class ServiceTable {
     ServiceTable(std::vector<std::shared_ptr<const VirtualService>> services,
                  std::vector<DestSlot> slots);
 
-    /// The service for a new connection: exact port first, then port 0 (ipvs-behaviour 1.3).
+    /// The service for a new connection: by its mark, by its exact port, FTP data beside a service
+    /// on port 21, then port 0 (ipvs-behaviour 1.3).
     template <class F>
-    [[nodiscard]] const VirtualService* find(Protocol protocol, const typename F::Address& address,
+    [[nodiscard]] const VirtualService* find(Mark mark, Protocol protocol,
+                                             const typename F::Address& address,
                                              L4Port port) const noexcept;
 
     /// Does some service have this address, or had it and connections of it may live on?
@@ -57,7 +90,9 @@ class ServiceTable {
     /// Is this endpoint a NAT real server, present or removed with connections left?
     template <class F>
     [[nodiscard]] bool is_real(const typename F::Address& address, L4Port port) const noexcept {
-        return sets<F>().reals.contains({address, port, Protocol::none});
+        const auto& reals = sets<F>().reals;
+        return reals.contains({address, port, Protocol::none}) ||
+               (sets<F>().any_port && reals.contains({address, L4Port{}, Protocol::none}));
     }
 
     /// The same for a packet whose ports are not known: any port of the address.
@@ -87,9 +122,12 @@ class ServiceTable {
     template <class F>
     struct FamilySets {
         boost::unordered_flat_map<FamilyEndpoint<F>, const VirtualService*, Hash> services;
+        boost::unordered_flat_map<Mark, const VirtualService*, Hash> marked;
         boost::unordered_flat_set<typename F::Address, Hash> virtuals;
         boost::unordered_flat_set<FamilyEndpoint<F>, Hash> reals;
         boost::unordered_flat_set<typename F::Address, Hash> real_addresses;
+        bool ftp = false;       ///< some TCP service is on port 21
+        bool any_port = false;  ///< some real server takes every port
     };
     template <class F>
     [[nodiscard]] const FamilySets<F>& sets() const noexcept {

@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <cstdio>
+#include <fstream>
 #include <functional>
-#include <optional>
 #include <ostream>
+#include <sstream>
 
-#include "shuntctl/rows.h"
-#include "shuntctl/table.h"
+#include "shuntctl/command_args.h"
+#include "shuntctl/command_tables.h"
 
 namespace shunt::cli {
 
@@ -21,6 +22,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::int64_t connections_a_page = 10000;
+constexpr std::int64_t most_rules = 65535;
+constexpr std::int64_t most_value = 0xFFFFFFFF;
 
 constexpr const char* examples = R"(Examples:
   shuntctl status
@@ -28,6 +31,9 @@ constexpr const char* examples = R"(Examples:
   shuntctl dest add tcp 192.0.2.10:80 10.1.0.11:80 --weight 3
   shuntctl dest edit tcp 192.0.2.10:80 10.1.0.11:80 --weight 0    # no new connections
   shuntctl service list
+  shuntctl mark add --mark 7 --destination 192.0.2.0/24 --protocol tcp --destination-ports 80
+  shuntctl service add --mark 7 --scheduler wlc
+  shuntctl dest add --mark 7 10.1.0.12:80 --forward tunnel --tunnel-type gue --tunnel-port 6080
   shuntctl conn list --limit 20
   shuntctl stats show --json | jq .total
   shuntctl ipvsadm -Ln
@@ -37,177 +43,23 @@ takes. A noun alone shows: `shuntctl worker` is `shuntctl worker list`. --json p
 daemon answered. Exit status: 0 done, 1 refused by the daemon, 2 wrong usage, 3 daemon not
 reachable.)";
 
-std::string scaled(const json::value& row, std::string_view name) {
-    return member_text(row, name) == "-" ? "-" : short_number(member_number(row, name));
-}
-
-std::string scaled(std::uint64_t count) {
-    return short_number(static_cast<double>(count));
-}
-
-const json::value& part(const json::value& object, std::string_view name) {
-    static const json::value none;
-    const auto* members = object.if_object();
-    const auto* value = members != nullptr ? members->if_contains(name) : nullptr;
-    return value != nullptr ? *value : none;
-}
-
-std::string duration_text(double seconds) {
-    const auto whole = static_cast<long long>(seconds);
-    char text[64];
-    std::snprintf(text, sizeof text, "%lldd %02lld:%02lld:%02lld", whole / 86400, whole / 3600 % 24,
-                  whole / 60 % 60, whole % 60);
-    return text;
-}
-
-// What a result looks like to a person.
-std::string service_text(const json::value& result) {
-    Table table({{"SERVICE / SERVER"},
-                 {"METHOD"},
-                 {"WEIGHT", Align::right},
-                 {"ACTIVE", Align::right},
-                 {"INACTIVE", Align::right},
-                 {"CONNS", Align::right},
-                 {"CONNS/S", Align::right}});
-    for (const auto& service : service_rows(result)) {
-        table.add({std::string(to_string(service.protocol)) + ' ' + to_string(service.address),
-                   service.scheduler, "", "", "", scaled(service.stats.counts.connections),
-                   short_number(service.stats.rates.connections)});
-        for (const auto& server : service.servers)
-            table.add({"  " + to_string(server.address), server.forward,
-                       std::to_string(server.weight), scaled(server.active),
-                       scaled(server.inactive), scaled(server.stats.counts.connections),
-                       short_number(server.stats.rates.connections)});
-    }
-    return table.text();
-}
-
-std::string connection_text(const std::vector<ConnectionRow>& rows) {
-    Table table({{"PROTO"},
-                 {"CLIENT"},
-                 {"SERVICE"},
-                 {"SERVER"},
-                 {"STATE"},
-                 {"EXPIRES", Align::right},
-                 {"WORKER", Align::right}});
-    for (const auto& row : rows)
-        table.add({std::string(to_string(row.protocol)), to_string(row.client),
-                   to_string(row.destination), to_string(row.server), row.state,
-                   std::to_string(row.expires), std::to_string(row.worker)});
-    return table.text();
-}
-
-std::string drops_text(const json::value& drops) {
-    const auto* reasons = drops.if_object();
-    if (reasons == nullptr) return "";
-    std::vector<std::pair<std::uint64_t, std::string>> sorted;
-    for (const auto& reason : *reasons) {
-        const auto count = member_count(drops, reason.key());
-        if (count != 0) sorted.emplace_back(count, reason.key());
-    }
-    if (sorted.empty()) return "\nno packet was dropped\n";
-    std::stable_sort(sorted.begin(), sorted.end(),
-                     [](const auto& a, const auto& b) { return a.first > b.first; });
-    Table table({{"DROPPED BECAUSE"}, {"PACKETS", Align::right}});
-    for (const auto& [count, name] : sorted) table.add({name, std::to_string(count)});
-    return '\n' + table.text();
-}
-
-std::string stats_text(const json::value& result) {
-    const auto total = stats_row(part(result, "total"));
-    Table table({{"TOTAL"}, {"COUNT", Align::right}, {"PER SECOND", Align::right}});
-    const auto row = [&](const char* name, std::uint64_t count, double rate) {
-        table.add({name, std::to_string(count), short_number(rate)});
+/// The rules of a file as `mark list --json` prints them.
+json::array rules_in(const std::string& path) {
+    const auto fail = [&path](const std::string& why) {
+        throw CLI::ValidationError("FILE", path + ' ' + why);
     };
-    const auto& [counts, rates] = total;
-    row("connections", counts.connections, rates.connections);
-    row("packets in", counts.packets_in, rates.packets_in);
-    row("packets out", counts.packets_out, rates.packets_out);
-    row("bytes in", counts.bytes_in, rates.bytes_in);
-    row("bytes out", counts.bytes_out, rates.bytes_out);
-    return table.text() + drops_text(part(result, "drops"));
-}
-
-std::string timeout_text(const json::value& result) {
-    Table table({{"TIMEOUT"}, {"SECONDS", Align::right}});
-    table.add({"tcp", member_text(result, "tcp")});
-    table.add({"tcp after FIN", member_text(result, "tcp_fin")});
-    table.add({"udp", member_text(result, "udp")});
-    return table.text();
-}
-
-std::string worker_text(const json::value& result) {
-    struct Field {
-        const char* title;
-        const char* name;
-    };
-    static constexpr Field fields[] = {
-        {"RECEIVED", "received"},   {"FORWARD", "forwarded"}, {"TO-HOST", "to_host"},
-        {"FROM-HOST", "from_host"}, {"HANDED", "handed_off"}, {"TAKEN", "taken_over"},
-        {"HELD", "held"},           {"DROPPED", "dropped"},   {"CONNS", "connections"}};
-    std::vector<Table::Column> columns = {
-        {"WORKER", Align::right}, {"CPU", Align::right}, {"BUSY", Align::right}};
-    for (const auto& field : fields) columns.push_back({field.title, Align::right});
-    Table table(std::move(columns));
-    for (const auto& row : member_rows(result, "workers")) {
-        char busy[32];
-        std::snprintf(busy, sizeof busy, "%.0f%%", 100 * member_number(row, "busy"));
-        std::vector<std::string> cells = {member_text(row, "worker"), member_text(row, "cpu"),
-                                          member_text(row, "busy") == "-" ? "-" : busy};
-        for (const auto& field : fields) cells.push_back(scaled(row, field.name));
-        table.add(std::move(cells));
-    }
-    return table.text();
-}
-
-std::string addresses_line(const json::value& port) {
-    std::string line;
-    for (const auto& address : member_rows(port, "addresses"))
-        if (const auto* text = address.if_string()) line += ' ' + std::string(*text);
-    return line.empty() ? "" : "    addresses:" + line + '\n';
-}
-
-std::string port_text(const json::value& result) {
-    Table table({{"PORT"},
-                 {"LINK"},
-                 {"MAC"},
-                 {"MTU", Align::right},
-                 {"QUEUES", Align::right},
-                 {"TWIN"},
-                 {"RECEIVED", Align::right},
-                 {"SENT", Align::right},
-                 {"MISSED", Align::right},
-                 {"ERRORS", Align::right}});
-    std::string details;
-    for (const auto& row : member_rows(result, "ports")) {
-        const auto name = member_text(row, "port");
-        table.add({name, member_text(row, "link"), member_text(row, "mac"), member_text(row, "mtu"),
-                   member_text(row, "receive_queues") + '/' + member_text(row, "transmit_queues"),
-                   member_text(row, "twin"), scaled(row, "received"), scaled(row, "sent"),
-                   scaled(row, "missed"), scaled(row, "errors")});
-        details += name + ": device " + member_text(row, "device") + ", steering " +
-                   member_text(row, "steering") + '\n' + addresses_line(row);
-    }
-    return table.text() + (details.empty() ? "" : '\n' + details);
-}
-
-std::string status_text(const json::value& result) {
-    Table table({{"STATUS"}, {"VALUE"}});
-    const auto* members = result.if_object();
-    if (members == nullptr) return json::serialize(result) + '\n';
-    for (const auto& member : *members) {
-        const std::string name(member.key());
-        table.add({name, name == "uptime" ? duration_text(member_number(result, name))
-                                          : member_text(result, name)});
-    }
-    return table.text();
-}
-
-std::string check_endpoint(const std::string& text) {
-    return parse_endpoint(text) ? std::string()
-                                : "\"" + text +
-                                      "\" is not ADDRESS:PORT such as 192.0.2.10:80 or "
-                                      "[2001:db8::10]:80";
+    const std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file.is_open() || text.bad()) fail("cannot be read");
+    boost::system::error_code error;
+    const auto content = json::parse(text.str(), error);
+    if (error) fail("is no JSON: " + error.message());
+    const auto* const members = content.if_object();
+    const auto* const rules = members != nullptr ? members->if_contains("rules") : nullptr;
+    if (rules == nullptr || !rules->is_array())
+        fail("is not as `shuntctl --json mark list` prints");
+    return rules->get_array();
 }
 
 /// The grammar and what it filled.
@@ -227,6 +79,8 @@ class Shuntctl {
         add_connections();
         add_counters();
         add_timeouts();
+        add_tunables();
+        add_marks();
         add_machine();
         // Here for its line in the help: main() hands it to the other front end before.
         app_.add_subcommand("ipvsadm", "all commands of ipvsadm: shuntctl ipvsadm --help")
@@ -239,14 +93,12 @@ class Shuntctl {
     int run(const std::vector<std::string>& args) {
         try {
             app_.parse(std::vector<std::string>(args.rbegin(), args.rend()));
-        } catch (const CLI::ParseError& error) {
-            return app_.exit(error, world_.out, world_.err) == 0 ? status_done : status_usage;
-        }
-        try {
             const auto* const noun = app_.get_subcommands().front();
             const bool alone = noun->get_subcommands().empty();
             (alone ? of_noun_.at(noun) : of_verb_.at(noun->get_subcommands().front()))();
             return status_done;
+        } catch (const CLI::ParseError& error) {
+            return app_.exit(error, world_.out, world_.err) == 0 ? status_done : status_usage;
         } catch (const Refused& refusal) {
             world_.err << "shuntctl: " << refusal.what() << '\n';
             return status_refused;
@@ -290,60 +142,38 @@ class Shuntctl {
         };
     }
 
-    void take_service(CLI::App* app, bool required) {
-        auto* const protocol = app->add_option("PROTOCOL", protocol_, "tcp or udp")
-                                   ->check(CLI::IsMember({"tcp", "udp", "sctp"}))
-                                   ->required(required);
-        auto* const address = app->add_option("SERVICE", service_, "its ADDRESS:PORT")
-                                  ->check(check_endpoint)
-                                  ->required(required);
-        address->type_name("ADDRESS:PORT");
-        protocol->needs(address);
-    }
-
-    [[nodiscard]] json::object service_params() const {
-        if (service_.empty()) return {};
-        return {{"service", json::object{{"protocol", protocol_}, {"address", service_}}}};
-    }
-
-    [[nodiscard]] json::object scheduled_params() const {
-        auto params = service_params();
-        if (!scheduler_.empty()) params["scheduler"] = scheduler_;
-        return params;
-    }
-
-    [[nodiscard]] json::object server_params() const {
-        auto params = service_params();
-        params["server"] = json::object{{"address", server_}};
-        if (!forward_.empty()) params["forward"] = forward_;
-        if (weight_) params["weight"] = *weight_;
-        return params;
-    }
-
     void add_services() {
-        const auto named = [this] { return service_params(); };
-        const auto scheduled = [this] { return scheduled_params(); };
+        using Names = ServiceArgs::Names;
+        const auto named = [this] { return service_.params(); };
         const auto list = ask("service.list", service_text, named);
         auto* const service = noun("service", "virtual services", list);
-        take_service(verb(service, "list", "show all of them, or one", list), false);
+        service_.add_to(*verb(service, "list", "show all of them, or one", list),
+                        Names::service_if_any);
         for (const auto& [name, method, help] :
              {std::tuple{"add", "service.add", "make a service"},
               std::tuple{"edit", "service.edit",
                          "change a service; what is not given becomes its "
                          "default"}}) {
-            auto* const app = verb(service, name, help, ask(method, nullptr, scheduled));
-            take_service(app, true);
-            app->add_option("--scheduler", scheduler_, "rr, wrr, lc, wlc, ...; default wlc")
-                ->type_name("NAME");
+            auto* const app = verb(service, name, help, ask(method, nullptr, [this] {
+                                       auto params = service_.params();
+                                       service_options_.put_into(params);
+                                       return params;
+                                   }));
+            service_.add_to(*app, Names::service);
+            service_options_.add_to(*app);
         }
-        take_service(verb(service, "delete", "delete a service with its servers",
-                          ask("service.delete", nullptr, named)),
-                     true);
+        service_.add_to(*verb(service, "delete", "delete a service with its servers",
+                              ask("service.delete", nullptr, named)),
+                        Names::service);
         verb(service, "flush", "delete every service", ask("service.flush", nullptr));
     }
 
     void add_servers() {
-        const auto params = [this] { return server_params(); };
+        const auto params = [this] {
+            auto all = service_.params();
+            server_options_.put_into(all);
+            return all;
+        };
         auto* const dest = noun("dest", "the real servers of a service", {});
         for (const auto& [name, method, help] :
              {std::tuple{"add", "dest.add", "give a service another server"},
@@ -352,18 +182,8 @@ class Shuntctl {
                          "default"},
               std::tuple{"delete", "dest.delete", "take a server from a service"}}) {
             auto* const app = verb(dest, name, help, ask(method, nullptr, params));
-            take_service(app, true);
-            app->add_option("SERVER", server_, "the server's ADDRESS:PORT")
-                ->check(check_endpoint)
-                ->required()
-                ->type_name("ADDRESS:PORT");
-            if (std::string_view(name) == "delete") continue;
-            app->add_option("--forward", forward_, "nat, dr or tun; default nat")
-                ->type_name("METHOD");
-            app->add_option("--weight", weight_,
-                            "share of the connections, 0: no new ones; default 1")
-                ->check(CLI::NonNegativeNumber)
-                ->type_name("NUMBER");
+            service_.add_to(*app, ServiceArgs::Names::service_and_server);
+            if (std::string_view(name) != "delete") server_options_.add_to(*app);
         }
     }
 
@@ -379,9 +199,9 @@ class Shuntctl {
         const auto show = ask("stats.get", stats_text);
         auto* const stats = noun("stats", "counters", show);
         verb(stats, "show", "totals, rates, and why packets were dropped", show);
-        take_service(verb(stats, "zero", "set the counters to zero, of one service or of all",
-                          ask("stats.zero", nullptr, [this] { return service_params(); })),
-                     false);
+        service_.add_to(*verb(stats, "zero", "set the counters to zero, of one service or of all",
+                              ask("stats.zero", nullptr, [this] { return service_.params(); })),
+                        ServiceArgs::Names::service_if_any);
     }
 
     void add_timeouts() {
@@ -401,12 +221,89 @@ class Shuntctl {
         set->require_option(1, 3);
     }
 
+    void add_tunables() {
+        const auto list = ask("tunable.list", tunables_text);
+        auto* const tunable = noun("tunable", "what can be tuned while packets flow", list);
+        verb(tunable, "list", "show all of them with their meaning", list);
+        const auto take_name = [this](CLI::App* app) {
+            app->add_option("NAME", tunable_, "one of the names of the list")
+                ->required()
+                ->type_name("");
+        };
+        take_name(verb(tunable, "get", "show one", ask("tunable.get", tunable_text, [this] {
+                           return json::object{{"name", tunable_}};
+                       })));
+        auto* const set =
+            verb(tunable, "set", "change one", ask("tunable.set", tunable_text, [this] {
+                     return json::object{{"name", tunable_}, {"value", value_}};
+                 }));
+        take_name(set);
+        set->add_option("VALUE", value_, "a whole number in its range")
+            ->check(CLI::Range(std::int64_t{0}, most_value))
+            ->required()
+            ->type_name("");
+    }
+
+    void add_marks() {
+        const auto list = ask("mark.list", marks_text);
+        auto* const mark =
+            noun("mark", "rules that give packets marks; the first that matches decides", list);
+        verb(mark, "list", "show the rules", list);
+        auto* const add =
+            verb(mark, "add", "add a rule, behind all others; what it does not name is any",
+                 [this] { insert_rule(); });
+        rule_.add_to(*add);
+        add->add_option("--at", at_, "its place among the rules, 1 is the first")
+            ->check(CLI::Range(std::int64_t{1}, most_rules))
+            ->type_name("RULE");
+        auto* const remove = verb(mark, "delete", "delete one rule", [this] { delete_rule(); });
+        remove->add_option("RULE", at_, "its number in the list")
+            ->check(CLI::Range(std::int64_t{1}, most_rules))
+            ->required()
+            ->type_name("");
+        verb(mark, "clear", "delete every rule", [this] { set_rules({}); });
+        verb(mark, "load", "replace all rules by those of a file",
+             [this] { set_rules(rules_in(file_)); })
+            ->add_option("FILE", file_, "rules as `shuntctl --json mark list` prints them")
+            ->required()
+            ->type_name("");
+    }
+
     void add_machine() {
         const auto workers = ask("worker.list", worker_text);
         verb(noun("worker", "worker threads", workers), "list", "show them", workers);
         const auto ports = ask("port.list", port_text);
         verb(noun("port", "network ports", ports), "list", "show them", ports);
         noun("status", "the daemon at a glance", ask("status.get", status_text));
+    }
+
+    void set_rules(json::array rules) {
+        ask("mark.set", nullptr, [&rules] { return json::object{{"rules", std::move(rules)}}; })();
+    }
+
+    json::array rules() {
+        const auto result = call("mark.list", {});
+        return member_rows(result, "rules");
+    }
+
+    // The daemon replaces rules only as a whole.
+    void insert_rule() {
+        auto all = rules();
+        const auto place = at_ != 0 ? at_ - 1 : all.size();
+        if (place > all.size()) fail_rule("--at", all.size());
+        all.insert(all.begin() + place, rule_.rule());
+        set_rules(std::move(all));
+    }
+
+    void delete_rule() {
+        auto all = rules();
+        if (at_ > all.size()) fail_rule("RULE", all.size());
+        all.erase(all.begin() + (at_ - 1));
+        set_rules(std::move(all));
+    }
+
+    [[noreturn]] static void fail_rule(const char* argument, std::size_t count) {
+        throw CLI::ValidationError(argument, "there are " + std::to_string(count) + " rules");
     }
 
     /// Page by page; with --json a line for every page.
@@ -439,12 +336,14 @@ class Shuntctl {
 
     std::string socket_path_;
     bool json_ = false;
-    std::string protocol_;
-    std::string service_;
-    std::string scheduler_;
-    std::string server_;
-    std::string forward_;
-    std::optional<std::int64_t> weight_;
+    ServiceArgs service_;
+    ServiceOptionArgs service_options_;
+    ServerOptionArgs server_options_;
+    MarkRuleArgs rule_;
+    std::size_t at_ = 0;  ///< a rule's number; 0: not given
+    std::string file_;
+    std::string tunable_;
+    std::int64_t value_ = 0;
     std::int64_t limit_ = 1000;
     json::object timeouts_;
 };

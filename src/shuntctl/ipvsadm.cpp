@@ -7,6 +7,8 @@
 #include <ostream>
 #include <sstream>
 
+#include "shuntctl/ipvsadm_request.h"
+
 namespace shunt::cli {
 
 namespace json = boost::json;
@@ -27,7 +29,8 @@ constexpr const char* help_text = R"(Usage:
   PROG -S [-n]
   PROG -a|-e SERVICE -r SERVER [-g|-i|-m] [-w WEIGHT] [-x UPPER] [-y LOWER] [TUNNEL]
   PROG -d SERVICE -r SERVER
-  PROG -L|-l [-n] [SERVICE|-c|--timeout|--daemon] [--stats|--rate] [--exact] [--sort|--nosort]
+  PROG -L|-l [-n] [SERVICE|-c|--timeout|--daemon] [--exact] [--sort|--nosort]
+       [--stats|--rate|--thresholds|--persistent-conn|--tun-info]
   PROG -Z [SERVICE]
   PROG --set TCP TCPFIN UDP
   PROG -h | -v
@@ -48,16 +51,34 @@ SERVICE is one of
   -f --fwmark-service MARK [-6]
   with an IPv6 address in brackets: -t [2001:db8::1]:80
 
-Options:
+Options of a service:
   -s --scheduler NAME        rr, wrr, lc, wlc and others (default wlc)
+  -p --persistent [SECONDS]  bring a client back to its server for so long (default 360)
+  -M --netmask MASK          clients of one network count as one: 255.255.255.0; IPv6: -M 64
+  -o --ops                   no connections: every packet is scheduled (UDP and marks)
+  --pe NAME                  persistence engine: sip
+  -b --sched-flags FLAGS     sh-fallback, sh-port, mh-fallback, mh-port, flag-1, flag-2, flag-3
+
+Options of a server:
   -r --real-server ADDRESS[:PORT]   after SERVICE; without PORT the service's
   -m --masquerading          forward by NAT
   -g --gatewaying            forward by direct routing (default)
-  -i --ipip                  forward through a tunnel
+  -i --ipip                  forward through a tunnel, with TUNNEL:
+     --tun-type ipip|gue|gre    (default ipip)
+     --tun-port PORT            of a gue tunnel
+     --tun-nocsum, --tun-csum   without or with checksums: gue, gre
+     --tun-remcsum              checksums by remote offload: gue
   -w --weight NUMBER         share of the connections, 0: no new ones (default 1)
+  -x --u-threshold NUMBER    no new ones at so many connections (default 0: no limit)
+  -y --l-threshold NUMBER    new ones again below so many (default 0: three quarters of -x)
+
+Options of lists:
   -n --numeric               no names for addresses and ports
   -c --connection            the connections instead of the services
   --stats, --rate            counters, or their rates a second
+  --thresholds               the limits -x and -y
+  --persistent-conn          clients that persistence has tied to a server; with -c: its engines
+  --tun-info                 the tunnels
   -X --exact                 large numbers in full
   --nosort                   in the order of the schedulers
   --timeout                  the timeouts
@@ -65,6 +86,8 @@ Options:
 Examples:
   PROG -A -t 192.0.2.10:80 -s wrr
   PROG -a -t 192.0.2.10:80 -r 10.1.0.11:80 -m -w 3
+  PROG -A -f 7 -s rr -p 600
+  PROG -a -f 7 -r 10.1.0.12 -i --tun-type gue --tun-port 6080
   PROG -Ln --stats
 )";
 
@@ -110,22 +133,6 @@ std::string errno_text(Action action, const std::string& name) {
     return found != any.end() ? found->second : "";
 }
 
-json::object service_json(const ServiceName& service) {
-    return {{"protocol", std::string(to_string(service.protocol))},
-            {"address", to_string(service.address)}};
-}
-
-const char* forward_json(Forward forward) {
-    switch (forward) {
-        case Forward::masquerade:
-            return "nat";
-        case Forward::tunnel:
-            return "tun";
-        default:
-            return "dr";
-    }
-}
-
 /// The daemon's connection is opened at the first request and kept, for -R.
 class Run {
   public:
@@ -147,7 +154,7 @@ class Run {
     void execute(const Command& command);
     void list(const Command& command);
     void list_services(const Command& command);
-    void list_connections(const EndpointText& text);
+    void list_connections(const Command& command);
     void save(const Command& command);
     void explain(const Command& command, const Refused& refusal) const;
 
@@ -213,29 +220,12 @@ int Run::perform(const Command& command) {
 }
 
 void Run::explain(const Command& command, const Refused& refusal) const {
-    const bool other_method =
-        (command.action == Action::add_server || command.action == Action::edit_server) &&
-        command.forward != Forward::masquerade;
-    const bool invalid = refusal.errno_name() == "EINVAL";
     const auto text = errno_text(command.action, refusal.errno_name());
-    // The general text would hide that it is the forwarding method which is missing.
-    if (text.empty() || (invalid && other_method)) {
-        world_.err << refusal.what() << '\n';
-        return;
-    }
-    world_.err << text << '\n';
-    if (invalid) world_.err << "shuntd: " << refusal.what() << '\n';
+    world_.err << (text.empty() ? refusal.what() : text) << '\n';
+    if (refusal.errno_name() == "EINVAL") world_.err << "shuntd: " << refusal.what() << '\n';
 }
 
 void Run::execute(const Command& command) {
-    json::object params;
-    if (command.service) params["service"] = service_json(*command.service);
-    if (command.server) params["server"] = json::object{{"address", to_string(*command.server)}};
-    const auto with_scheduler = [&] { params["scheduler"] = command.scheduler; };
-    const auto with_method = [&] {
-        params["forward"] = forward_json(command.forward);
-        params["weight"] = command.weight;
-    };
     switch (command.action) {
         case Action::help:
             world_.out << usage(world_.program);
@@ -249,41 +239,11 @@ void Run::execute(const Command& command) {
         case Action::save:
             save(command);
             return;
-        case Action::add_service:
-            with_scheduler();
-            call("service.add", params);
+        default: {
+            const auto request = request_of(command);
+            call(request.method, request.params);
             return;
-        case Action::edit_service:
-            with_scheduler();
-            call("service.edit", params);
-            return;
-        case Action::delete_service:
-            call("service.delete", params);
-            return;
-        case Action::flush:
-            call("service.flush", params);
-            return;
-        case Action::add_server:
-            with_method();
-            call("dest.add", params);
-            return;
-        case Action::edit_server:
-            with_method();
-            call("dest.edit", params);
-            return;
-        case Action::delete_server:
-            call("dest.delete", params);
-            return;
-        case Action::zero:
-            call("stats.zero", params);
-            return;
-        case Action::set_timeouts:
-            call("timeout.set", {{"tcp", command.timeouts.tcp},
-                                 {"tcp_fin", command.timeouts.tcp_fin},
-                                 {"udp", command.timeouts.udp}});
-            return;
-        default:
-            return;
+        }
     }
 }
 
@@ -293,7 +253,7 @@ void Run::list(const Command& command) {
             list_services(command);
             return;
         case ListWhat::connections:
-            list_connections(endpoint_text(command));
+            list_connections(command);
             return;
         case ListWhat::timeouts: {
             const auto set = call("timeout.get", {});
@@ -318,11 +278,13 @@ void Run::list_services(const Command& command) {
     world_.out << service_table(services, command.list, endpoint_text(command));
 }
 
-void Run::list_connections(const EndpointText& text) {
+void Run::list_connections(const Command& command) {
+    const auto text = endpoint_text(command);
+    const bool engines = command.list.engines;
     json::object params{{"limit", connections_a_page}};
-    for (auto title = connection_title();; title.clear()) {
+    for (auto title = connection_title(engines);; title.clear()) {
         const auto page = call("conn.list", params);
-        world_.out << title << connection_lines(connection_rows(page), text);
+        world_.out << title << connection_lines(connection_rows(page), engines, text);
         const auto cursor = member_word(page, "cursor");
         if (cursor.empty()) return;
         params["cursor"] = cursor;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 
 #include "shuntctl/ipvsadm_words.h"
@@ -97,16 +98,19 @@ void check_group(const std::string& text) {
     refuse("invalid IPv"s + (ipv6(text) ? '6' : '4') + " mcast-group `" + text + "'");
 }
 
-/// IPv4 as a dotted mask, IPv6 as a prefix length of which only the leading digits count.
-void check_netmask(const std::string& text, Family family) {
-    if (family == Family::ipv4) {
-        in_addr mask{};
-        if (inet_aton(text.c_str(), &mask) == 0)
-            refuse("illegal virtual server persistent mask specified");
-        return;
-    }
+/// In host byte order.
+std::uint32_t dotted_mask(const std::string& text) {
+    in_addr mask{};
+    if (inet_aton(text.c_str(), &mask) == 0)
+        refuse("illegal virtual server persistent mask specified");
+    return ntohl(mask.s_addr);
+}
+
+/// Of what follows the leading digits nothing counts.
+std::uint8_t prefix_length(const std::string& text) {
     const auto digits = text.substr(0, text.find_first_not_of("0123456789"));
-    number_or_refuse(digits, 1, 128, "illegal ipv6 netmask specified");
+    return static_cast<std::uint8_t>(
+        number_or_refuse(digits, 1, 128, "illegal ipv6 netmask specified"));
 }
 
 std::vector<std::string> split(const std::string& text, char separator) {
@@ -118,8 +122,6 @@ std::vector<std::string> split(const std::string& text, char separator) {
     }
     return parts;
 }
-
-enum class TunnelType : std::uint8_t { ipip, gue, gre };
 
 /// Fills a Command from the options one by one, then checks them together.
 class Reader {
@@ -135,6 +137,7 @@ class Reader {
         check_sched_flags();
         check_options();
         check_together();
+        settle();
         return command_;
     }
 
@@ -170,13 +173,16 @@ class Reader {
                 refuse("multiple '"s + option_names[word.option] + "' options specified");
             present_.set(word.option);
         }
-        read_value(word, found.value ? *found.value : "");
-        if (word.key == Key::persistent && found.value) timeout(*found.value, 1);
-        if (word.unsupported && command_.unsupported.empty()) command_.unsupported = found.written;
+        if (word.key == Key::persistent) {
+            if (found.value) persistence_.timeout = timeout(*found.value, 1);
+        } else {
+            read_value(word, found.value ? *found.value : "");
+        }
     }
 
     void read_value(const Word& word, const std::string& value) {
         auto& list = command_.list;
+        auto& server = command_.server_options;
         switch (word.key) {
             case Key::tcp:
                 return read_service(value, Protocol::tcp);
@@ -191,7 +197,10 @@ class Reader {
             case Key::server:
                 return read_server(value);
             case Key::netmask:
-                return check_netmask(value, service_family());
+                return read_netmask(value);
+            case Key::engine:
+                command_.service_options.engine = value;
+                return;
             case Key::sched_flags:
                 return read_sched_flags(value);
             case Key::tun_type:
@@ -199,16 +208,26 @@ class Reader {
             case Key::group:
                 return check_group(value);
             case Key::scheduler:
-                if (!value.empty()) command_.scheduler = value;
+                if (!value.empty()) command_.service_options.scheduler = value;
                 return;
             case Key::weight:
-                command_.weight = number_or_refuse(value, 0, max_int, "illegal weight specified");
+                server.weight = number_or_refuse(value, 0, max_int, "illegal weight specified");
+                return;
+            case Key::upper:
+                server.upper = number_or_refuse(value, 0, max_int, "illegal u_threshold specified");
+                return;
+            case Key::lower:
+                server.lower = number_or_refuse(value, 0, max_int, "illegal l_threshold specified");
+                return;
+            case Key::tun_port:
+                server.tunnel.port = static_cast<std::uint16_t>(
+                    number_or_refuse(value, 1, 65535, "illegal tunnel port specified"));
                 return;
             case Key::masquerade:
-                command_.forward = Forward::masquerade;
+                server.forward = Forward::masquerade;
                 return;
             case Key::tunnel:
-                command_.forward = Forward::tunnel;
+                server.forward = Forward::tunnel;
                 return;
             case Key::connection:
                 list.what = ListWhat::connections;
@@ -218,12 +237,6 @@ class Reader {
                 return;
             case Key::daemon:
                 list.what = ListWhat::daemons;
-                return;
-            case Key::stats:
-                list.view = ListView::stats;
-                return;
-            case Key::rate:
-                if (list.view == ListView::plain) list.view = ListView::rate;
                 return;
             case Key::numeric:
                 list.numeric = true;
@@ -240,17 +253,9 @@ class Reader {
         }
     }
 
+    /// The numbers of the synchronisation daemon.
     static void check_range(Key key, const std::string& value) {
         switch (key) {
-            case Key::upper:
-                number_or_refuse(value, 0, max_int, "illegal u_threshold specified");
-                return;
-            case Key::lower:
-                number_or_refuse(value, 0, max_int, "illegal l_threshold specified");
-                return;
-            case Key::tun_port:
-                number_or_refuse(value, 1, 65535, "illegal tunnel port specified");
-                return;
             case Key::syncid:
                 number_or_refuse(value, 0, 255, "illegal syncid specified");
                 return;
@@ -299,22 +304,33 @@ class Reader {
         command_.server = {parsed->address, parsed->port ? L4Port(*parsed->port) : port};
     }
 
+    /// A mask for IPv4, a prefix length for IPv6; the service that says which stands before.
+    void read_netmask(const std::string& text) {
+        if (service_family() == Family::ipv6) {
+            prefix_length_ = prefix_length(text);
+        } else {
+            mask_ = dotted_mask(text);
+            mask_text_ = text;
+        }
+    }
+
     void read_sched_flags(const std::string& text) {
-        static constexpr std::array known = {"flag-1",  "flag-2",      "flag-3", "sh-fallback",
-                                             "sh-port", "mh-fallback", "mh-port"};
         sched_flags_ = split(text, ',');
-        for (const auto& flag : sched_flags_)
-            if (std::find(known.begin(), known.end(), flag) == known.end())
-                refuse("invalid scheduler flag `" + flag + "'");
+        for (const auto& flag : sched_flags_) {
+            const auto bit = parse_scheduler_flag(flag);
+            if (!bit) refuse("invalid scheduler flag `" + flag + "'");
+            command_.service_options.flags |= *bit;
+        }
     }
 
     void read_tunnel_type(const std::string& text) {
+        auto& type = command_.server_options.tunnel.type;
         if (text == "ipip")
-            tunnel_type_ = TunnelType::ipip;
+            type = TunnelType::ipip;
         else if (text == "gue")
-            tunnel_type_ = TunnelType::gue;
+            type = TunnelType::gue;
         else if (text == "gre")
-            tunnel_type_ = TunnelType::gre;
+            type = TunnelType::gre;
         else
             refuse("illegal tunnel type specified");
     }
@@ -333,7 +349,8 @@ class Reader {
     /// "sh-port" needs the scheduler sh, "mh-port" mh; the plain flags go with any.
     void check_sched_flags() const {
         for (const auto& flag : sched_flags_)
-            if (!flag.starts_with("flag") && flag.substr(0, 2) != command_.scheduler)
+            if (!flag.starts_with("flag") &&
+                flag.substr(0, 2) != command_.service_options.scheduler)
                 refuse("incompatible scheduler flag `" + flag + "'");
     }
 
@@ -397,31 +414,72 @@ class Reader {
     void check_server() {
         const auto& service = *command_.service;
         if (command_.server->address.family() != service_family() &&
-            command_.forward != Forward::tunnel)
+            command_.server_options.forward != Forward::tunnel)
             refuse("Different address family is allowed only for tunneling servers");
         check_tunnel();
         // These two methods leave the port of a packet as it is.
-        if (service.mark == 0 && command_.forward != Forward::masquerade)
+        if (service.mark == 0 && command_.server_options.forward != Forward::masquerade)
             command_.server->port = service.address.port;
     }
 
     void check_tunnel() const {
         const auto checksums = set_of({opt_tun_nocsum, opt_tun_csum, opt_tun_remcsum});
         const auto all = checksums | set_of({opt_tun_type, opt_tun_port});
-        if ((present_ & all).any() && command_.forward != Forward::tunnel)
+        if ((present_ & all).any() && command_.server_options.forward != Forward::tunnel)
             refuse("Tunnel options conflict with forward method");
 
         static constexpr std::array names = {"ipip", "gue", "gre"};
-        const auto type = "'"s + names[static_cast<std::size_t>(tunnel_type_)] + "' tunnel type";
+        const auto type = command_.server_options.tunnel.type;
+        const auto name = "'"s + names[static_cast<std::size_t>(type)] + "' tunnel type";
         Options illegal;
-        if (tunnel_type_ == TunnelType::ipip) illegal = checksums | set_of({opt_tun_port});
-        if (tunnel_type_ == TunnelType::gre) illegal = set_of({opt_tun_port, opt_tun_remcsum});
-        if (tunnel_type_ == TunnelType::gue && !present_.test(opt_tun_port))
-            refuse("You need to supply the 'tun-port' option for the " + type);
+        if (type == TunnelType::ipip) illegal = checksums | set_of({opt_tun_port});
+        if (type == TunnelType::gre) illegal = set_of({opt_tun_port, opt_tun_remcsum});
+        if (type == TunnelType::gue && !present_.test(opt_tun_port))
+            refuse("You need to supply the 'tun-port' option for the " + name);
         for (std::size_t i = 0; i < option_count; ++i)
             if (present_.test(i) && illegal.test(i))
-                refuse("Illegal '"s + option_names[i] + "' option with the " + type);
-        check_exclusive({opt_tun_nocsum, opt_tun_csum, opt_tun_remcsum}, type);
+                refuse("Illegal '"s + option_names[i] + "' option with the " + name);
+        check_exclusive({opt_tun_nocsum, opt_tun_csum, opt_tun_remcsum}, name);
+    }
+
+    /// What several options say together, or say by being there.
+    void settle() {
+        settle_list();
+        command_.service_options.one_packet = present_.test(opt_ops);
+        if (present_.test(opt_persistent)) settle_persistence();
+        auto& checksum = command_.server_options.tunnel.checksum;
+        if (present_.test(opt_tun_csum)) checksum = TunnelChecksum::full;
+        if (present_.test(opt_tun_remcsum)) checksum = TunnelChecksum::remote;
+    }
+
+    void settle_list() {
+        struct View {
+            Option option;
+            ListView view;
+        };
+        static constexpr View by_precedence[] = {{opt_stats, ListView::stats},
+                                                 {opt_rate, ListView::rate},
+                                                 {opt_thresholds, ListView::thresholds},
+                                                 {opt_persistent_conn, ListView::persistence},
+                                                 {opt_tun_info, ListView::tunnels}};
+        const auto* const found =
+            std::find_if(std::begin(by_precedence), std::end(by_precedence),
+                         [&](const View& v) { return present_.test(v.option); });
+        if (found != std::end(by_precedence)) command_.list.view = found->view;
+        command_.list.engines = present_.test(opt_persistent_conn);
+    }
+
+    /// The daemon knows prefixes only, where the kernel takes any mask.
+    void settle_persistence() {
+        const auto ones = std::countl_one(mask_);
+        const bool holes = std::popcount(mask_) != ones;
+        if (service_family() == Family::ipv6)
+            persistence_.granularity = prefix_length_;
+        else if (!holes)
+            persistence_.granularity = static_cast<std::uint8_t>(ones);
+        else
+            command_.unsupported = "-M " + mask_text_ + ", which is no prefix,";
+        command_.service_options.persistence = persistence_;
     }
 
     Scanner scanner_;
@@ -430,7 +488,10 @@ class Reader {
     Command command_;
     Options present_;
     std::vector<std::string> sched_flags_;
-    TunnelType tunnel_type_ = TunnelType::ipip;
+    Persistence persistence_;
+    std::uint32_t mask_ = ~0U;  ///< of IPv4 clients
+    std::string mask_text_;
+    std::uint8_t prefix_length_ = 128;  ///< of IPv6 clients
 };
 
 }  // namespace

@@ -2,7 +2,7 @@
 #pragma once
 // The command line of ipvsadm 1.31 as a value. Pure: names are looked up by what the caller passes
 // in. Words are accepted and refused as ipvsadm does it, in its order and with its texts, also
-// where the daemon cannot do yet what they ask for (Command::unsupported).
+// where the daemon has no way to say what they ask for (Command::unsupported). ipvs-behaviour 10.1.
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "net/address.h"
+#include "shuntctl/scheduler_flags.h"
 
 namespace shunt::cli {
 
@@ -35,14 +36,17 @@ enum class Action : std::uint8_t {
 };
 
 enum class ListWhat : std::uint8_t { services, connections, timeouts, daemons };
-enum class ListView : std::uint8_t { plain, stats, rate };
+enum class ListView : std::uint8_t { plain, stats, rate, thresholds, persistence, tunnels };
 enum class Forward : std::uint8_t { direct, masquerade, tunnel };
+enum class TunnelType : std::uint8_t { ipip, gue, gre };
+enum class TunnelChecksum : std::uint8_t { none, full, remote };
 
 struct ListOptions {
     ListWhat what = ListWhat::services;
-    ListView view = ListView::plain;
-    bool numeric = false;  ///< addresses and ports as numbers; -S heeds it too
-    bool exact = false;    ///< no K, M, G for large numbers
+    ListView view = ListView::plain;  ///< of services
+    bool engines = false;             ///< of connections: their persistence engine and its data
+    bool numeric = false;             ///< addresses and ports as numbers; -S heeds it too
+    bool exact = false;               ///< no K, M, G for large numbers
     bool sorted = true;
 };
 
@@ -59,16 +63,44 @@ struct Timeouts {
     std::uint32_t udp = 0;
 };
 
+struct Persistence {
+    std::uint32_t timeout = 360;    ///< seconds
+    std::uint8_t granularity = 32;  ///< bits of a client's address that tell clients apart
+};
+
+/// What -A and -E give a service besides its name.
+struct ServiceOptions {
+    std::string scheduler = "wlc";
+    SchedulerFlags flags;
+    bool one_packet = false;
+    std::optional<Persistence> persistence;
+    std::string engine;  ///< of persistence; empty: none
+};
+
+struct TunnelOptions {
+    TunnelType type = TunnelType::ipip;
+    std::uint16_t port = 0;  ///< for gue
+    TunnelChecksum checksum = TunnelChecksum::none;
+};
+
+/// What -a and -e give a server besides its address.
+struct ServerOptions {
+    Forward forward = Forward::direct;
+    std::uint32_t weight = 1;
+    TunnelOptions tunnel;     ///< for Forward::tunnel
+    std::uint32_t upper = 0;  ///< most connections; 0: no limit
+    std::uint32_t lower = 0;  ///< at which a full server gets new ones again; 0: three quarters
+};
+
 struct Command {
     Action action = Action::list;
     std::optional<ServiceName> service;
-    std::string scheduler = "wlc";
+    ServiceOptions service_options;
     std::optional<Endpoint> server;
-    Forward forward = Forward::direct;
-    std::uint32_t weight = 1;
+    ServerOptions server_options;
     ListOptions list;
     Timeouts timeouts;
-    /// The first legal option that shuntd has no parameter for, as it was written: "-p".
+    /// What is legal but shuntd has no parameter for, as it was written: "--start-daemon".
     std::string unsupported;
 };
 

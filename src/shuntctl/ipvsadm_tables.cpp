@@ -5,6 +5,8 @@
 #include <cmath>
 #include <tuple>
 
+#include "shuntctl/scheduler_flags.h"
+
 namespace shunt::cli {
 
 namespace {
@@ -23,8 +25,7 @@ std::string right(std::string text, std::size_t width) {
     return text;
 }
 
-std::string upper_name(Protocol protocol) {
-    std::string name(to_string(protocol));
+std::string upper_case(std::string name) {
     for (auto& c : name)
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     return name;
@@ -36,10 +37,16 @@ std::string cut(std::string name, const Endpoint& endpoint, std::size_t width) {
     return name;
 }
 
+bool is_ipv6(const ServiceRow& service) {
+    return service.address.address.family() == Family::ipv6;
+}
+
 std::string service_name(const ServiceRow& service, const EndpointText& text) {
-    return cut(
-        left(upper_name(service.protocol), 4) + ' ' + text(service.address, service.protocol),
-        service.address, service_width);
+    if (service.mark != 0)
+        return "FWM  " + std::to_string(service.mark) + (is_ipv6(service) ? " IPv6" : "");
+    const auto protocol = upper_case(std::string(to_string(service.protocol)));
+    return cut(left(protocol, 4) + ' ' + text(service.address, service.protocol), service.address,
+               service_width);
 }
 
 std::string server_name(const ServerRow& server, Protocol protocol, const EndpointText& text) {
@@ -47,11 +54,62 @@ std::string server_name(const ServerRow& server, Protocol protocol, const Endpoi
            left(cut(text(server.address, protocol), server.address, server_width), server_width);
 }
 
-std::string method_name(const std::string& forward) {
-    if (forward == "nat") return "Masq";
-    if (forward == "dr") return "Route";
-    if (forward == "tun") return "Tunnel";
-    return forward == "local" ? "Local" : forward;
+std::string method_name(const ServerRow& server) {
+    if (server.local) return "Local";
+    if (server.forward == "nat") return "Masq";
+    if (server.forward == "direct") return "Route";
+    return server.forward == "tunnel" ? "Tunnel" : server.forward;
+}
+
+std::string join(const std::vector<std::string>& words, char separator) {
+    std::string all;
+    for (const auto& word : words) all += (all.empty() ? "" : std::string(1, separator)) + word;
+    return all;
+}
+
+/// Comma separated; what ipvsadm has no word for is left out.
+std::string scheduler_flags(const ServiceRow& service) {
+    SchedulerFlags flags;
+    for (const auto& word : service.flags)
+        flags |= parse_scheduler_flag(word).value_or(SchedulerFlags());
+    return join(scheduler_flag_words(flags, service.scheduler), ',');
+}
+
+bool is_one_packet(const ServiceRow& service) {
+    return std::find(service.flags.begin(), service.flags.end(), "one_packet") !=
+           service.flags.end();
+}
+
+/// The first `length` bits: "255.255.255.0", for IPv6 just the number.
+std::string mask_text(unsigned length, bool ipv6) {
+    if (ipv6) return std::to_string(length);
+    const auto bits = length == 0 ? 0 : ~0U << (32 - length);
+    return to_string(IpAddress(Ipv4Address{Be32(bits)}));
+}
+
+/// What stands behind the scheduler: " (sh-port) persistent 360 mask 255.255.255.0 ops".
+std::string service_flags(const ServiceRow& service) {
+    std::string flags = scheduler_flags(service);
+    if (!flags.empty()) flags = " (" + flags + ')';
+    if (const auto& persistence = service.persistence) {
+        flags += " persistent " + std::to_string(persistence->timeout);
+        if (persistence->granularity)
+            flags += " mask " + mask_text(*persistence->granularity, is_ipv6(service));
+        if (!service.engine.empty()) flags += " pe " + service.engine;
+    }
+    return is_one_packet(service) ? flags + " ops" : flags;
+}
+
+/// "gue:6080:+c".
+std::string tunnel_info(const ServerRow& server) {
+    const auto& tunnel = server.tunnel;
+    if (server.forward != "tunnel") return "n/a";
+    if (tunnel.type != "gue" && tunnel.type != "gre") return "ipip";
+    const auto port = tunnel.type == "gue" ? ':' + std::to_string(tunnel.port) : "";
+    const auto* const checksum = tunnel.checksum == "full"     ? ":+c"
+                                 : tunnel.checksum == "remote" ? ":r+c"
+                                                               : ":-c";
+    return tunnel.type + port + checksum;
 }
 
 std::string five_large(const Five<std::uint64_t>& n, bool exact) {
@@ -76,14 +134,28 @@ std::string server_rates(const Five<std::uint64_t>& n, bool exact) {
 }
 
 std::string titles(ListView view) {
+    const std::string service = "Prot LocalAddress:Port";
     const std::string server = "  -> RemoteAddress:Port";
-    if (view == ListView::plain)
-        return "Prot LocalAddress:Port Scheduler Flags\n" + server +
-               "           Forward Weight ActiveConn InActConn\n";
-    const auto* const columns = view == ListView::stats
-                                    ? "    Conns   InPkts  OutPkts  InBytes OutBytes"
-                                    : "      CPS    InPPS   OutPPS    InBPS   OutBPS";
-    return left("Prot LocalAddress:Port", service_width) + columns + '\n' + server + '\n';
+    const auto wide = [&](const char* columns) {
+        return left(service, service_width) + columns + '\n' + server + '\n';
+    };
+    const auto narrow = [&](const char* columns) {
+        return service + " Scheduler Flags\n" + left(server, service_width) + columns + '\n';
+    };
+    switch (view) {
+        case ListView::stats:
+            return wide("    Conns   InPkts  OutPkts  InBytes OutBytes");
+        case ListView::rate:
+            return wide("      CPS    InPPS   OutPPS    InBPS   OutBPS");
+        case ListView::thresholds:
+            return wide(" Uthreshold Lthreshold ActiveConn InActConn ");
+        case ListView::persistence:
+            return wide(" Weight    PersistConn ActiveConn InActConn ");
+        case ListView::tunnels:
+            return narrow(" Forward TunnelInfo    Weight ActiveConn InActConn");
+        default:
+            return narrow(" Forward Weight ActiveConn InActConn");
+    }
 }
 
 std::string service_line(const ServiceRow& service, const ListOptions& options,
@@ -96,23 +168,32 @@ std::string service_line(const ServiceRow& service, const ListOptions& options,
             return left(name, service_width) +
                    five_large(whole(service.stats.rates), options.exact);
         default:
-            return name + ' ' + service.scheduler;
+            return name + ' ' + service.scheduler + service_flags(service);
     }
 }
 
 std::string server_line(const ServerRow& server, Protocol protocol, const ListOptions& options,
                         const EndpointText& text) {
     const auto name = server_name(server, protocol, text);
+    const auto column = [](std::uint64_t value, std::size_t width) {
+        return ' ' + left(std::to_string(value), width);
+    };
+    const auto method = ' ' + left(method_name(server), 7);
+    const auto connections = column(server.active, 10) + column(server.inactive, 10);
     switch (options.view) {
         case ListView::stats:
             return name + five_large(server.stats.counts, options.exact);
         case ListView::rate:
             return name + server_rates(whole(server.stats.rates), options.exact);
+        case ListView::thresholds:
+            return name + column(server.upper, 10) + column(server.lower, 10) + connections;
+        case ListView::persistence:
+            return name + column(server.weight, 9) + column(server.persistent, 11) + connections;
+        case ListView::tunnels:
+            return name + method + ' ' + left(tunnel_info(server), 13) + column(server.weight, 6) +
+                   connections;
         default:
-            return name + ' ' + left(method_name(server.forward), 7) + ' ' +
-                   left(std::to_string(server.weight), 6) + ' ' +
-                   left(std::to_string(server.active), 10) + ' ' +
-                   left(std::to_string(server.inactive), 10);
+            return name + method + column(server.weight, 6) + connections;
     }
 }
 
@@ -121,15 +202,42 @@ std::string minutes_seconds(std::uint64_t seconds) {
     return two(seconds / 60) + ':' + two(seconds % 60);
 }
 
-std::string service_option(Protocol protocol) {
-    if (protocol == Protocol::udp) return "-u ";
-    return protocol == Protocol::sctp ? "--sctp-service " : "-t ";
+/// The words that name the service: "-t 192.0.2.10:80", "-f 7 -6".
+std::string service_words(const ServiceRow& service, const EndpointText& text) {
+    if (service.mark != 0)
+        return "-f " + std::to_string(service.mark) + (is_ipv6(service) ? " -6" : "");
+    const auto* const option = service.protocol == Protocol::udp    ? "-u "
+                               : service.protocol == Protocol::sctp ? "--sctp-service "
+                                                                    : "-t ";
+    return option + text(service.address, service.protocol);
+}
+
+std::string service_options(const ServiceRow& service) {
+    auto options = " -s " + service.scheduler;
+    if (const auto& persistence = service.persistence) {
+        options += " -p " + std::to_string(persistence->timeout);
+        if (persistence->granularity)
+            options += " -M " + mask_text(*persistence->granularity, is_ipv6(service));
+    }
+    if (!service.engine.empty()) options += " --pe " + service.engine;
+    if (is_one_packet(service)) options += " -o";
+    const auto flags = scheduler_flags(service);
+    return flags.empty() ? options : options + " -b " + flags;
+}
+
+std::string tunnel_options(const TunnelRow& tunnel) {
+    if (tunnel.type != "gue" && tunnel.type != "gre") return " --tun-type ipip";
+    auto options = " --tun-type " + tunnel.type;
+    if (tunnel.type == "gue") options += " --tun-port " + std::to_string(tunnel.port);
+    if (tunnel.checksum == "full") return options + " --tun-csum";
+    return options + (tunnel.checksum == "remote" ? " --tun-remcsum" : " --tun-nocsum");
 }
 
 std::string method_options(const ServerRow& server) {
     const auto weight = " -w " + std::to_string(server.weight);
     if (server.forward == "nat") return "-m" + weight;
-    return server.forward == "tun" ? "-i" + weight + " --tun-type ipip" : "-g" + weight;
+    return server.forward == "tunnel" ? "-i" + weight + tunnel_options(server.tunnel)
+                                      : "-g" + weight;
 }
 
 }  // namespace
@@ -144,7 +252,7 @@ std::string version_line(std::uint64_t connection_table_size) {
 
 void sort_services(std::vector<ServiceRow>& services) {
     const auto key = [](const ServiceRow& s) {
-        return std::tuple(s.address.address.family(), s.protocol, s.address);
+        return std::tuple(s.mark, s.address.address.family(), s.protocol, s.address);
     };
     std::stable_sort(services.begin(), services.end(),
                      [&](const auto& a, const auto& b) { return key(a) < key(b); });
@@ -164,18 +272,26 @@ std::string service_table(const std::vector<ServiceRow>& services, const ListOpt
     return table;
 }
 
-std::string connection_title() {
-    return "IPVS connection entries\n"
-           "pro expire state       source             virtual            destination\n";
+std::string connection_title(bool engines) {
+    return std::string("IPVS connection entries\n") +
+           "pro expire state       source             virtual            destination" +
+           (engines ? "        pe name          pe_data\n" : "\n");
 }
 
-std::string connection_lines(const std::vector<ConnectionRow>& rows, const EndpointText& text) {
+std::string connection_lines(const std::vector<ConnectionRow>& rows, bool engines,
+                             const EndpointText& text) {
     std::string lines;
-    for (const auto& row : rows)
-        lines += left(upper_name(row.protocol), 3) + ' ' + left(minutes_seconds(row.expires), 6) +
-                 ' ' + left(row.state, 11) + ' ' + left(text(row.client, row.protocol), 18) + ' ' +
-                 left(text(row.destination, row.protocol), 18) + ' ' +
-                 text(row.server, row.protocol) + '\n';
+    for (const auto& row : rows) {
+        const auto protocol = parse_protocol(row.protocol).value_or(Protocol::none);
+        const auto server = text(row.server, protocol);
+        lines += left(upper_case(row.protocol), 3) + ' ' + left(minutes_seconds(row.expires), 6) +
+                 ' ' + left(row.state, 11) + ' ' + left(text(row.client, protocol), 18) + ' ' +
+                 left(text(row.destination, protocol), 18) + ' ';
+        if (engines && !row.engine.empty())
+            lines += left(server, 16) + ' ' + left(row.engine, 18) + ' ' + row.engine_data + '\n';
+        else
+            lines += server + '\n';
+    }
     return lines;
 }
 
@@ -187,9 +303,8 @@ std::string timeout_line(std::uint64_t tcp, std::uint64_t tcp_fin, std::uint64_t
 std::string save_lines(const std::vector<ServiceRow>& services, const EndpointText& text) {
     std::string lines;
     for (const auto& service : services) {
-        const auto name =
-            service_option(service.protocol) + text(service.address, service.protocol);
-        lines += "-A " + name + " -s " + service.scheduler + '\n';
+        const auto name = service_words(service, text);
+        lines += "-A " + name + service_options(service) + '\n';
         for (const auto& server : service.servers)
             lines += "-a " + name + " -r " + text(server.address, service.protocol) + ' ' +
                      method_options(server) + '\n';

@@ -114,6 +114,7 @@ enum class Key : std::uint8_t {
     scheduler,
     persistent,
     netmask,
+    engine,
     server,
     masquerade,
     tunnel,
@@ -134,11 +135,9 @@ enum class Key : std::uint8_t {
     daemon,
     connection,
     numeric,
-    stats,
-    rate,
     nosort,
     exact,
-    other,  ///< nothing but its presence is to be checked
+    other,  ///< nothing but its presence counts
 };
 
 struct Word {
@@ -148,7 +147,6 @@ struct Word {
     Key key;
     Option option;  ///< option_count: none
     Action action = Action::list;
-    bool unsupported = false;  ///< shuntd has no parameter for it
 };
 
 /// Takes the words apart into options, arguments and the rest, the way libpopt does. The words must

@@ -44,6 +44,28 @@ Protocol protocol(const json::value& object) {
     return *parsed;
 }
 
+/// The family of a service's address, for one that has none.
+Endpoint any_endpoint(const json::value& name) {
+    const auto family = word(name, "family");
+    if (family == "ipv6") return {Ipv6Address{}, {}};
+    if (!family.empty() && family != "ipv4") fail("family", "known address family");
+    return {};
+}
+
+bool truth(const json::value& object, std::string_view name) {
+    const auto* value = member(object, name);
+    return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+std::vector<std::string> words(const json::value& object, std::string_view name) {
+    std::vector<std::string> all;
+    for (const auto& element : member_rows(object, name)) {
+        if (!element.is_string()) fail(name, "list of words");
+        all.emplace_back(element.get_string());
+    }
+    return all;
+}
+
 Five<std::uint64_t> counts(const json::value& of) {
     return {member_count(of, "connections"), member_count(of, "packets_in"),
             member_count(of, "packets_out"), member_count(of, "bytes_in"),
@@ -61,44 +83,78 @@ StatsRow stats_of(const json::value& object) {
     return stats != nullptr ? stats_row(*stats) : StatsRow{};
 }
 
+TunnelRow tunnel_row(const json::value& server) {
+    const auto* tunnel = member(server, "tunnel");
+    if (tunnel == nullptr || tunnel->is_null()) return {};
+    return {.type = word(*tunnel, "type"),
+            .port = member_count(*tunnel, "port"),
+            .checksum = word(*tunnel, "checksum")};
+}
+
 ServerRow server_row(const json::value& row) {
     return {.address = endpoint(row, "address"),
             .forward = word(row, "forward"),
+            .local = truth(row, "local"),
+            .tunnel = tunnel_row(row),
             .weight = member_count(row, "weight"),
+            .upper = member_count(row, "upper"),
+            .lower = member_count(row, "lower"),
             .active = member_count(row, "active"),
             .inactive = member_count(row, "inactive"),
+            .persistent = member_count(row, "persistent"),
             .stats = stats_of(row)};
+}
+
+std::optional<PersistenceRow> persistence_row(const json::value& service, unsigned address_bits) {
+    const auto* persistence = member(service, "persistence");
+    if (persistence == nullptr || persistence->is_null()) return std::nullopt;
+    PersistenceRow row{member_count(*persistence, "timeout"), std::nullopt};
+    if (member(*persistence, "granularity") == nullptr) return row;
+    const auto granularity = member_count(*persistence, "granularity");
+    if (granularity > address_bits) fail("granularity", "length of a prefix");
+    if (granularity != address_bits) row.granularity = static_cast<unsigned>(granularity);
+    return row;
+}
+
+ServiceRow service_row(const json::value& row) {
+    const auto* name = member(row, "service");
+    if (name == nullptr) fail("service", "object");
+    ServiceRow service;
+    service.mark = member_count(*name, "mark");
+    if (service.mark == 0) service.protocol = protocol(*name);
+    service.address = service.mark == 0 ? endpoint(*name, "address") : any_endpoint(*name);
+    service.scheduler = word(row, "scheduler");
+    service.flags = words(row, "flags");
+    service.persistence = persistence_row(row, service.address.address.bits());
+    service.engine = member_word(row, "engine");
+    service.stats = stats_of(row);
+    for (const auto& server : member_rows(row, "servers"))
+        service.servers.push_back(server_row(server));
+    return service;
 }
 
 }  // namespace
 
 std::vector<ServiceRow> service_rows(const json::value& service_list_result) {
     std::vector<ServiceRow> rows;
-    for (const auto& row : member_rows(service_list_result, "services")) {
-        const auto* name = member(row, "service");
-        if (name == nullptr) fail("service", "object");
-        ServiceRow service{.protocol = protocol(*name),
-                           .address = endpoint(*name, "address"),
-                           .scheduler = word(row, "scheduler"),
-                           .stats = stats_of(row),
-                           .servers = {}};
-        for (const auto& server : member_rows(row, "servers"))
-            service.servers.push_back(server_row(server));
-        rows.push_back(std::move(service));
-    }
+    for (const auto& row : member_rows(service_list_result, "services"))
+        rows.push_back(service_row(row));
     return rows;
 }
 
 std::vector<ConnectionRow> connection_rows(const json::value& conn_list_result) {
     std::vector<ConnectionRow> rows;
     for (const auto& row : member_rows(conn_list_result, "connections"))
-        rows.push_back({.protocol = protocol(row),
+        rows.push_back({.protocol = word(row, "protocol"),
                         .client = endpoint(row, "client"),
                         .destination = endpoint(row, "virtual"),
                         .server = endpoint(row, "server"),
+                        .forward = word(row, "forward"),
                         .state = word(row, "state"),
                         .expires = member_count(row, "expires"),
-                        .worker = member_count(row, "worker")});
+                        .worker = member_count(row, "worker"),
+                        .engine = member_word(row, "engine"),
+                        .engine_data = member_word(row, "engine_data")});
     return rows;
 }
 

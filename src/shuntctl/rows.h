@@ -5,6 +5,7 @@
 // documented type.
 #include <boost/json/value.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,31 +28,55 @@ struct StatsRow {
     Five<double> rates;  ///< a second
 };
 
+struct TunnelRow {
+    std::string type;  ///< "ipip", "gue", "gre"; empty: no tunnel
+    std::uint64_t port = 0;
+    std::string checksum;  ///< "none", "full", "remote"
+};
+
 struct ServerRow {
     Endpoint address;
-    std::string forward;  ///< "nat", "dr", "tun", "local"
+    std::string forward;  ///< "nat", "direct", "tunnel"
+    bool local = false;   ///< the balancer itself
+    TunnelRow tunnel;
     std::uint64_t weight = 0;
+    std::uint64_t upper = 0;  ///< 0: no limit
+    std::uint64_t lower = 0;
     std::uint64_t active = 0;
     std::uint64_t inactive = 0;
+    std::uint64_t persistent = 0;  ///< clients that persistence has tied to it
     StatsRow stats;
 };
 
+struct PersistenceRow {
+    std::uint64_t timeout = 0;  ///< seconds
+    /// The leading bits of a client's address that count, where not all of them do.
+    std::optional<unsigned> granularity;
+};
+
 struct ServiceRow {
-    Protocol protocol = Protocol::tcp;
-    Endpoint address;
+    Protocol protocol = Protocol::none;  ///< none for a service on a mark
+    Endpoint address;                    ///< with a mark only its family counts
+    std::uint64_t mark = 0;              ///< 0: none
     std::string scheduler;
+    std::vector<std::string> flags;  ///< "one_packet", "sh-port"
+    std::optional<PersistenceRow> persistence;
+    std::string engine;  ///< of persistence; empty: none
     StatsRow stats;
     std::vector<ServerRow> servers;
 };
 
 struct ConnectionRow {
-    Protocol protocol = Protocol::tcp;
+    std::string protocol;  ///< "tcp"; "ip" where one entry stands for all protocols
     Endpoint client;
     Endpoint destination;  ///< the virtual address and port
     Endpoint server;
+    std::string forward;
     std::string state;
     std::uint64_t expires = 0;  ///< seconds
     std::uint64_t worker = 0;
+    std::string engine;       ///< persistence engine that made it; empty: none
+    std::string engine_data;  ///< by which that engine knows the client
 };
 
 // Each throws Unreachable for a result that is not as docs/protocol.md says.

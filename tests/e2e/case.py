@@ -8,8 +8,8 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lab import (VIP4, VIP6, Lab, LabError, endpoint, make_file, peer_command, service_text,
-                 wait_until)
+from lab import (NAT, VIP4, VIP6, Lab, LabError, endpoint, make_file, peer_command,
+                 service_text, wait_until)
 
 CASES = {}  # name -> Case, in order of declaration
 
@@ -64,10 +64,13 @@ class Scale:
     iperf_seconds: int
     operations: int  # at least so many changes of the configuration ...
     requests: int    # ... while so many requests are made
+    datagram_bytes: int  # in big datagrams, cut into fragments
 
 
-QUICK = Scale(download_bytes=64 << 20, iperf_seconds=3, operations=1000, requests=100)
-FULL = Scale(download_bytes=1 << 30, iperf_seconds=30, operations=10_000, requests=1000)
+QUICK = Scale(download_bytes=64 << 20, iperf_seconds=3, operations=1000, requests=100,
+              datagram_bytes=10 << 20)
+FULL = Scale(download_bytes=1 << 30, iperf_seconds=30, operations=10_000, requests=1000,
+             datagram_bytes=100 << 20)
 
 
 @dataclass
@@ -95,11 +98,13 @@ class Context:
         return Lab(self.build, servers=1, directory=self.directory)
 
     @contextmanager
-    def balancer(self, *services, workers=1, queues=1, extra="", **options):
+    def balancer(self, *services, workers=1, queues=1, extra="", prepare=None, **options):
         """A lab with a running daemon; services are arguments of service(), `extra` is further
-        text of the configuration. After the body no bad packet may have been counted, and the
-        daemon has to end as it should."""
+        text of the configuration, prepare(lab) is called before the daemon starts. After the body
+        no bad packet may have been counted, and the daemon has to end as it should."""
         with self.lab(workers, queues, **options) as lab:
+            if prepare:
+                prepare(lab)
             lab.start_daemon([service(lab, *arguments) for arguments in services],
                              extra or self.extra)
             try:
@@ -225,12 +230,14 @@ done"""
 # --- services ------------------------------------------------------------------------------------
 
 
-def service(lab, protocol, family, port, weights, scheduler="wrr"):
-    """Configuration text of a service on the lab's VIP; weights go to its servers in order."""
+def service(lab, protocol, family, port, weights, scheduler="wrr", way=NAT, server_family=None,
+            flags=""):
+    """Configuration text of a service on the lab's VIP; weights go to its servers in order. way:
+    see service_text(); server_family: when it is another one than the service's."""
     address = endpoint(VIP4 if family == 4 else VIP6, port)
-    servers = [(endpoint(server.address(family), port), weight)
+    servers = [(endpoint(server.address(server_family or family), port), weight)
                for server, weight in zip(lab.servers, weights)]
-    return service_text(protocol, address, scheduler, servers)
+    return service_text(protocol, address, scheduler, servers, way, flags)
 
 
 def url(host, path="/", port=80):

@@ -17,9 +17,9 @@ import textwrap
 import time
 from pathlib import Path
 
-from lab import (CLIENT4, CLIENT6, HTTP_PORT, LAN4, LAN6, UDP_ECHO_PORT, VIP4, VIP6, WAN4, WAN6,
-                 Lab, LabError, endpoint, install_clean_up, make_file, peer_command,
-                 remove_detached, wait_until)
+from lab import (CLIENT4, CLIENT6, GUE_PORT, HTTP_PORT, LAN4, LAN6, UDP_ECHO_PORT, VIP4, VIP6,
+                 WAN4, WAN6, Lab, LabError, Sniffer, endpoint, install_clean_up, make_file,
+                 peer_command, remove_detached, wait_until)
 
 STATE_FILE = Path("/run/shunt-demo.json")
 FILE_SIZE = 256 << 20
@@ -44,6 +44,21 @@ TOPOLOGY = f"""
 
 class DemoError(Exception):
     """The balancer did something else than was announced; str() says what."""
+
+
+# Ways to real servers besides NAT: name, ipvsadm's options, tcpdump's filter for IPv4 and IPv6, and
+# a sentence.
+WAYS = (
+    ("Direct routing", ["-g"], ("ip and tcp dst port 80", "ip6 and tcp dst port 80"),
+     """The packet goes to the server as it is; only the link addresses are others."""),
+    ("IPIP tunnels", ["-i"], ("ip proto 4", "ip6 proto 41"), """The packet travels inside another
+        one, so the server may be in another network."""),
+    ("GRE tunnels", ["-i", "--tun-type", "gre"], ("ip proto 47", "ip6 proto 47"), """The same with
+        a GRE header between the two."""),
+    ("GUE tunnels", ["-i", "--tun-type", "gue", "--tun-port", GUE_PORT],
+     (f"ip and udp port {GUE_PORT}", f"ip6 and udp port {GUE_PORT}"), """The same inside UDP, whose
+        source port differs from connection to connection, for routers that spread packets by
+        it."""))
 
 
 class Style:
@@ -214,6 +229,56 @@ class Demo:
             if " ".join(output.split()) != expected:
                 raise DemoError(f"expected: {expected}")
 
+    def other_ways(self):
+        self.step("Servers that answer by themselves", """For direct routing and tunnels the servers
+            get the virtual addresses (on lo, without answering ARP or ND for them), programs that
+            unwrap IPIP, GRE and GUE, and a way to the client past the balancer.""")
+        self.lab.answer_directly()
+        for kind in ("ipip", "gre", "gue"):
+            self.lab.start_tunnel_ends(kind)
+        server = self.lab.servers[0].namespace
+        self.run(server, ["ip", "-br", "addr", "show", "dev", "lo"])
+        self.run(server, ["ip", "route", "get", CLIENT4, "from", VIP4])
+        for name, options, filters, sentence in WAYS:
+            self.step(name, sentence)
+            self.set_way(options)
+            self.tool("ipvsadm", "-Ln")
+            shown = ("-e", "-n") if options == ["-g"] else ("-n",)
+            for vip, expression in zip((VIP4, VIP6), filters):
+                self.request_watched(vip, expression, shown)
+        self.step("Back to NAT", """Connections keep the way that they were made with; new ones
+            are translated again.""")
+        self.lab.answer_by_balancer()
+        self.set_way(["-m"])
+        for vip in (VIP4, VIP6):
+            self.sixty_requests(vip)
+
+    def set_way(self, options):
+        """How the HTTP services reach their servers."""
+        for vip in (VIP4, VIP6):
+            service = ("-t", endpoint(vip, HTTP_PORT))
+            for server, weight in zip(self.lab.servers, WEIGHTS):
+                address = server.address(6 if ":" in vip else 4)
+                argv = ("-e", *service, "-r", endpoint(address, HTTP_PORT), *options, "-w", weight)
+                self.tool("ipvsadm", *argv, quiet=True)
+
+    def request_watched(self, vip, expression, options):
+        """Requests, and what the first packet for server1 looks like there."""
+        with Sniffer(self.lab, self.lab.servers[0].namespace, "eth0", expression,
+                     options) as packet:
+            self.command_line("server1", packet.command + ["&"])
+            self.sixty_requests(vip)
+        print(f"{self.style.bold}server1:{self.style.plain} {packet.text().strip()}")
+        if not packet.text():
+            raise DemoError(f"server1 got no packet of '{expression}'")
+
+    def sixty_requests(self, vip):
+        host = rf"\[{vip}\]" if ":" in vip else vip
+        output = self.shell(self.lab.client, "curl -sS -f -H 'Connection: close' "
+                            f"'http://{host}/?[1-60]' | sort | uniq -c")
+        if " ".join(output.split()) != "30 server1 20 server2 10 server3":
+            raise DemoError("these are not the shares that the weights ask for")
+
     def look_inside(self):
         self.step("What the daemon counted", """Each port has one receive queue and there are two
             workers, so packets of the other worker's connections are handed over. Drops are counted
@@ -240,6 +305,7 @@ class Demo:
         self.udp()
         self.download()
         self.maintenance()
+        self.other_ways()
         self.look_inside()
         if not keep:
             self.end()

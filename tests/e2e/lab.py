@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A load balancer's surroundings on one machine: client, balancer, switch and real servers, each a
 network namespace, joined by veth pairs. Standard library only; needs root, iproute2, ethtool and,
-for what runs inside, nginx, iperf3 and python3.
+for what runs inside, nginx, iperf3, tcpdump and python3.
 
     client eth0 ---- port0 [balancer: shuntd] port1 ---- sw0 [switch] sw1.. ---- eth0 server1..N
                      wan0 (twin)              lan0 (twin)
 
 shuntd takes port0 and port1 by AF_PACKET and makes the twins wan0 and lan0, which carry the
-balancer's addresses. Several labs may run at a time: names carry the process id. A Lab is used by
+balancer's addresses. With one_armed the client's eth0 and port0 are at the switch and there is no
+port1: wan0 has all addresses. answer_directly() makes the hosts fit for direct routing and tunnels:
+
+    client eth1 ---- sw0c [switch]           the servers have the virtual addresses on lo and
+                                             answer the client past the balancer
+
+Several labs may run at a time: names carry the process id. A Lab is used by
 one thread, as a context manager, or by start() and stop(); whatever happens, close() removes its
 namespaces, processes and directory (atexit and SIGINT, SIGTERM, SIGHUP included).
 """
@@ -29,6 +35,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
 PEERS = HERE / "peers.py"
+TUNNEL_END = HERE / "tunnel_end.py"
+SCTP = HERE / "sctp.py"
 
 CLIENT4, CLIENT6 = "192.0.2.100", "2001:db8:1::100"
 WAN4, WAN6 = "192.0.2.1", "2001:db8:1::1"
@@ -37,6 +45,13 @@ LAN4, LAN6 = "198.51.100.1", "2001:db8:2::1"
 LAN_PREFIX4, LAN_PREFIX6 = "198.51.100.0/24", "2001:db8:2::/64"
 
 HTTP_PORT, UDP_ECHO_PORT, IPERF_PORT = 80, 7777, 5201
+GUE_PORT = 6080
+
+AF_PACKET = "net_af_packet,iface={},framecnt=4096,qdisc_bypass=1"
+# Reads and writes fragments as they are, where the kernel joins those that AF_PACKET spreads over
+# queues (of which this driver has one), and is not bound to frames of 2 kB. Its buffer lasts for
+# 8 ms: where workers wait longer for a CPU, frames are lost, which the port counts as missed.
+PCAP = "net_pcap,iface={},phy_mac=1"
 
 
 class LabError(Exception):
@@ -185,6 +200,12 @@ class Server:
     def address(self, family):
         return self.address4 if family == 4 else self.address6
 
+    def carry_virtual_addresses(self):
+        """Makes it the owner of the virtual addresses, which nobody else hears of."""
+        self.namespace.sysctl({"net.ipv4.conf.all.arp_ignore": 1,
+                               "net.ipv4.conf.all.arp_announce": 2})
+        self.namespace.ip(f"addr add {VIP4}/32 dev lo\naddr add {VIP6}/128 dev lo nodad\n")
+
     def kill(self, program):
         """Ends one of its programs as a crash would."""
         process = self.processes.pop(program)
@@ -220,12 +241,50 @@ class DaemonExit:
         return None
 
 
-def service_text(protocol, address, scheduler, servers):
-    """One entry of the configuration's `services`; servers are (address, weight)."""
-    rows = ",\n".join(f'        {{ address = "{a}"; forward = "nat"; weight = {w}; }}'
+NAT, DIRECT = 'forward = "nat";', 'forward = "direct";'
+
+
+def tunnel_text(kind, checksum="none"):
+    """How a server behind a tunnel is reached, as the configuration says it."""
+    port = f"port = {GUE_PORT}; " if kind == "gue" else ""
+    keys = f'type = "{kind}"; {port}' + (f'checksum = "{checksum}"; ' if kind != "ipip" else "")
+    return f'forward = "tunnel"; tunnel = {{ {keys}}};'
+
+
+def service_text(protocol, address, scheduler, servers, way=NAT, flags=""):
+    """One entry of the configuration's `services`; servers are (address, weight), `way` is how
+    they are reached: NAT, DIRECT or tunnel_text()."""
+    rows = ",\n".join(f'        {{ address = "{a}"; {way} weight = {w}; }}'
                       for a, w in servers)
     return (f'    {{ protocol = "{protocol}"; address = "{address}"; scheduler = "{scheduler}";\n'
-            f"      servers = (\n{rows}\n      ); }}")
+            f"      {flags}servers = (\n{rows}\n      ); }}")
+
+
+class Sniffer:
+    """tcpdump of the first packets that fit a filter while the `with` block runs; afterwards
+    text() is what it prints of them."""
+
+    def __init__(self, lab, space, interface, expression, options=("-n",), count=1):
+        self.path = lab.directory / "sniffed.txt"
+        self.errors = lab.directory / "sniffer.log"
+        self.command = ["tcpdump", *options, "-l", "-i", interface, "-c", count, expression]
+        self.space = space
+
+    def __enter__(self):
+        with open(self.path, "wb") as output, open(self.errors, "wb") as errors:
+            self.process = self.space.popen(self.command, stdout=output, stderr=errors)
+        wait_until(lambda: "listening on" in self.errors.read_text(), 10, "tcpdump listens")
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()
+            self.process.wait()
+
+    def text(self):
+        return self.path.read_text()
 
 
 class Lab:
@@ -235,13 +294,15 @@ class Lab:
     made = 0
 
     def __init__(self, build, servers=3, workers=1, queues=1, directory=None, prefix=None,
-                 connections=65536, log_level="info", www=None):
+                 connections=65536, log_level="info", www=None, driver=AF_PACKET, one_armed=False):
         Lab.made += 1
         self.build = Path(build).resolve()
         self.workers = workers
         self.queues = queues
         self.connections = connections
         self.log_level = log_level
+        self.driver = driver
+        self.one_armed = one_armed
         self.prefix = prefix or f"lab{os.getpid()}x{Lab.made}"
         self.own_directory = directory is None
         self.directory = Path(directory or tempfile.mkdtemp(prefix="shunt-lab."))
@@ -295,14 +356,20 @@ class Lab:
 
     def make_links(self):
         link = "link add {} netns {} type veth peer name {} netns {}\n".format
-        lines = link("eth0", self.client.name, "port0", self.balancer.name)
-        lines += link("port1", self.balancer.name, "sw0", self.switch.name)
+        if self.one_armed:
+            lines = link("eth0", self.client.name, "sw0c", self.switch.name)
+            lines += link("port0", self.balancer.name, "sw0", self.switch.name)
+        else:
+            lines = link("eth0", self.client.name, "port0", self.balancer.name)
+            lines += link("port1", self.balancer.name, "sw0", self.switch.name)
         for i, server in enumerate(self.servers, 1):
             lines += link("eth0", server.namespace.name, f"sw{i}", self.switch.name)
         must(["ip", "-batch", "-"], input=lines)
         bridge = "link add br0 type bridge mcast_snooping 0\nlink set br0 up\n"
         for i in range(len(self.servers) + 1):
             bridge += f"link set sw{i} master br0 up\n"
+        if self.one_armed:
+            bridge += "link set sw0c master br0 up\n"
         self.switch.ip(bridge)
         # AF_PACKET on the balancer gets frames as the sender's stack left them: the senders have
         # to fill in checksums and cut segments themselves.
@@ -325,7 +392,32 @@ class Lab:
                               "net.ipv6.conf.all.forwarding": 1,
                               "net.ipv4.conf.all.rp_filter": 0,
                               "net.ipv4.conf.default.rp_filter": 0})
-        self.balancer.ip("link set lo up\nlink set port0 up\nlink set port1 up\n")
+        self.balancer.ip("link set lo up\n" + "".join(f"link set {port} up\n"
+                                                      for _, port in self.ports()))
+
+    def ports(self):
+        """(twin, interface that the daemon takes) of each port."""
+        return (("wan0", "port0"), ("lan0", "port1"))[:1 if self.one_armed else 2]
+
+    def answer_directly(self):
+        """What direct routing and tunnels ask of the hosts: the servers have the virtual addresses
+        without answering ARP or ND for them, and a way to the client past the balancer."""
+        must(["ip", "-batch", "-"], input=f"link add eth1 netns {self.client.name} type veth "
+                                          f"peer name sw0c netns {self.switch.name}\n")
+        self.client.run(["ethtool", "-K", "eth1", "tx", "off"], check=True)
+        self.client.sysctl({"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.eth0.rp_filter": 0,
+                            "net.ipv4.conf.eth1.rp_filter": 0})
+        self.client.ip(f"link set eth1 up\naddr add {CLIENT6}/128 dev eth1 nodad\n")
+        self.switch.ip("link set sw0c master br0 up\n")
+        for server in self.servers:
+            server.carry_virtual_addresses()
+            server.namespace.ip(f"route add {CLIENT4} dev eth0\nroute add {CLIENT6} dev eth0\n")
+
+    def answer_by_balancer(self):
+        """What NAT asks of the servers, again."""
+        for server in self.servers:
+            server.namespace.ip(f"route del {CLIENT4} dev eth0\nroute del {CLIENT6} dev eth0\n"
+                                f"addr del {VIP4}/32 dev lo\naddr del {VIP6}/128 dev lo\n")
 
     # --- what runs on the hosts ------------------------------------------------------------------
 
@@ -351,12 +443,35 @@ class Lab:
             wait_until(lambda: self.listens(server), timeout, f"{server.name} does not listen")
 
     def start_nginx(self, server):
-        directory = self.directory / server.name
+        server.processes["nginx"] = self.spawn_nginx(server.namespace, server.name, HTTP_PORT)
+
+    def spawn_nginx(self, space, name, port):
+        """A web server that answers with that name."""
+        directory = self.directory / name
         directory.mkdir(exist_ok=True)
-        (directory / "nginx.conf").write_text(NGINX_CONF.format(name=server.name, www=self.www))
-        server.processes["nginx"] = self.spawn(
-            server.namespace, ["nginx", "-p", directory, "-e", "error.log", "-c", "nginx.conf"],
-            f"{server.name}-nginx.log")
+        (directory / "nginx.conf").write_text(
+            NGINX_CONF.format(name=name, www=self.www, port=port))
+        return self.spawn(space, ["nginx", "-p", directory, "-e", "error.log", "-c", "nginx.conf"],
+                          f"{name}-nginx.log")
+
+    def start_tunnel_ends(self, kind):
+        """Each server unwraps "ipip", "gre" or "gue"; what it finds wrong goes to a log, see
+        tunnel_complaints()."""
+        for server in self.servers:
+            server.namespace.sysctl({"net.ipv4.conf.all.rp_filter": 0,
+                                     "net.ipv4.conf.default.rp_filter": 0})
+            server.processes[f"tunnel-{kind}"] = self.spawn(
+                server.namespace, [sys.executable, TUNNEL_END, kind, GUE_PORT],
+                f"{server.name}-tunnel-{kind}.log")
+        for server in self.servers:
+            log = self.directory / f"{server.name}-tunnel-{kind}.log"
+            wait_until(lambda: "ready" in log.read_text(), 10,  # pylint: disable=cell-var-from-loop
+                       f"{server.name} has no end of a tunnel")
+
+    def tunnel_complaints(self):
+        """What the servers' ends of tunnels found wrong with packets."""
+        return [f"{log.name}: {line}" for log in self.directory.glob("*-tunnel-*.log")
+                for line in log.read_text().splitlines() if line != "ready"]
 
     def listens(self, server):
         for program, process in server.processes.items():
@@ -374,8 +489,8 @@ class Lab:
         pairs = f",qpairs={self.queues}" if self.queues > 1 else ""
         ports = ",\n".join(
             f'    {{ name = "{twin}"; queues = {self.queues};\n'
-            f'      device = "net_af_packet,iface={iface},framecnt=4096,qdisc_bypass=1{pairs}"; }}'
-            for twin, iface in (("wan0", "port0"), ("lan0", "port1")))
+            f'      device = "{self.driver.format(iface)}{pairs}"; }}'
+            for twin, iface in self.ports())
         listed = ",\n".join(services)
         services_text = f"services = (\n{listed}\n);\n" if listed else ""
         return (f"workers = {self.workers};\n"
@@ -416,9 +531,10 @@ class Lab:
     def address_twins(self):
         """What an operator does on a new balancer: addresses on the twins, VIPs last, so that no
         client comes before the way to the servers is known."""
-        self.balancer.ip(f"link set wan0 up\nlink set lan0 up\n"
-                         f"addr add {LAN4}/24 dev lan0\n"
-                         f"addr add {LAN6}/64 dev lan0 nodad\n"
+        lan = self.ports()[-1][0]
+        self.balancer.ip(f"link set wan0 up\nlink set {lan} up\n"
+                         f"addr add {LAN4}/24 dev {lan}\n"
+                         f"addr add {LAN6}/64 dev {lan} nodad\n"
                          f"addr add {WAN4}/24 dev wan0\n"
                          f"addr add {WAN6}/64 dev wan0 nodad\n"
                          f"addr add {VIP4}/32 dev wan0\n"
@@ -521,8 +637,8 @@ http {{
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
     server {{
-        listen 80 backlog=1024;
-        listen [::]:80 backlog=1024;
+        listen {port} backlog=1024;
+        listen [::]:{port} backlog=1024;
         location = / {{ return 200 "{name}\\n"; }}
         location / {{ root {www}; }}
     }}

@@ -3,13 +3,20 @@
 """The small programs that run on the hosts of the lab. Servers run until they are ended; clients
 print one JSON object and exit with 0 whatever they saw: the caller judges.
 
-    peers.py udp-echo NAME PORT              answers each datagram with "NAME " and its payload
+    peers.py udp-echo NAME PORT              answers each datagram with "NAME " and its payload,
+                                             from the address that it was sent to
     peers.py tcp-echo PORT                   echoes each connection until its end
+    peers.py tcp-sum PORT                    answers each connection's data with its SHA-256
     peers.py udp-client HOST PORT COUNT [--no-checksum] [--source-port P] [--ttl N]
                         [--timeout S]
     peers.py tcp-connect HOST PORT           connects, and says how that went and how long it took
     peers.py http-again HOST SOURCE_PORT COUNT  requests one after the other, all from one port
     peers.py tcp-client HOST PORT BYTES      sends BYTES to an echo and compares what comes back
+    peers.py tcp-upload HOST PORT BYTES      sends BYTES to a tcp-sum and compares the sum
+    peers.py udp-bulk HOST PORT BYTES [--size S] [--ports N] [--window W]
+                                             sends datagrams of S bytes, each with a number and
+                                             noise, from N ports, W at most on the way from each
+    peers.py udp-one-port HOST PORT COUNT    one datagram after the other, all from one port
     peers.py who-has HOST INTERFACE          asks by ARP or ND, collects every answer for a second
     peers.py capture-udp INTERFACE PORT COUNT   checksums of IPv4 datagrams to PORT, as on the wire;
                                              prints {"ready": true} first
@@ -19,6 +26,7 @@ print one JSON object and exit with 0 whatever they saw: the caller judges.
 
 import argparse
 import errno
+import hashlib
 import json
 import os
 import select
@@ -34,6 +42,9 @@ ETH_P_ALL = 3
 SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 0x10
 TEST_TYPE = 0x88b5  # EtherType for local experiments
 SO_NO_CHECK = 11  # Linux: send IPv4 UDP without a checksum
+SO_RCVBUFFORCE = 33
+IPV6_RECVPKTINFO, IPV6_PKTINFO = 49, 50
+ROOM = 8 << 20  # for sockets that get much at a time
 
 
 def family_of(host):
@@ -56,10 +67,15 @@ def both_families(kind, port):
 
 
 def udp_echo(arguments):
+    name = arguments.name.encode() + b" "
     with both_families(socket.SOCK_DGRAM, arguments.port) as server:
+        server.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+        server.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
         while True:
-            payload, sender = server.recvfrom(65535)
-            server.sendto(arguments.name.encode() + b" " + payload, sender)
+            payload, control, _, sender = server.recvmsg(65535, 64)
+            address = control[0][2][:16]  # IPv4 ones are mapped
+            server.sendmsg([name, payload],
+                           [(socket.IPPROTO_IPV6, IPV6_PKTINFO, address + bytes(4))], 0, sender)
 
 
 class EchoHandler(socketserver.BaseRequestHandler):
@@ -68,18 +84,30 @@ class EchoHandler(socketserver.BaseRequestHandler):
             self.request.sendall(data)
 
 
-class EchoServer(socketserver.ThreadingTCPServer):
+class SumHandler(socketserver.BaseRequestHandler):
+    def handle(self):
+        digest = hashlib.sha256()
+        while data := self.request.recv(65536):
+            digest.update(data)
+        self.request.sendall(digest.hexdigest().encode())
+
+
+class TcpServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
-    def __init__(self, port):
-        super().__init__(("::", port), EchoHandler, bind_and_activate=False)
+    def __init__(self, port, handler):
+        super().__init__(("::", port), handler, bind_and_activate=False)
         self.socket.close()
         self.socket = both_families(socket.SOCK_STREAM, port)
         self.socket.listen(64)
 
 
 def tcp_echo(arguments):
-    EchoServer(arguments.port).serve_forever()
+    TcpServer(arguments.port, EchoHandler).serve_forever()
+
+
+def tcp_sum(arguments):
+    TcpServer(arguments.port, SumHandler).serve_forever()
 
 
 def report_all_errors(sock):
@@ -186,6 +214,116 @@ def tcp_client(arguments):
     except OSError as error:
         outcome = error_name(error)
     return {"outcome": outcome, "received": len(received)}
+
+
+def tcp_upload(arguments):
+    sent = os.urandom(arguments.bytes)
+    begin = time.monotonic()
+    try:
+        with socket.create_connection((arguments.host, arguments.port), timeout=10) as client:
+            client.sendall(sent)
+            client.shutdown(socket.SHUT_WR)
+            with client.makefile("rb") as answer:
+                digest = answer.read().decode()
+        outcome = "same" if digest == hashlib.sha256(sent).hexdigest() else "differs"
+    except OSError as error:
+        outcome = error_name(error)
+    return {"outcome": outcome, "seconds": round(time.monotonic() - begin, 3)}
+
+
+class BulkFlow:
+    """Numbered datagrams from one port, and those of them that have not come back yet."""
+
+    def __init__(self, host, port, size):
+        self.size = size
+        self.under_way = {}  # number -> datagram
+        self.repeated = set()  # numbers of those that may have been sent more than once
+        self.socket = socket.socket(family_of(host), socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+        self.socket.connect((host, port))
+
+    def send(self, number):
+        self.under_way[number] = struct.pack("!Q", number) + os.urandom(self.size - 8)
+        self.transmit(self.under_way[number])
+
+    def transmit(self, datagram):
+        """If the network said meanwhile that an earlier one was too big, the kernel says so once,
+        and then cuts smaller."""
+        try:
+            self.socket.send(datagram)
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                raise
+            self.socket.send(datagram)
+
+    def send_again(self):
+        """What has not come back."""
+        self.repeated.update(self.under_way)
+        for datagram in self.under_way.values():
+            self.transmit(datagram)
+
+    def receive(self):
+        """"intact", or what was wrong."""
+        try:
+            _, _, datagram = self.socket.recv(65535).partition(b" ")
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                raise
+            return "too big"
+        if len(datagram) != self.size:
+            return "wrong length"
+        number = struct.unpack_from("!Q", datagram)[0]
+        sent = self.under_way.pop(number, None)
+        if sent is None:
+            return "repeated" if number in self.repeated else "not expected"
+        return "intact" if datagram == sent else "damaged"
+
+
+def udp_bulk(arguments):
+    """After half a second without answer what is under way is sent again; after 3 s it gives up."""
+    flows = {}
+    for _ in range(arguments.ports):
+        flow = BulkFlow(arguments.host, arguments.port, arguments.size)
+        flows[flow.socket] = flow
+    total, sent, outcomes = -(-arguments.bytes // arguments.size), 0, Counter()
+    begin = last = time.monotonic()
+    while True:
+        for flow in flows.values():
+            while sent < total and len(flow.under_way) < arguments.window:
+                flow.send(sent)
+                sent += 1
+        if not any(flow.under_way for flow in flows.values()):
+            break
+        readable, _, _ = select.select(list(flows), [], [], 0.5)
+        if readable:
+            last = time.monotonic()
+        elif time.monotonic() - last > 3:
+            outcomes["lost"] = sum(len(flow.under_way) for flow in flows.values())
+            break
+        else:
+            for flow in flows.values():
+                outcomes["sent again"] += len(flow.under_way)
+                flow.send_again()
+        for each in readable:
+            outcomes[flows[each].receive()] += 1
+    return {"sent": sent, "outcomes": outcomes, "seconds": round(time.monotonic() - begin, 3)}
+
+
+def udp_one_port(arguments):
+    """Waits for each answer, which may come from whatever server."""
+    servers, errors = Counter(), Counter()
+    with socket.socket(family_of(arguments.host), socket.SOCK_DGRAM) as client:
+        client.settimeout(2)
+        client.connect((arguments.host, arguments.port))
+        for number in range(arguments.count):
+            try:
+                client.send(b"%d" % number)
+                servers[client.recv(65535).split()[0].decode()] += 1
+            except OSError as error:
+                errors[error_name(error)] += 1
+                if errors.total() > 3:
+                    break
+    return {"servers": servers, "errors": errors}
 
 
 def exchange(client, sent, received):
@@ -333,6 +471,7 @@ def arguments_parser():
 
     command("udp-echo", udp_echo, ("name", str), ("port", int))
     command("tcp-echo", tcp_echo, ("port", int))
+    command("tcp-sum", tcp_sum, ("port", int))
     client = command("udp-client", udp_client, ("host", str), ("port", int), ("count", int))
     client.add_argument("--no-checksum", action="store_true")
     client.add_argument("--source-port", type=int)
@@ -341,6 +480,12 @@ def arguments_parser():
     command("http-again", http_again, ("host", str), ("source_port", int), ("count", int))
     command("tcp-connect", tcp_connect, ("host", str), ("port", int))
     command("tcp-client", tcp_client, ("host", str), ("port", int), ("bytes", int))
+    command("tcp-upload", tcp_upload, ("host", str), ("port", int), ("bytes", int))
+    command("udp-one-port", udp_one_port, ("host", str), ("port", int), ("count", int))
+    bulk = command("udp-bulk", udp_bulk, ("host", str), ("port", int), ("bytes", int))
+    bulk.add_argument("--size", type=int, default=8192)
+    bulk.add_argument("--ports", type=int, default=8)
+    bulk.add_argument("--window", type=int, default=4)
     command("who-has", who_has, ("host", str), ("interface", str))
     command("send-tagged", send_tagged, ("interface", str), ("vlan", int), ("count", int))
     command("capture-tagged", capture_tagged, ("interface", str), ("count", int))

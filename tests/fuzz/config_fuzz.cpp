@@ -25,10 +25,17 @@ void check_config(const Config& config) {
         require(port.file == "fuzz" && port.line >= 1);
     }
     require(config.socket_path.size() <= 107 && config.socket_mode <= 0777);
+    for (const auto& about : shunt::tunable_list) {
+        const auto value = config.tunables.*about.value;
+        require(value >= about.least && value <= about.most);
+    }
+    for (const auto& mark : config.marks) require(!shunt::problem(mark.rule));
     for (const auto& service : config.services) {
-        require(service.address.port.value() != 0);
+        const bool marked = service.key.mark != shunt::Mark{};
+        require(marked != (service.key.endpoint.port.value() != 0));
         for (const auto& server : service.servers)
-            require(server.address.address.family() == service.address.address.family());
+            require(server.forward == shunt::ForwardMethod::tunnel ||
+                    server.address.address.family() == service.key.endpoint.address.family());
     }
 }
 

@@ -18,7 +18,10 @@ class Control {
   public:
     static constexpr std::uint32_t servers = 256;
 
-    Control() { shared.dest_counters = {dests[0].data(), dests[1].data()}; }
+    Control() {
+        shared.dest_counters = {dests[0].data(), dests[1].data()};
+        shared.overload = OverloadTable(servers);
+    }
     Control(const Control&) = delete;
     Control& operator=(const Control&) = delete;
 
@@ -31,18 +34,23 @@ class Control {
         return answer;
     }
 
-    std::array<std::array<DestCounters, servers>, 2> dests;
+    std::array<std::array<DestCounters, servers + 1>, 2> dests;
     std::array<WorkerCounters, 2> counters;
     SharedState shared;
     boost::asio::io_context io;
     ctl::Publisher publisher{shared};
-    ctl::ServiceRegistry registry{publisher, shared.dest_counters, servers};
+    ctl::ServiceRegistry registry{publisher, shared.dest_counters, servers, nullptr,
+                                  &shared.overload};
+    /// Compiled rules need the EAL; here those of the port names wan0 and lan0 stay empty ones.
+    ctl::MarkRegistry marks{publisher, {"wan0", "lan0"}, [](std::span<const MarkRule>) {
+                                return MarkRules::build({});
+                            }};
     /// What a worker does with a page; from empty tables unless a test sets it.
     std::function<void(WorkerId, ctl::ConnectionPage&)> serve = [](WorkerId,
                                                                    ctl::ConnectionPage& page) {
         static const ConnTable<Ipv4> v4(16, 1, {});
         static const ConnTable<Ipv6> v6(16, 1, {});
-        while (!page.step(v4, v6, {})) {
+        while (!page.step(v4, v6, {}, {})) {
         }
     };
     ctl::ConnectionLister lister{io,
@@ -57,6 +65,7 @@ class Control {
     std::vector<ctl::PortStatus> ports;
     ctl::MethodTable methods = ctl::make_methods({.registry = registry,
                                                   .publisher = publisher,
+                                                  .marks = marks,
                                                   .lister = lister,
                                                   .busy = busy,
                                                   .workers = {&counters[0], &counters[1]},

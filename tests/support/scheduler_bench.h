@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,18 +22,21 @@ class SchedulerBench {
         scheduler_->reconfigure(servers_, state_);
     }
 
-    /// Adds the server in front, as the newest.
+    /// Adds the server in front, as the newest: A is 192.168.10.1:80, B 192.168.10.2:80.
     SchedulerBench& add(char name, std::uint32_t weight) {
         RealServer server;
         server.id = DestId(static_cast<std::uint32_t>(name - 'A'));
         server.sequence = ++last_sequence_;
-        server.weight = weight;
+        server.endpoint = {Ipv4Address{Be32(0xC0A8'0A01U + server.id.value())},
+                           L4Port(std::uint16_t{80})};
+        server.weight = server.last_weight = weight;
         servers_.insert(servers_.begin(), server);
         scheduler_->reconfigure(servers_, state_);
         return *this;
     }
     SchedulerBench& edit(char name, std::uint32_t weight) {
         at(name)->weight = weight;
+        if (weight != 0) at(name)->last_weight = weight;
         scheduler_->reconfigure(servers_, state_);
         return *this;
     }
@@ -63,10 +67,51 @@ class SchedulerBench {
     /// The name of the next choice, which gets no connection.
     char peek() {
         const std::array<DestCounters* const, 2> arrays{workers_[0].data(), workers_[1].data()};
-        const auto choice = scheduler_->choose(servers_, Loads(arrays), state_);
+        const Loads loads(arrays, &overload_);
+        const auto table = scheduler_->build(servers_);
+        const auto choice =
+            scheduler_->choose({servers_, loads, state_, table.get(), flags_}, client_);
         if (!choice) return '-';
         EXPECT_LT(*choice, servers_.size());
         return static_cast<char>('A' + servers_.at(*choice).id.value());
+    }
+    /// Choices are for connections from this endpoint on.
+    SchedulerBench& from(const char* client, std::uint16_t port = 0) {
+        client_.client = parse_address(client).value().visit([](const auto& a) { return fold(a); });
+        client_.client_port = L4Port(port);
+        return *this;
+    }
+    /// The same to this address.
+    SchedulerBench& to(const char* destination) {
+        client_.destination =
+            parse_address(destination).value().visit([](const auto& a) { return fold(a); });
+        return *this;
+    }
+    SchedulerBench& set(SchedulerFlag flag) {
+        flags_.set(flag);
+        return *this;
+    }
+    /// The server has all the connections that it may have, or not any more.
+    SchedulerBench& overload(char name, bool overloaded = true) {
+        const auto server = at(name);
+        server->thresholds.upper = 1;
+        overload_.set(server->id, server->thresholds);
+        overload_.update(server->id, [overloaded] { return overloaded ? 1U : 0U; });
+        return *this;
+    }
+    /// The names of the servers in the buckets of a hash scheduler.
+    [[nodiscard]] std::string buckets() const {
+        const auto table = scheduler_->build(servers_);
+        std::string names;
+        for (const auto i : table->buckets)
+            names += static_cast<char>('A' + servers_.at(i).id.value());
+        return names;
+    }
+    /// In how many buckets each server is.
+    [[nodiscard]] std::map<char, int> shares() const {
+        std::map<char, int> count;
+        for (const char name : buckets()) ++count[name];
+        return count;
     }
     [[nodiscard]] const Scheduler& scheduler() const { return *scheduler_; }
     [[nodiscard]] SchedulerState& state() { return state_; }
@@ -83,6 +128,9 @@ class SchedulerBench {
     std::vector<RealServer> servers_;
     std::uint32_t last_sequence_ = 0;
     std::array<std::array<DestCounters, 26>, 2> workers_;
+    OverloadTable overload_{26};
+    SchedulerFlags flags_;
+    SchedulingKey client_;
 };
 
 inline std::string repeat(const std::string& text, int times) {

@@ -29,11 +29,11 @@ std::uint64_t frozen_tick() {
 class TakeTurns final : public Scheduler {
   public:
     [[nodiscard]] std::string_view name() const noexcept override { return "turns"; }
-    [[nodiscard]] std::optional<std::size_t> choose(std::span<const RealServer> all, const Loads&,
-                                                    SchedulerState& state) const noexcept override {
-        for (std::size_t tried = 0; tried < all.size(); ++tried)
-            if (const std::size_t next = state.word++ % all.size(); all[next].eligible())
-                return next;
+    [[nodiscard]] std::optional<std::size_t> choose(const Candidates& all,
+                                                    const SchedulingKey&) const noexcept override {
+        const std::size_t count = all.servers.size();
+        for (std::size_t tried = 0; tried < count; ++tried)
+            if (const std::size_t next = all.state.word++ % count; all.eligible(next)) return next;
         return std::nullopt;
     }
 };
@@ -159,6 +159,8 @@ WorkerBench::WorkerBench(const BenchOptions& options)
     shared_.owner = std::make_unique<OwnerFunction>(key, options_.workers);
     shared_.handoff = std::make_unique<HandoffRings>(options_.workers, options_.ring_depth);
     shared_.resolve_requests = make_ring("resolve", 256, RING_F_SC_DEQ, sizeof(ResolveRequest));
+    shared_.path_mtu_reports = make_ring("path_mtu", 64, RING_F_SC_DEQ, sizeof(PathMtuReport));
+    shared_.affinity = std::make_unique<AffinityTable>(options_.templates, servers, hash_seed);
     shared_.start_tsc = rte_rdtsc();
     shared_.tsc_per_tick = frozen_tick();
     for (const PortId port : {wan, lan}) {
@@ -202,9 +204,11 @@ void WorkerBench::make_device(std::uint16_t receive_queues, std::uint16_t transm
 }
 
 void WorkerBench::make_workers() {
+    shared_.overload = OverloadTable(servers);
     const WorkerState::Limits limits{.connections = options_.connections,
                                      .servers = servers,
-                                     .held_packets = options_.held_packets};
+                                     .held_packets = options_.held_packets,
+                                     .fragments = options_.fragments};
     for (std::uint16_t w = 0; w < options_.workers; ++w) {
         states_.push_back(std::make_unique<WorkerState>(WorkerId(w), shared_, limits, hash_seed));
         loops_.push_back(std::make_unique<Worker>(*states_.back(), Idle::poll));
@@ -268,6 +272,16 @@ void WorkerBench::add_service(Protocol protocol, std::string_view endpoint,
     services.push_back(std::move(service));
 }
 
+void WorkerBench::add_service(Protocol protocol, std::string_view endpoint,
+                              const std::vector<std::string>& endpoints, ForwardMethod forward,
+                              Tunnel tunnel) {
+    add_service(protocol, endpoint, endpoints);
+    for (Server& server : services.back().servers) {
+        server.forward = forward;
+        server.tunnel = tunnel;
+    }
+}
+
 void WorkerBench::add_usual_services() {
     for (const auto& a : families)
         for (const auto protocol : {Protocol::tcp, Protocol::udp})
@@ -275,12 +289,14 @@ void WorkerBench::add_usual_services() {
     publish();
 }
 
-std::shared_ptr<const ServiceTable> WorkerBench::service_table() const {
+std::shared_ptr<const ServiceTable> WorkerBench::service_table() {
     std::vector<std::shared_ptr<const VirtualService>> table;
     std::vector<ServiceTable::DestSlot> slots;
     for (const Service& s : services) {
         auto service = std::make_shared<VirtualService>();
-        service->key = {s.protocol, parse_endpoint(s.endpoint).value()};
+        service->key = {s.protocol, parse_endpoint(s.endpoint).value(), s.mark};
+        service->one_packet = s.one_packet;
+        service->persistence = s.persistence;
         service->scheduler = s.scheduler != nullptr ? s.scheduler : &take_turns;
         service->state = s.state;
         for (const Server& server : s.servers) {
@@ -289,13 +305,21 @@ std::shared_ptr<const ServiceTable> WorkerBench::service_table() const {
             slots.push_back({.available = !server.removed && !s.removed,
                              .weight = server.weight,
                              .endpoint = endpoint,
+                             .forward = server.forward,
+                             .tunnel = server.tunnel,
+                             .limited = server.thresholds.upper != 0,
                              .virtual_address = service->key.endpoint.address,
-                             .in_use = true});
+                             .in_use = true,
+                             .any_port = s.persistence.has_value()});
+            shared_.overload.set(id, server.thresholds);
             if (!server.removed)
                 service->servers.push_back({.id = id,
                                             .sequence = id.value(),
                                             .endpoint = endpoint,
-                                            .weight = server.weight});
+                                            .weight = server.weight,
+                                            .forward = server.forward,
+                                            .tunnel = server.tunnel,
+                                            .thresholds = server.thresholds});
         }
         if (!s.removed) table.push_back(std::move(service));
     }
@@ -307,8 +331,12 @@ void WorkerBench::publish() {
     snapshot->services = service_table();
     snapshot->network = network.build();
     snapshot->timeouts = timeouts;
+    snapshot->tunables = tunables;
+    if (!marks.empty()) snapshot->marks = MarkRules::build(marks);
+    if (!path_mtus.empty()) snapshot->path_mtus = std::make_shared<const PathMtus>(path_mtus);
     snapshot->generation = static_cast<std::uint32_t>(snapshots_.size()) + 1;
     if (snapshot->network == nullptr) throw std::runtime_error("no memory for route tables");
+    snapshot->derive();
     shared_.snapshot = snapshot.get();
     snapshots_.push_back(std::move(snapshot));
 }
@@ -405,6 +433,14 @@ std::vector<ResolveRequest> WorkerBench::resolve_requests() {
     while (rte_ring_dequeue_elem(shared_.resolve_requests.get(), &request, sizeof(request)) == 0)
         requests.push_back(request);
     return requests;
+}
+
+std::vector<PathMtuReport> WorkerBench::path_mtu_reports() {
+    std::vector<PathMtuReport> reports;
+    PathMtuReport report;
+    while (rte_ring_dequeue_elem(shared_.path_mtu_reports.get(), &report, sizeof(report)) == 0)
+        reports.push_back(report);
+    return reports;
 }
 
 std::uint64_t WorkerBench::dropped(DropReason reason) const {

@@ -109,7 +109,9 @@ struct BenchOptions {
     std::uint32_t device_depth = 512;   ///< packets that a device's queue can have, and one
     std::uint32_t ring_depth = 512;     ///< the same of a hand-off or relay ring
     std::uint32_t connections = 256;    ///< a worker and family
+    std::uint32_t templates = 64;       ///< of clients of persistent services
     std::size_t held_packets = 16;
+    ReassemblyLimits fragments{.datagrams = 64, .buffers = 256, .buffers_per_source = 128};
 };
 
 /// Thread: one. Needs a running EAL (support/eal.cpp).
@@ -128,10 +130,16 @@ class WorkerBench {
     // What the next publish() puts in force.
     NetTableBuilder network;  ///< at first links() with add_neighbours()
     Timeouts timeouts;
+    Tunables tunables;
+    std::vector<MarkRule> marks;
+    PathMtus path_mtus;
     struct Server {
         std::string endpoint;
         std::uint32_t weight = 1;
         bool removed = false;  ///< out of its service, slot kept
+        ForwardMethod forward = ForwardMethod::nat;
+        Tunnel tunnel{};
+        Thresholds thresholds{};
     };
     struct Service {
         Protocol protocol;
@@ -140,12 +148,19 @@ class WorkerBench {
         bool removed = false;                  ///< and all its servers with it
         const Scheduler* scheduler = nullptr;  ///< null: one that takes eligible servers in turn
         std::shared_ptr<SchedulerState> state = std::make_shared<SchedulerState>();
+        bool one_packet = false;
+        Mark mark{};  ///< then of `endpoint` only the family counts
+        std::optional<Persistence> persistence{};
     };
     /// Servers get their DestIds in this order, from 0 on; a test only appends.
     std::vector<Service> services;
 
     void add_service(Protocol protocol, std::string_view endpoint,
                      const std::vector<std::string>& servers);
+    /// The same with another forwarding method, or tunnels.
+    void add_service(Protocol protocol, std::string_view endpoint,
+                     const std::vector<std::string>& servers, ForwardMethod forward,
+                     Tunnel tunnel = {});
     /// tcp and udp, port 80 of the virtual address, server port 8080, in both families; published.
     void add_usual_services();
     void publish();
@@ -174,6 +189,8 @@ class WorkerBench {
     [[nodiscard]] Frame one_to_host(PortId port);
     /// What workers asked the control thread for since the last call.
     [[nodiscard]] std::vector<ResolveRequest> resolve_requests();
+    /// And what they told it.
+    [[nodiscard]] std::vector<PathMtuReport> path_mtu_reports();
 
     [[nodiscard]] WorkerState& worker(std::uint16_t w = 0) { return *states_[w]; }
     [[nodiscard]] Worker& loop(std::uint16_t w = 0) { return *loops_[w]; }
@@ -219,7 +236,7 @@ class WorkerBench {
     void make_workers();
     void add_queues(PortId port, std::uint16_t queues);
     void close_devices();
-    [[nodiscard]] std::shared_ptr<const ServiceTable> service_table() const;
+    [[nodiscard]] std::shared_ptr<const ServiceTable> service_table();
     [[nodiscard]] std::vector<Frame> take(DeviceIndex device);
     void end();
 

@@ -308,16 +308,28 @@ TEST(ConfigErrors, Services) {
             {service("address = \"192.0.2.1:65536\";"), "2: services[0].address: *"},
             {service("address = \"2001:db8::1:80\";"), "2: services[0].address: *"},
             {service("address = \"192.0.2.1:0\";"),
-             "2: services[0].address: port 0 (every port) needs persistence, which is not "
-             "supported "
-             "yet; expected a port 1 to 65535"},
+             "2: services[0].address: port 0 (every port) needs persistence, expected a port 1 to "
+             "65535"},
+            {service("address = \"192.0.2.1:80\"; persistence = 0;"),
+             "2: services[0].persistence: 0 is out of range, expected 1 to 2678400"},
+            {service("address = \"192.0.2.1:80\"; granularity = 24;"),
+             "2: services[0].persistence: clients are brought back for 1 to 2678400 seconds*"},
+            {service("address = \"192.0.2.1:80\"; persistence = 360; granularity = 33;"),
+             "2: services[0].granularity: so many first bits of a client's address cannot count, "
+             "expected 0 to 32"},
             {service("address = \"0.0.0.0:80\";"),
              "2: services[0].address: \"0.0.0.0:80\" is unspecified, expected the address of one "
              "host"},
             {service("address = \"[::]:80\";"),
              "2: services[0].address: \"[::]:80\" is unspecifie*"},
-            {service("protocol = \"sctp\"; address = \"192.0.2.1:80\";"),
-             "2: services[0].protocol: \"sctp\" is not known, expected one of \"tcp\", \"udp\""},
+            {service("protocol = \"icmp\"; address = \"192.0.2.1:80\";"),
+             "2: services[0].protocol: \"icmp\" is not known, expected one of \"tcp\", \"udp\", "
+             "\"sctp\""},
+            {service("protocol = \"tcp\"; address = \"192.0.2.1:80\";\none_packet = true;"),
+             "3: services[0].one_packet: one-packet scheduling is only for UDP and for marks"},
+            {service("protocol = \"udp\"; address = \"192.0.2.1:80\"; one_packet = true;"),
+             no_error},
+            {service("protocol = \"sctp\"; address = \"192.0.2.1:80\";"), no_error},
             {service("address = \"192.0.2.1:80\"; scheduler = \"wr\";"),
              "2: services[0].scheduler: \"wr\" is no scheduler, expected one of: lc, rr, wlc, wrr"},
             {service("address = \"192.0.2.1:80\"; },\n{ address = \"192.0.2.1:80\";"),
@@ -334,15 +346,21 @@ TEST(ConfigErrors, Services) {
             {server("address = \"[ff02::1]:80\";"),
              "2: services[0].servers[0].address: \"[ff02::1]:80\" is a multicast address, *"},
             {server("address = \"[2001:db8::1]:80\";"),
-             "2: services[0].servers[0].address: \"[2001:db8::1]:80\" is of another family than "
-             "its "
-             "service"},
+             "2: services[0].servers[0].address: [2001:db8::1]:80 is of another address family "
+             "than "
+             "its service, which only the server of a tunnel may be"},
+            {server("address = \"127.0.0.1:80\";"), no_error},
             {server("address = \"10.0.0.1:80\"; weight = 65536;"),
              "2: services[0].servers[0].weight: 65536 is out of range, expected 0 to 65535"},
             {server("address = \"10.0.0.1:80\"; weight = -1;"),
              "2: services[0].servers[0].weight: -1 is out of range, expected 0 to 65535"},
             {server("address = \"10.0.0.1:80\"; forward = \"gate\";"),
-             "2: services[0].servers[0].forward: \"gate\" is not known, expected one of \"nat\""},
+             "2: services[0].servers[0].forward: \"gate\" is not known, expected one of \"nat\", "
+             "\"direct\", \"tunnel\""},
+            {server("address = \"10.0.0.1:8080\"; forward = \"direct\"; },\n"
+                    "{ address = \"10.0.0.1:80\";"),
+             "3: services[0].servers[1].address: the same as services[0].servers[0].address in "
+             "line 2"},
             {server("address = \"10.0.0.1:80\"; },\n{ address = \"10.0.0.1:80\";"),
              "3: services[0].servers[1].address: the same as services[0].servers[0].address in "
              "line "
@@ -350,6 +368,112 @@ TEST(ConfigErrors, Services) {
             {"servers = 1; services = ( { address = \"192.0.2.1:80\"; servers = (\n"
              "{ address = \"10.0.0.1:80\"; }, { address = \"10.0.0.2:80\"; } ); } );",
              "2: services: hold 2 servers, but the key servers allows 1"},
+        });
+}
+
+TEST(ConfigErrors, ServicesOnMarks) {
+    const auto service = [](const std::string& keys) { return "services = ( { " + keys + " } );"; };
+    expect_errors(
+        port_line,
+        {
+            {service("mark = 0;"),
+             "2: services[0].mark: 0 is out of range, expected 1 to 4294967295"},
+            {service("mark = 4294967296;"), "2: services[0].mark: 4294967296 is out of range, *"},
+            {service("mark = 7; family = \"ipx\";"),
+             "2: services[0].family: \"ipx\" is not known, expected one of \"ipv4\", \"ipv6\""},
+            {service("address = \"192.0.2.1:80\"; family = \"ipv4\";"),
+             "2: services[0].family: is only for a service on a mark"},
+            {service("mark = 7;\naddress = \"192.0.2.1:80\";"),
+             "3: services[0].address: is not for a service on a mark"},
+            {service("mark = 7;\nprotocol = \"tcp\";"),
+             "3: services[0].protocol: is not for a service on a mark"},
+            {service("mark = 7; },\n{ mark = 7; family = \"ipv4\";"),
+             "3: services[1].mark: the same as services[0].mark in line 2"},
+            {service("mark = 7; },\n{ mark = 7; family = \"ipv6\";"), no_error},
+            {service("mark = 7; one_packet = true; servers = ( { address = \"10.0.0.1:0\"; } );"),
+             no_error},
+            {service("mark = 7; family = \"ipv6\"; servers = ( { address = \"10.0.0.1:0\"; } );"),
+             "2: services[0].servers[0].address: 10.0.0.1:0 is of another address family*"},
+        });
+}
+
+TEST(ConfigErrors, Tunnels) {
+    const auto server = [](const std::string& keys) {
+        return "services = ( { address = \"192.0.2.1:80\"; servers = ( { address = "
+               "\"10.0.0.1:80\";\n" +
+               keys + " } ); } );";
+    };
+    const auto tunnel = [&](const std::string& keys) {
+        return server("forward = \"tunnel\";\ntunnel = {\n" + keys + " };");
+    };
+    expect_errors(
+        port_line,
+        {
+            {server("tunnel = { type = \"ipip\"; };"),
+             "3: services[0].servers[0].tunnel: only a server of forwarding method tunnel has "
+             "this"},
+            {tunnel("type = \"vxlan\";"),
+             "5: services[0].servers[0].tunnel.type: \"vxlan\" is not known, expected one of "
+             "\"ipip\", \"gue\", \"gre\""},
+            {tunnel("port = 6080;"),
+             "5: services[0].servers[0].tunnel.port: only a GUE tunnel has a port"},
+            {tunnel("type = \"gue\"; port = 0;"),
+             "5: services[0].servers[0].tunnel.port: 0 is out of range, expected 1 to 65535"},
+            {tunnel("type = \"gue\";"),
+             "4: services[0].servers[0].tunnel.port: a GUE tunnel needs a port, 1 to 65535"},
+            {tunnel("checksum = \"full\";"),
+             "5: services[0].servers[0].tunnel.checksum: an IPIP tunnel has no checksum"},
+            {tunnel("type = \"gre\";\nchecksum = \"remote\";"),
+             "6: services[0].servers[0].tunnel.checksum: only a GUE tunnel has remote checksums"},
+            {tunnel("checksum = \"half\";"), "5: services[0].servers[0].tunnel.checksum: *"},
+            {tunnel("colour = 1;"),
+             "5: services[0].servers[0].tunnel.colour: unknown key; known here: type, port, "
+             "checksum"},
+            {tunnel(""), no_error},
+            {tunnel("type = \"gre\"; checksum = \"full\";"), no_error},
+            {tunnel("type = \"gue\"; port = 6080; checksum = \"remote\";"), no_error},
+        });
+}
+
+TEST(ConfigErrors, Marks) {
+    const auto mark = [](const std::string& keys) { return "marks = ( { " + keys + " } );"; };
+    expect_errors(
+        port_line,
+        {
+            {mark(""), "2: marks[0].mark: is missing"},
+            {mark("mark = 0;"), "2: marks[0].mark: 0 is out of range, expected 1 to 4294967295"},
+            {mark("mark = 1; source = \"10.0.0.1/8\";"),
+             "2: marks[0].source: \"10.0.0.1/8\" has bits behind the prefix, expected 10.0.0.0/8"},
+            {mark("mark = 1; destination = \"www\";"), "2: marks[0].destination: \"www\" is no *"},
+            {mark("mark = 1; protocol = \"icmp\";"),
+             "2: marks[0].protocol: \"icmp\" is not known, expected one of \"tcp\", \"udp\", "
+             "\"sctp\""},
+            {mark("mark = 1; protocol = \"tcp\"; source_ports = \"90-80\";"),
+             "2: marks[0].source_ports: \"90-80\" is no range of ports, expected such as 80 or "
+             "80-90"},
+            {mark("mark = 1; protocol = \"tcp\"; destination_ports = 80;"),
+             "2: marks[0].destination_ports: is a number, expected text in quotes"},
+            {mark("mark = 1; },\n{ mark = 1; destination_ports = \"80\";"),
+             "3: marks[1]: has ports without tcp, udp or sctp"},
+            {mark("mark = 1; source = \"10.0.0.0/8\"; destination = \"2001:db8::/32\";"),
+             "2: marks[0]: has prefixes of both families"},
+            {mark("mark = 1; port = \"p1\";"),
+             "2: marks[0].port: \"p1\" is not the name of a port, expected one of: p0"},
+        });
+}
+
+TEST(ConfigErrors, Tunables) {
+    expect_errors(
+        port_line,
+        {
+            {"tunables = { conn_reuse_mod = 1; };",
+             "2: tunables.conn_reuse_mod: unknown key; did you mean \"conn_reuse_mode\"?"},
+            {"tunables = { conn_reuse_mode = 4; };",
+             "2: tunables.conn_reuse_mode: 4 is out of range, expected 0 to 3"},
+            {"tunables = { icmp_msgs_burst = 0; };",
+             "2: tunables.icmp_msgs_burst: 0 is out of range, expected 1 to 100000"},
+            {"tunables = { sloppy_tcp = true; };",
+             "2: tunables.sloppy_tcp: is true or false, expected a number, 0 to 1"},
         });
 }
 
@@ -389,6 +513,44 @@ TEST(Config, DefaultsAreThoseOfTheStruct) {
     EXPECT_TRUE(config.ports[0].twin);
     EXPECT_FALSE(config.ports[0].mac);
     EXPECT_TRUE(config.services.empty());
+    EXPECT_TRUE(config.marks.empty());
+    for (const auto& about : tunable_list)
+        EXPECT_EQ(config.tunables.*about.value, about.standard) << about.name;
+}
+
+TEST(Config, EachTunableReachesItsField) {
+    for (const auto& about : tunable_list)
+        for (const auto value : {about.least, about.most}) {
+            const auto config = parse(port_line + "tunables = { " + std::string(about.name) +
+                                      " = " + std::to_string(value) + "; };");
+            for (const auto& other : tunable_list)
+                EXPECT_EQ(config.tunables.*other.value,
+                          other.name == about.name ? value : other.standard)
+                    << other.name;
+        }
+}
+
+TEST(Config, MarksReachTheirFields) {
+    const auto marks =
+        parse(port_line +
+              "marks = ( { mark = 4294967295; source = \"10.0.0.0/8\"; destination ="
+              "  \"192.0.2.0/24\"; protocol = \"tcp\"; source_ports = \"1024-65535\";"
+              "  destination_ports = \"80\"; port = \"p0\"; }, { mark = 2; } );")
+            .marks;
+    ASSERT_EQ(marks.size(), 2U);
+    const auto& rule = marks[0].rule;
+    EXPECT_EQ(rule.mark, Mark(4294967295));
+    EXPECT_EQ(to_string(rule.source.value()), "10.0.0.0/8");
+    EXPECT_EQ(to_string(rule.destination.value()), "192.0.2.0/24");
+    EXPECT_EQ(rule.protocol, Protocol::tcp);
+    EXPECT_EQ(rule.source_ports.first.value(), 1024);
+    EXPECT_EQ(rule.source_ports.last.value(), 65535);
+    EXPECT_EQ(rule.destination_ports.first.value(), 80);
+    EXPECT_EQ(rule.destination_ports.last.value(), 80);
+    EXPECT_EQ(marks[0].port, "p0");
+    MarkConfig any;
+    any.rule.mark = Mark(2);
+    EXPECT_EQ(marks[1], any);
 }
 
 TEST(Config, EveryScalarReachesItsField) {
@@ -464,21 +626,51 @@ TEST(Config, ServicesReachTheirFields) {
     const auto services =
         parse(port_line +
               "services = ( { protocol = \"udp\"; address = \"[2001:db8::a]:53\";"
+              "  one_packet = true;"
               "  scheduler = \"rr\"; servers = ( { address = \"[fd00::1]:5353\"; weight = 0; },"
               "                                  { address = \"[fd00::2]:5353\"; } ); },"
-              "  { address = \"192.0.2.10:53\"; } );")
+              "  { address = \"192.0.2.10:53\"; },"
+              "  { mark = 7; family = \"ipv6\"; }, { mark = 8; } );")
             .services;
-    ASSERT_EQ(services.size(), 2U);
-    EXPECT_EQ(services[0].protocol, Protocol::udp);
-    EXPECT_EQ(to_string(services[0].address), "[2001:db8::a]:53");
-    EXPECT_EQ(services[0].scheduler, "rr");
+    ASSERT_EQ(services.size(), 4U);
+    EXPECT_EQ(services[0].key.protocol, Protocol::udp);
+    EXPECT_EQ(to_string(services[0].key.endpoint), "[2001:db8::a]:53");
+    EXPECT_EQ(services[0].key.mark, Mark{});
+    EXPECT_EQ(services[0].settings.scheduler, "rr");
+    EXPECT_TRUE(services[0].settings.one_packet);
     ASSERT_EQ(services[0].servers.size(), 2U);
     EXPECT_EQ(to_string(services[0].servers[0].address), "[fd00::1]:5353");
     EXPECT_EQ(services[0].servers[0].weight, 0U);
     EXPECT_EQ(services[0].servers[1].weight, 1U);
     EXPECT_EQ(services[0].servers[1].forward, ForwardMethod::nat);
-    EXPECT_EQ(services[1].protocol, Protocol::tcp);
-    EXPECT_EQ(services[1].scheduler, "wlc");
+    EXPECT_FALSE(services[0].servers[1].tunnel);
+    EXPECT_EQ(services[1].key.protocol, Protocol::tcp);
+    EXPECT_EQ(services[1].settings.scheduler, "wlc");
+    EXPECT_FALSE(services[1].settings.one_packet);
+    EXPECT_EQ(services[2].key,
+              (ServiceKey{Protocol::none, {IpAddress(Ipv6Address{}), {}}, Mark(7)}));
+    EXPECT_EQ(services[3].key,
+              (ServiceKey{Protocol::none, {IpAddress(Ipv4Address{}), {}}, Mark(8)}));
+}
+
+TEST(Config, MethodsAndTunnelsReachTheirFields) {
+    const auto servers =
+        parse(port_line +
+              "services = ( { address = \"192.0.2.10:80\"; servers = ("
+              "  { address = \"10.0.0.1:80\"; forward = \"direct\"; },"
+              "  { address = \"10.0.0.2:80\"; forward = \"tunnel\"; },"
+              "  { address = \"[fd00::1]:80\"; forward = \"tunnel\";"
+              "    tunnel = { type = \"gue\"; port = 6080; checksum = \"full\"; }; } ); } );")
+            .services.at(0)
+            .servers;
+    ASSERT_EQ(servers.size(), 3U);
+    EXPECT_EQ(servers[0].forward, ForwardMethod::direct);
+    EXPECT_FALSE(servers[0].tunnel);
+    EXPECT_EQ(servers[1].forward, ForwardMethod::tunnel);
+    EXPECT_FALSE(servers[1].tunnel);
+    EXPECT_EQ(servers[2].tunnel, (Tunnel{.type = TunnelType::gue,
+                                         .port = L4Port(std::uint16_t{6080}),
+                                         .checksum = TunnelChecksum::full}));
 }
 
 /// A directory of its own for a test, removed at its end.
@@ -568,7 +760,8 @@ TEST(ConfigReference, LoadsWithAllExamples) {
     EXPECT_EQ(config.fixed.addresses.size(), 3U);
     EXPECT_EQ(config.fixed.routes.size(), 2U);
     EXPECT_EQ(config.fixed.neighbours.size(), 2U);
-    EXPECT_EQ(config.services.size(), 2U);
+    EXPECT_EQ(config.services.size(), 3U);
+    EXPECT_EQ(config.marks.size(), 2U);
     EXPECT_TRUE(config.ports.at(0).mac);
 }
 
@@ -580,7 +773,8 @@ TEST(ConfigReference, SetsEveryKeyAndShowsItsDefault) {
     const auto shipped = read_file(source_dir / "conf/shunt.conf");
     for (const auto& key : config_keys()) {
         const bool in_example = key.name.find("[]") != std::string::npos ||
-                                key.name.starts_with("network") || key.name == "services";
+                                key.name.starts_with("network") || key.name == "services" ||
+                                key.name == "marks";
         if (in_example || key.default_value == "required") continue;
         EXPECT_NE(shipped.find(leaf(key.name) + " = " + key.default_value + ";"), std::string::npos)
             << key.name;

@@ -47,10 +47,15 @@ Conn<Ipv6> conn6(std::uint16_t port) {
 struct Tables {
     ConnTable<Ipv4> v4{4096, 1, start};
     ConnTable<Ipv6> v6{4096, 1, start};
+    ServiceTable services;
     int steps = 0;
 
+    bool step(ConnectionPage& page, TickTime now = start) {
+        ++steps;
+        return page.step(v4, v6, services, now);
+    }
     void serve(ConnectionPage& page, TickTime now = start) {
-        while (++steps < 100'000 && !page.step(v4, v6, now)) {
+        while (steps < 100'000 && !step(page, now)) {
         }
         page.finish();
     }
@@ -65,12 +70,17 @@ TEST(ListPosition, SurvivesItsText) {
     EXPECT_EQ(to_string(p), "6:3:4294967295");
     EXPECT_EQ(parse_list_position("6:3:4294967295", 4), p);
     EXPECT_EQ(parse_list_position("4:0:0", 1), ListPosition{});
+    const ListPosition t{.worker = {}, .slot = 7, .templates = true};
+    EXPECT_EQ(to_string(t), "t:7");
+    EXPECT_EQ(parse_list_position("t:7", 1), t);
 }
 
 TEST(ListPosition, RefusesAnythingElse) {
     for (const auto* const text :
-         {"", "4", "4:0", "4:0:", ":0:0", "4::0", "5:0:0", "44:0:0", "4:2:0", "4:-1:0", "4:0:-1",
-          "4:0:4294967296", "4:65536:0", "4:0:0:0", " 4:0:0", "4:0:0 ", "4:0:1e3", "4:+1:0"})
+         {"",          "4",       "4:0",    "4:0:",   ":0:0",         "4::0",
+          "5:0:0",     "44:0:0",  "4:2:0",  "4:-1:0", "4:0:-1",       "4:0:4294967296",
+          "4:65536:0", "4:0:0:0", " 4:0:0", "4:0:0 ", "4:0:1e3",      "4:+1:0",
+          "t",         "t:",      "t:x",    "t:0:0",  "t:4294967296", "T:0"})
         EXPECT_FALSE(parse_list_position(text, 2)) << text;
 }
 
@@ -95,6 +105,57 @@ TEST(ConnectionPage, CopiesWhatAListingShows) {
     EXPECT_EQ(to_string(udp.server), "[fd00::1]:5353");
     EXPECT_EQ(state_name(udp), "UDP");
     EXPECT_EQ(page.next(), std::nullopt);
+}
+
+TEST(ConnectionPage, AServerIsWherePacketsOfTheConnectionGo) {
+    Tables tables;
+    std::vector<ServiceTable::DestSlot> slots(2);
+    slots[0] = {.available = false,
+                .endpoint = parse_endpoint("10.1.0.9:7").value(),
+                .tunnel = {},
+                .virtual_address = {},
+                .in_use = true};
+    slots[1] = {.endpoint = parse_endpoint("[fd00::9]:80").value(),
+                .tunnel = {},
+                .virtual_address = {},
+                .in_use = true};
+    tables.services = ServiceTable({}, slots);
+    const auto add = [&](std::uint16_t port, ForwardMethod method, std::uint32_t dest) {
+        auto c = conn4(port);
+        c.method = method;
+        c.dest = DestId(dest);
+        if (method == ForwardMethod::nat) {
+            tables.v4.insert(c);
+            return;
+        }
+        c.real = c.virtual_address;
+        c.real_port = c.virtual_port;
+        tables.v4.insert(c);
+    };
+    add(1, ForwardMethod::nat, 1);
+    add(2, ForwardMethod::direct, 0);
+    add(3, ForwardMethod::tunnel, 1);
+    add(4, ForwardMethod::bypass, 4711);
+    ConnectionPage page({}, 10);
+    tables.serve(page);
+    std::string listed;
+    for (const auto& row : page.rows())
+        listed += std::to_string(port_of(row)) + '/' +
+                  std::to_string(static_cast<int>(row.method)) + ' ' + to_string(row.server) + ", ";
+    EXPECT_EQ(listed, "1/0 10.1.0.1:8080, 2/3 10.1.0.9:80, 3/2 [fd00::9]:80, 4/4 192.0.2.10:80, ");
+}
+
+TEST(ConnectionPage, EachProtocolHasItsStates) {
+    const auto name = [](Protocol protocol, auto state) {
+        ConnectionRow row;
+        row.protocol = protocol;
+        row.state = static_cast<std::uint8_t>(state);
+        return state_name(row);
+    };
+    EXPECT_EQ(name(Protocol::tcp, TcpState::fin_wait), "FIN_WAIT");
+    EXPECT_EQ(name(Protocol::sctp, SctpState::cookie_echoed),
+              sctp_state_name(SctpState::cookie_echoed));
+    EXPECT_EQ(name(Protocol::udp, 0), "UDP");
 }
 
 TEST(ConnectionPage, TimeLeftIsRoundedDownAndNeverNegative) {
@@ -143,10 +204,10 @@ TEST(ConnectionPage, AStepLooksAtABoundedNumberOfSlots) {
     for (std::uint16_t i = 0; i < 1000; ++i)
         tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
     ConnectionPage page({}, 10'000);
-    EXPECT_FALSE(page.step(tables.v4, tables.v6, start));
+    EXPECT_FALSE(tables.step(page));
     EXPECT_EQ(page.rows().size(), 256U);
     tables.serve(page);
-    EXPECT_EQ(tables.steps, 4) << "the other three quarters, then the IPv6 table";
+    EXPECT_EQ(tables.steps, 5) << "the other three quarters, then the IPv6 table";
     EXPECT_EQ(page.rows().size(), 1000U);
 }
 
@@ -167,9 +228,9 @@ TEST(ConnectionPage, EndsEarlyWhereItIs) {
     for (std::uint16_t i = 0; i < 1000; ++i)
         tables.v4.insert(conn4(static_cast<std::uint16_t>(1000 + i)));
     ConnectionPage page({}, 10'000);
-    EXPECT_FALSE(page.step(tables.v4, tables.v6, start));
+    EXPECT_FALSE(tables.step(page));
     page.end_early();
-    EXPECT_TRUE(page.step(tables.v4, tables.v6, start));
+    EXPECT_TRUE(tables.step(page));
     EXPECT_EQ(page.rows().size(), 256U);
     EXPECT_EQ(page.next(), (ListPosition{.worker = {}, .family = Family::ipv4, .slot = 256}));
 }
@@ -226,6 +287,73 @@ TEST(ConnectionLister, WalksAllWorkersPageByPage) {
     EXPECT_EQ(pages, 5);
 }
 
+TEST(ConnectionLister, TemplatesComeLast) {
+    boost::asio::io_context io;
+    Tables tables;
+    for (std::uint16_t i = 0; i < 3; ++i) tables.v4.insert(conn4(i));
+    SharedState shared;
+    shared.tsc_per_tick = UINT64_MAX;
+    shared.affinity = std::make_unique<AffinityTable>(8, 4, 1);
+    Publisher publisher(shared);
+    publisher.set_services(std::make_shared<const ServiceTable>(
+        std::vector<std::shared_ptr<const VirtualService>>{},
+        std::vector<ServiceTable::DestSlot>{{.endpoint = *parse_endpoint("10.1.0.11:80"),
+                                             .forward = ForwardMethod::nat,
+                                             .tunnel = {},
+                                             .virtual_address = {}}}));
+    const auto make = [&](std::uint8_t last, Protocol protocol, AffinityTable::Verdict verdict) {
+        AffinityKey key{};
+        key.client = {198, 51, 100, last};
+        key.service = protocol == Protocol::none ? std::array<std::uint8_t, 16>{0, 0, 0, 7}
+                                                 : std::array<std::uint8_t, 16>{192, 0, 2, 10};
+        key.port = L4Port(std::uint16_t{80});
+        key.protocol = protocol;
+        const AffinityTable::Lease lease{
+            .dest = DestId(0), .port = L4Port(std::uint16_t{8080}), .timeout = Ticks(3005)};
+        const auto judge = [&](DestId) { return verdict; };
+        const auto found = shared.affinity->take_or_make(key, lease, TickTime(), judge);
+        ASSERT_TRUE(found);
+        if (last == 7) shared.affinity->assure(found->ref);
+        static_cast<void>(shared.affinity->take(key, TickTime(), judge));
+    };
+    make(7, Protocol::tcp, AffinityTable::Verdict::usable);
+    make(8, Protocol::udp, AffinityTable::Verdict::unusable);
+    make(9, Protocol::none, AffinityTable::Verdict::usable);
+    ConnectionLister lister(
+        io, 1,
+        [&](WorkerId, ConnectionPage& page) {
+            tables.serve(page);
+            return true;
+        },
+        templates_of(shared, publisher));
+    std::vector<std::string> seen;
+    std::optional<ListPosition> at = ListPosition{};
+    for (int pages = 0; at && pages < 10; ++pages) {
+        Answer answer;
+        lister.list(*at, 2, into(answer));
+        io.restart();
+        io.run();
+        ASSERT_LE(answer.list.rows.size(), 2U);
+        for (const auto& row : answer.list.rows)
+            if (row.is_template)
+                seen.push_back(std::string(to_string(row.protocol)) + ' ' + to_string(row.client) +
+                               ' ' + to_string(row.virtual_service) + ' ' + to_string(row.server) +
+                               ' ' + std::string(state_name(row)) + ' ' +
+                               std::to_string(row.expires.count()));
+            else
+                seen.push_back(std::to_string(port_of(row)));
+        at = answer.list.next;
+    }
+    const std::vector<std::string> expected{
+        "0",
+        "1",
+        "2",
+        "tcp 198.51.100.7:0 192.0.2.10:80 10.1.0.11:8080 ASSURED 300",
+        "udp 198.51.100.8:0 192.0.2.10:65535 10.1.0.11:65535 NONE 300",
+        "none 198.51.100.9:0 0.0.0.7:80 10.1.0.11:8080 NONE 300"};
+    EXPECT_EQ(seen, expected);
+}
+
 TEST(ConnectionLister, TriesAgainWhenARingIsFull) {
     boost::asio::io_context io;
     Tables tables;
@@ -256,9 +384,9 @@ TEST(ConnectionLister, ASlowWorkersPageEndsEarlyWithACursor) {
     lister.list({}, 5000, into(answer));
     io.run_for(5ms);
     ASSERT_NE(held, nullptr);
-    EXPECT_FALSE(held->step(tables.v4, tables.v6, start));
+    EXPECT_FALSE(tables.step(*held));
     io.run_for(30ms);
-    EXPECT_TRUE(held->step(tables.v4, tables.v6, start)) << "told to end";
+    EXPECT_TRUE(tables.step(*held)) << "told to end";
     held->finish();
     io.run();
     ASSERT_EQ(answer.calls, 1);

@@ -58,6 +58,7 @@ TEST_F(MethodsTest, AServiceGoesThroughItsLife) {
     const json::value listed{{"services",
                               {{{"service", {{"protocol", "tcp"}, {"address", "192.0.2.10:80"}}},
                                 {"scheduler", "wrr"},
+                                {"flags", json::array()},
                                 {"stats", zero},
                                 {"servers",
                                  {{{"address", "10.1.0.11:80"},
@@ -65,6 +66,7 @@ TEST_F(MethodsTest, AServiceGoesThroughItsLife) {
                                    {"weight", 3},
                                    {"active", 0},
                                    {"inactive", 0},
+                                   {"persistent", 0},
                                    {"stats", zero}}}}}}}};
     EXPECT_EQ(result("service.list"), listed);
     const auto* const web = R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"}})";
@@ -119,11 +121,156 @@ TEST_F(MethodsTest, RefusalsOfTheRegistryCarryErrno) {
                   .at("data")
                   .at("errno"),
               "ESRCH");
-    const auto dr = error("dest.add", R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
-                                          "server":{"address":"10.1.0.12:80"},"forward":"dr"})");
-    EXPECT_EQ(dr,
-              json::parse(R"({"code":-32000,"message":"forwarding method dr is not supported yet",
-                                  "data":{"path":"forward","errno":"EINVAL"}})"));
+    EXPECT_EQ(error("service.add", R"({"service":{"protocol":"tcp","address":"192.0.2.10:81"},
+                                       "flags":["one_packet"]})"),
+              json::parse(R"({"code":-32000,
+                  "message":"one-packet scheduling is only for UDP and for marks",
+                  "data":{"path":"flags","errno":"EINVAL"}})"));
+    EXPECT_EQ(error("dest.add", R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+                                    "server":{"address":"10.1.0.12:80"},"tunnel":{}})"),
+              json::parse(R"({"code":-32000,
+                  "message":"only a server of forwarding method tunnel has this",
+                  "data":{"path":"tunnel","errno":"EINVAL"}})"));
+}
+
+TEST_F(MethodsTest, AServiceOnAMarkIsNamedByItAndAFamily) {
+    result("service.add", R"({"service":{"mark":7},"scheduler":"rr","flags":["one_packet"]})");
+    result("service.add", R"({"service":{"mark":7,"family":"ipv6"}})");
+    result("dest.add", R"({"service":{"mark":7,"family":"ipv4"},
+                           "server":{"address":"10.1.0.11:0"}})");
+    const auto services = result("service.list").at("services");
+    ASSERT_EQ(services.as_array().size(), 2U);
+    EXPECT_EQ(services.at(0).at("service"), json::parse(R"({"mark":7,"family":"ipv4"})"));
+    EXPECT_EQ(services.at(0).at("flags"), json::parse(R"(["one_packet"])"));
+    EXPECT_EQ(services.at(0).at("servers").at(0).at("address"), "10.1.0.11:0");
+    EXPECT_EQ(services.at(1).at("service"), json::parse(R"({"mark":7,"family":"ipv6"})"));
+    EXPECT_EQ(services.at(1).at("flags"), json::array());
+    EXPECT_EQ(result("service.list", R"({"service":{"mark":7}})").at("services").as_array(),
+              json::array{services.at(0)});
+    result("service.edit", R"({"service":{"mark":7},"scheduler":"rr"})");
+    EXPECT_EQ(result("service.list").at("services").at(0).at("flags"), json::array());
+    EXPECT_EQ(error("service.delete", R"({"service":{"mark":8,"family":"ipv6"}})"),
+              json::parse(R"({"code":-32000,"message":"no service FWM 8 IPv6",
+                              "data":{"path":"service","errno":"ESRCH"}})"));
+}
+
+TEST_F(MethodsTest, PersistenceIsSetListedAndTakenAway) {
+    const auto listed = [this] { return result("service.list").at("services").at(0).as_object(); };
+    const std::string any = R"({"service":{"protocol":"tcp","address":"192.0.2.10:0"})";
+    EXPECT_EQ(error("service.add", any + "}").at("data"),
+              json::parse(R"({"path":"service.address","errno":"EINVAL"})"));
+    result("service.add", any + R"(,"persistence":{"timeout":360}})");
+    EXPECT_EQ(listed().at("persistence"), json::parse(R"({"timeout":360,"granularity":32})"));
+    result("service.edit", any + R"(,"persistence":{"timeout":5,"granularity":24}})");
+    EXPECT_EQ(listed().at("persistence"), json::parse(R"({"timeout":5,"granularity":24})"));
+    EXPECT_EQ(error("service.edit", any + "}").at("data"),
+              json::parse(R"({"path":"service.address","errno":"EINVAL"})"));
+    for (const auto& [given, path] :
+         {std::pair{"{\"timeout\":0}", "persistence.timeout"},
+          std::pair{"{\"granularity\":24}", "persistence.timeout"},
+          std::pair{"{\"timeout\":1,\"granularity\":33}", "persistence.granularity"},
+          std::pair{"{\"timeout\":1,\"mask\":33}", "persistence.mask"},
+          std::pair{"300", "persistence"}})
+        EXPECT_EQ(
+            error("service.edit", any + ",\"persistence\":" + given + "}").at("data").at("path"),
+            path);
+    result("service.flush");
+    result("service.add", R"({"service":{"mark":7},"persistence":{"timeout":9}})");
+    EXPECT_TRUE(listed().contains("persistence"));
+    result("service.edit", R"({"service":{"mark":7},"persistence":null})");
+    EXPECT_FALSE(listed().contains("persistence"));
+}
+
+TEST_F(MethodsTest, SctpIsBalancedToo) {
+    const auto* const service = R"({"service":{"protocol":"sctp","address":"192.0.2.10:36412"}})";
+    result("service.add", service);
+    EXPECT_EQ(result("service.list", service).at("services").at(0).at("service"),
+              json::parse(R"({"protocol":"sctp","address":"192.0.2.10:36412"})"));
+}
+
+TEST_F(MethodsTest, ServersHaveAMethodAndATunnel) {
+    make_web();
+    const auto add = [this](const char* server) {
+        auto params = json::parse(server).as_object();
+        params["service"] = {{"protocol", "tcp"}, {"address", "192.0.2.10:80"}};
+        result("dest.add", json::serialize(params));
+        auto row = result("service.list").at("services").at(0).at("servers").at(0).as_object();
+        row.erase("stats");
+        return row;
+    };
+    EXPECT_EQ(add(R"({"server":{"address":"10.1.0.1:8080"},"forward":"direct","weight":2})"),
+              json::parse(R"({"address":"10.1.0.1:80","forward":"direct","weight":2,
+                              "active":0,"inactive":0,"persistent":0})"));
+    EXPECT_EQ(add(R"({"server":{"address":"10.1.0.2:80"},"forward":"tunnel"})"),
+              json::parse(R"({"address":"10.1.0.2:80","forward":"tunnel",
+                              "tunnel":{"type":"ipip","checksum":"none"},"weight":1,
+                              "active":0,"inactive":0,"persistent":0})"));
+    EXPECT_EQ(add(R"({"server":{"address":"[fd00::1]:80"},"forward":"tunnel",
+                      "tunnel":{"type":"gue","port":6080,"checksum":"remote"}})"),
+              json::parse(R"({"address":"[fd00::1]:80","forward":"tunnel",
+                              "tunnel":{"type":"gue","port":6080,"checksum":"remote"},"weight":1,
+                              "active":0,"inactive":0,"persistent":0})"));
+    EXPECT_EQ(add(R"({"server":{"address":"10.1.0.4:80"},"forward":"tunnel",
+                      "tunnel":{"type":"gre","checksum":"full"}})")
+                  .at("tunnel"),
+              json::parse(R"({"type":"gre","checksum":"full"})"));
+    EXPECT_EQ(add(R"({"server":{"address":"10.1.0.5:8080"},"forward":"nat"})"),
+              json::parse(R"({"address":"10.1.0.5:8080","forward":"nat","weight":1,
+                              "active":0,"inactive":0,"persistent":0})"));
+}
+
+TEST_F(MethodsTest, TunablesAreListedShownAndSet) {
+    const auto listed = result("tunable.list").at("tunables").as_array();
+    ASSERT_EQ(listed.size(), tunable_list.size());
+    const auto* const about = find_tunable("icmp_msgs_burst");
+    ASSERT_NE(about, nullptr);
+    EXPECT_NE(std::ranges::find(listed, json::value{{"name", "icmp_msgs_burst"},
+                                                    {"value", about->standard},
+                                                    {"default", about->standard},
+                                                    {"least", about->least},
+                                                    {"most", about->most},
+                                                    {"meaning", about->text}}),
+              listed.end());
+    EXPECT_EQ(result("tunable.get", R"({"name":"conn_reuse_mode"})"),
+              json::parse(R"({"name":"conn_reuse_mode","value":1})"));
+    const auto generation = control.publisher.current().generation;
+    EXPECT_EQ(result("tunable.set", R"({"name":"conn_reuse_mode","value":3})"),
+              json::parse(R"({"name":"conn_reuse_mode","value":3})"));
+    EXPECT_EQ(control.publisher.current().generation, generation + 1);
+    result("tunable.set", R"({"name":"sloppy_tcp","value":1})");
+    const auto& tunables = control.publisher.current().tunables;
+    EXPECT_EQ(tunables.conn_reuse_mode, 3U) << "the others stay";
+    EXPECT_EQ(tunables.sloppy_tcp, 1U);
+    EXPECT_EQ(result("tunable.get", R"({"name":"conn_reuse_mode"})").at("value"), 3);
+    EXPECT_EQ(result("tunable.list").at("tunables").at(1).at("value"), 3);
+    for (const auto* const method : {"tunable.get", "tunable.set"})
+        EXPECT_EQ(error(method, method == std::string_view("tunable.get")
+                                    ? R"({"name":"sync_ports"})"
+                                    : R"({"name":"sync_ports","value":1})"),
+                  json::parse(R"({"code":-32000,
+                      "message":"no tunable \"sync_ports\"; tunable.list has all of them",
+                      "data":{"path":"name","errno":"ENOENT"}})"));
+}
+
+TEST_F(MethodsTest, MarkRulesAreReplacedWhole) {
+    EXPECT_EQ(result("mark.list"), json::parse(R"({"rules":[]})"));
+    const auto rules = json::parse(R"([
+        {"mark":1,"source":"10.0.0.0/8","destination":"192.0.2.10/32","protocol":"tcp",
+         "source_ports":"1024-65535","destination_ports":"80","port":"lan0"},
+        {"mark":4294967295,"destination":"2001:db8::/32"},
+        {"mark":2}])");
+    const auto generation = control.publisher.current().generation;
+    EXPECT_EQ(result("mark.set", json::serialize(json::object{{"rules", rules}})), json::object());
+    EXPECT_EQ(control.publisher.current().generation, generation + 1);
+    EXPECT_NE(control.publisher.current().marks, nullptr);
+    EXPECT_EQ(result("mark.list").at("rules"), rules);
+    const auto e = error("mark.set", R"({"rules":[{"mark":1},{"mark":2,"port":"eth9"}]})");
+    EXPECT_EQ(e, json::parse(R"({"code":-32000,"message":"\"eth9\" is not the name of a port",
+                                 "data":{"path":"rules[1].port","errno":"EINVAL"}})"));
+    EXPECT_EQ(result("mark.list").at("rules"), rules) << "nothing has changed";
+    result("mark.set", R"({"rules":[]})");
+    EXPECT_EQ(result("mark.list"), json::parse(R"({"rules":[]})"));
+    EXPECT_EQ(control.publisher.current().marks, nullptr);
 }
 
 struct BadParameter {
@@ -144,7 +291,8 @@ TEST_F(MethodsTest, EachBadParameterIsNamed) {
         {"service.add", R"({"service":{"protocol":"tcp","address":"192.0.2.1:80","port":80}})",
          "service.port", "service.port: unknown parameter"},
         {"service.add", R"({"service":{"protocol":"http","address":"192.0.2.1:80"}})",
-         "service.protocol", "service.protocol: \"http\" is not tcp or udp"},
+         "service.protocol",
+         "service.protocol: \"http\" is not known, expected one of tcp, udp, sctp"},
         {"service.add", R"({"service":{"protocol":6,"address":"192.0.2.1:80"}})",
          "service.protocol", "service.protocol: is int64, expected a string"},
         {"service.add", R"({"service":{"protocol":"tcp","address":"192.0.2.1"}})",
@@ -174,7 +322,64 @@ TEST_F(MethodsTest, EachBadParameterIsNamed) {
         {"dest.add",
          R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
               "server":{"address":"10.1.0.12:80"},"forward":"masq"})",
-         "forward", "forward: \"masq\" is no forwarding method, expected nat"},
+         "forward", "forward: \"masq\" is not known, expected one of nat, direct, tunnel"},
+        {"service.add", R"({"service":{"mark":0}})", "service.mark",
+         "service.mark: is out of range, expected a whole number, 1 to 4294967295"},
+        {"service.add", R"({"service":{"mark":4294967296}})", "service.mark",
+         "service.mark: is out of range, expected a whole number, 1 to 4294967295"},
+        {"service.add", R"({"service":{"mark":1,"family":"inet"}})", "service.family",
+         "service.family: \"inet\" is not known, expected one of ipv4, ipv6"},
+        {"service.add", R"({"service":{"mark":1,"address":"192.0.2.1:80"}})", "service.address",
+         "service.address: is not for a service on a mark"},
+        {"service.add", R"({"service":{"mark":1,"protocol":"tcp"}})", "service.protocol",
+         "service.protocol: is not for a service on a mark"},
+        {"service.add",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.1:80","family":"ipv4"}})",
+         "service.family", "service.family: is only for a service on a mark"},
+        {"service.add", R"({"service":{"mark":1},"flags":"one_packet"})", "flags",
+         "flags: is string, expected an array"},
+        {"service.add", R"({"service":{"mark":1},"flags":["one_packet",1]})", "flags[1]",
+         "flags[1]: is int64, expected a string"},
+        {"service.add", R"({"service":{"mark":1},"flags":["ops"]})", "flags[0]",
+         "flags[0]: \"ops\" is not known, expected one of one_packet, flag-1, flag-2, flag-3"},
+        {"dest.add",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+              "server":{"address":"10.1.0.12:80"},"forward":"tunnel","tunnel":"gue"})",
+         "tunnel", "tunnel: is string, expected an object"},
+        {"dest.add",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+              "server":{"address":"10.1.0.12:80"},"forward":"tunnel","tunnel":{"type":"sit"}})",
+         "tunnel.type", "tunnel.type: \"sit\" is not known, expected one of ipip, gue, gre"},
+        {"dest.add",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+              "server":{"address":"10.1.0.12:80"},"forward":"tunnel",
+              "tunnel":{"type":"gue","port":65536}})",
+         "tunnel.port", "tunnel.port: is out of range, expected a whole number, 1 to 65535"},
+        {"dest.add",
+         R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+              "server":{"address":"10.1.0.12:80"},"forward":"tunnel",
+              "tunnel":{"type":"gre","checksum":1}})",
+         "tunnel.checksum", "tunnel.checksum: is int64, expected a string"},
+        {"tunable.set", R"({"name":"conn_reuse_mode","value":4})", "value",
+         "value: is out of range, expected a whole number, 0 to 3"},
+        {"tunable.set", R"({"name":"conn_reuse_mode","value":"1"})", "value",
+         "value: is string, expected a number, 0 to 3"},
+        {"tunable.set", R"({"name":"conn_reuse_mode"})", "value", "value: is missing"},
+        {"mark.set", R"({"rules":{}})", "rules", "rules: is object, expected an array"},
+        {"mark.set", R"({"rules":[7]})", "rules[0]", "rules[0]: is int64, expected an object"},
+        {"mark.set", R"({"rules":[{"mark":1},{}]})", "rules[1].mark", "rules[1].mark: is missing"},
+        {"mark.set", R"({"rules":[{"mark":1,"sport":"1"}]})", "rules[0].sport",
+         "rules[0].sport: unknown parameter"},
+        {"mark.set", R"({"rules":[{"mark":1,"source":"10.0.0.1/8"}]})", "rules[0].source",
+         "rules[0].source: \"10.0.0.1/8\" is no network, expected such as 192.0.2.0/24 or "
+         "2001:db8::/32 with no bits behind the prefix"},
+        {"mark.set", R"({"rules":[{"mark":1,"protocol":"icmp"}]})", "rules[0].protocol",
+         "rules[0].protocol: \"icmp\" is not known, expected one of tcp, udp, sctp"},
+        {"mark.set", R"({"rules":[{"mark":1,"protocol":"tcp","source_ports":"2-1"}]})",
+         "rules[0].source_ports",
+         "rules[0].source_ports: \"2-1\" is no range of ports, expected such as 80 or 80-90"},
+        {"mark.set", R"({"rules":[{"mark":1,"port":""}]})", "rules[0].port",
+         "rules[0].port: is empty, expected the name of a port"},
         {"conn.list", R"({"limit":0})", "limit",
          "limit: is out of range, expected a whole number, 1 to 10000"},
         {"conn.list", R"({"limit":10001})", "limit",
@@ -238,6 +443,9 @@ TEST_F(MethodsTest, WorkersShowTheirCounters) {
     control.counters[1].from_host.add(7);
     control.counters[1].handed_off.add(8);
     control.counters[1].held.add(9);
+    control.counters[1].split.add(20);
+    control.counters[1].joined.add(21);
+    control.counters[1].errors_suppressed.add(22);
     control.counters[1].drop(DropReason::no_route, 11);
     control.counters[1].drop(DropReason::too_big, 2);
     control.counters[1].busy_cycles.add(250);
@@ -250,8 +458,9 @@ TEST_F(MethodsTest, WorkersShowTheirCounters) {
     EXPECT_EQ(workers.at(0).at("busy"), 0.0);
     EXPECT_EQ(workers.at(1),
               json::parse(R"({"worker":1,"cpu":null,"busy":0.25,"received":10,"from_twin":1,
-                "taken_over":2,"resumed":3,"generated":4,"forwarded":5,"to_host":6,"from_host":7,
-                "handed_off":8,"held":9,"dropped":13,"connections":12})"));
+                "taken_over":2,"resumed":3,"generated":4,"split":20,"forwarded":5,"to_host":6,
+                "from_host":7,"handed_off":8,"held":9,"joined":21,"dropped":13,
+                "errors_suppressed":22,"connections":12})"));
     const auto stats = result("stats.get");
     EXPECT_EQ(stats.at("workers"), workers);
     EXPECT_EQ(stats.at("drops").at("no_route"), 11);
@@ -303,22 +512,45 @@ TEST_F(MethodsTest, ConnectionsComeInPages) {
     }
     control.serve = [&](WorkerId worker, ConnectionPage& page) {
         if (worker == WorkerId(0))
-            while (!page.step(table, none, TickTime{})) {
+            while (!page.step(table, none, {}, TickTime{})) {
             }
         else
-            while (!page.step(ConnTable<Ipv4>(1024, 1, {}), none, TickTime{})) {
+            while (!page.step(ConnTable<Ipv4>(1024, 1, {}), none, {}, TickTime{})) {
             }
     };
     const auto first = result("conn.list", R"({"limit":2})");
     EXPECT_EQ(first.at("connections").as_array().size(), 2U);
     EXPECT_EQ(first.at("connections").at(0),
               json::parse(R"({"protocol":"tcp","client":"192.0.2.254:40000",
-                "virtual":"192.0.2.10:80","server":"10.1.0.11:80","state":"ESTABLISHED",
-                "expires":899,"worker":0})"));
+                "virtual":"192.0.2.10:80","server":"10.1.0.11:80","forward":"nat",
+                "state":"ESTABLISHED","expires":899,"worker":0})"));
     EXPECT_EQ(first.at("cursor"), "4:0:2");
     const auto last = result("conn.list", R"({"cursor":"4:0:2"})");
     EXPECT_EQ(last.at("connections").as_array().size(), 1U);
     EXPECT_EQ(last.at("cursor"), nullptr);
+}
+
+TEST_F(MethodsTest, ConnectionsSayHowTheirPacketsTravel) {
+    ConnTable<Ipv4> table(1024, 1, {});
+    Conn<Ipv4> conn;
+    conn.protocol = Protocol::udp;
+    std::uint16_t port = 0;
+    for (const auto method : {ForwardMethod::nat, ForwardMethod::direct, ForwardMethod::tunnel,
+                              ForwardMethod::bypass}) {
+        conn.method = method;
+        conn.client_port = conn.real_port = L4Port(++port);
+        table.insert(conn);
+    }
+    const ServiceTable services({}, std::vector<ServiceTable::DestSlot>(1));
+    control.serve = [&](WorkerId, ConnectionPage& page) {
+        while (!page.step(table, ConnTable<Ipv6>(1024, 1, {}), services, TickTime{})) {
+        }
+    };
+    std::string words;
+    const auto listed = result("conn.list", R"({"limit":4})");
+    for (const auto& row : listed.at("connections").as_array())
+        words += std::string(row.at("forward").as_string()) + ' ';
+    EXPECT_EQ(words, "nat direct tunnel bypass ");
 }
 
 // docs/protocol.md against the method table.

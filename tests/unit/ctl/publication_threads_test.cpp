@@ -77,7 +77,8 @@ TEST(SharedSchedulerState, GivesExactSharesOverAllWorkers) {
     constexpr unsigned rounds = 20'000;
     std::vector<RealServer> servers(3);
     for (std::uint32_t i = 0; i < 3; ++i)
-        servers[i] = {.id = DestId(i), .sequence = 3 - i, .endpoint = {}, .weight = 3 - i};
+        servers[i] = {
+            .id = DestId(i), .sequence = 3 - i, .endpoint = {}, .weight = 3 - i, .tunnel = {}};
     const Scheduler* wrr = find_scheduler("wrr");
     SchedulerState state;
     wrr->reconfigure(servers, state);
@@ -85,7 +86,9 @@ TEST(SharedSchedulerState, GivesExactSharesOverAllWorkers) {
     std::vector<std::thread> threads;
     for (unsigned t = 0; t < workers; ++t)
         threads.emplace_back([&] {
-            for (unsigned i = 0; i < rounds; ++i) ++chosen[*wrr->choose(servers, Loads({}), state)];
+            const Loads loads({});
+            for (unsigned i = 0; i < rounds; ++i)
+                ++chosen[*wrr->choose({servers, loads, state}, {})];
         });
     for (auto& thread : threads) thread.join();
     EXPECT_EQ(chosen[0], rounds * workers / 2);

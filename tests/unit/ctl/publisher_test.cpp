@@ -48,6 +48,9 @@ TEST(Publisher, FirstSnapshotStandsBeforeAnyWorkerDoes) {
         EXPECT_EQ(publisher.current().generation, 1U);
         EXPECT_TRUE(publisher.current().services->services().empty());
         EXPECT_EQ(publisher.current().network, nullptr);
+        EXPECT_EQ(publisher.current().marks, nullptr);
+        EXPECT_EQ(publisher.current().path_mtus, nullptr);
+        EXPECT_EQ(publisher.current().tunables.conn_reuse_mode, 1U);
     }
     EXPECT_EQ(shared.snapshot.load(), nullptr);
 }
@@ -67,10 +70,76 @@ TEST(Publisher, EachPartIsReplacedAloneInOnePublication) {
     EXPECT_EQ(shared.snapshot.load()->timeouts.udp, std::chrono::seconds(7));
     EXPECT_EQ(shared.snapshot.load()->services, services);
 
-    publisher.set_network(nullptr);
+    Tunables tunables;
+    tunables.sloppy_tcp = 1;
+    publisher.set_tunables(tunables);
     EXPECT_EQ(shared.snapshot.load()->generation, 4U);
+    EXPECT_EQ(shared.snapshot.load()->tunables.sloppy_tcp, 1U);
+
+    const auto marks = MarkRules::build({});
+    publisher.set_marks(marks);
+    EXPECT_EQ(shared.snapshot.load()->generation, 5U);
+    EXPECT_EQ(shared.snapshot.load()->marks, marks);
+
+    const auto path_mtus = std::make_shared<const PathMtus>();
+    publisher.set_path_mtus(path_mtus);
+    EXPECT_EQ(shared.snapshot.load()->generation, 6U);
+    EXPECT_EQ(shared.snapshot.load()->path_mtus, path_mtus);
+
+    publisher.set_network(nullptr);
+    EXPECT_EQ(shared.snapshot.load()->generation, 7U);
+    EXPECT_EQ(shared.snapshot.load()->services, services);
     EXPECT_EQ(shared.snapshot.load()->timeouts.udp, std::chrono::seconds(7));
+    EXPECT_EQ(shared.snapshot.load()->tunables.sloppy_tcp, 1U);
+    EXPECT_EQ(shared.snapshot.load()->marks, marks);
+    EXPECT_EQ(shared.snapshot.load()->path_mtus, path_mtus);
     EXPECT_EQ(publisher.reclaim(), 0U) << "nobody to wait for";
+}
+
+/// A network with the host's own 192.0.2.1/24 and a neighbour at 192.0.2.9.
+std::shared_ptr<const NetTable> network() {
+    NetTableBuilder builder;
+    builder.add_interface({.ifindex = 1, .port = PortId(0), .mac = {}, .name = "wan0"});
+    const auto host = parse_address("192.0.2.1").value();
+    builder.add_address(1, host, 24);
+    builder.add_local({host, 32});
+    builder.add_route({parse_address("192.0.2.0").value(), 24}, {{.ifindex = 1, .gateway = {}}});
+    return builder.build();
+}
+
+/// Slot 0 is a tunnel's, to 192.0.2.9; slot 1 is `other`.
+std::shared_ptr<const ServiceTable> table_with(std::string_view other, bool in_use) {
+    std::vector<ServiceTable::DestSlot> slots(2);
+    slots[0] = {.endpoint = parse_endpoint("192.0.2.9:80").value(),
+                .forward = ForwardMethod::tunnel,
+                .tunnel = {},
+                .virtual_address = {},
+                .in_use = true};
+    slots[1] = {.endpoint = parse_endpoint(other).value(),
+                .tunnel = {},
+                .virtual_address = {},
+                .in_use = in_use};
+    return std::make_shared<const ServiceTable>(
+        std::vector<std::shared_ptr<const VirtualService>>{}, std::move(slots));
+}
+
+TEST(Publisher, TunnelsAndLocalServersFollowFromServicesAndNetwork) {
+    SharedState shared;
+    Publisher publisher(shared);
+    publisher.set_services(table_with("192.0.2.1:80", true));
+    EXPECT_EQ(publisher.current().tunnels, nullptr) << "no network yet";
+    publisher.set_network(network());
+    ASSERT_NE(publisher.current().tunnels, nullptr);
+    EXPECT_EQ((*publisher.current().tunnels)[DestId(0)].source, parse_address("192.0.2.1"));
+    EXPECT_TRUE(publisher.current().local_servers);
+    const auto tunnels = publisher.current().tunnels;
+    publisher.set_timeouts({});
+    EXPECT_EQ(publisher.current().tunnels, tunnels) << "nothing that they follow from has changed";
+    publisher.set_services(table_with("192.0.2.1:80", false));
+    EXPECT_NE(publisher.current().tunnels, tunnels);
+    EXPECT_FALSE(publisher.current().local_servers);
+    publisher.set_services(table_with("192.0.2.7:80", true));
+    EXPECT_FALSE(publisher.current().local_servers);
 }
 
 TEST(Publisher, OldSnapshotLivesUntilEveryWorkerPassed) {
@@ -113,7 +182,7 @@ TEST(Publisher, BurstsDoNotPileUpWhileAWorkerReads) {
                 const Snapshot* snapshot = shared.snapshot.load(std::memory_order_acquire);
                 ASSERT_GE(snapshot->generation, last);
                 last = snapshot->generation;
-                ASSERT_EQ(snapshot->services->find<Ipv4>(Protocol::tcp, {}, {}), nullptr);
+                ASSERT_EQ(snapshot->services->find<Ipv4>({}, Protocol::tcp, {}, {}), nullptr);
                 rcu.pass(0);
                 std::this_thread::yield();
             }

@@ -18,16 +18,24 @@ Endpoint endpoint(std::string_view text) {
     return parse_endpoint(text).value();
 }
 ServiceKey tcp(std::string_view text) {
-    return {Protocol::tcp, endpoint(text)};
+    return {.protocol = Protocol::tcp, .endpoint = endpoint(text), .mark = {}};
 }
 ServiceKey udp(std::string_view text) {
-    return {Protocol::udp, endpoint(text)};
+    return {.protocol = Protocol::udp, .endpoint = endpoint(text), .mark = {}};
 }
 ServerConfig server(std::string_view text, std::uint32_t weight = 1) {
     return {.address = endpoint(text), .weight = weight};
 }
 
+ServiceKey marked(std::uint32_t mark, const IpAddress& any = Ipv4Address{}) {
+    return {.protocol = Protocol::none, .endpoint = {any, {}}, .mark = Mark(mark)};
+}
+
 const ServiceKey web = tcp("192.0.2.10:80");
+const ServiceSettings rr{.scheduler = "rr"};
+const ServiceSettings wrr{.scheduler = "wrr"};
+const ServiceSettings unknown{.scheduler = "nope"};
+const ServiceSettings one_packet{.scheduler = "rr", .one_packet = true};
 
 /// A registry over the counters of two workers that a test plays.
 class ServiceRegistryTest : public testing::Test {
@@ -39,10 +47,9 @@ class ServiceRegistryTest : public testing::Test {
     [[nodiscard]] const ServiceTable& table() const { return *publisher_.current().services; }
     [[nodiscard]] std::uint32_t generation() const { return publisher_.current().generation; }
     [[nodiscard]] const VirtualService& published(const ServiceKey& key) const {
-        const auto* s =
-            table().find<Ipv4>(key.protocol, key.endpoint.address.v4(), key.endpoint.port);
-        if (s == nullptr) throw std::runtime_error("not published");
-        return *s;
+        for (const auto& s : table().services())
+            if (s->key == key) return *s;
+        throw std::runtime_error("not published");
     }
     [[nodiscard]] DestId id_of(const ServiceKey& key, std::string_view address) const {
         for (const auto& s : published(key).servers)
@@ -53,16 +60,14 @@ class ServiceRegistryTest : public testing::Test {
     /// The last digit of the addresses that the scheduler chooses next.
     std::string choices(const ServiceKey& key, int n) {
         const auto& s = published(key);
-        const Loads loads(shared_.dest_counters);
+        const Loads loads(shared_.dest_counters, &shared_.overload);
         std::string out;
         for (int i = 0; i < n; ++i)
-            out += to_string(s.servers[s.scheduler->choose(s.servers, loads, *s.state).value()]
-                                 .endpoint.address)
-                       .back();
+            out += to_string(s.servers[s.choose(loads, {}).value()].endpoint.address).back();
         return out;
     }
 
-    std::array<std::array<DestCounters, 2048>, 2> workers_;
+    std::array<std::array<DestCounters, 2049>, 2> workers_;
     SharedState shared_;
     Publisher publisher_{shared_};
     ServiceRegistry registry_{publisher_, shared_.dest_counters, slots};
@@ -85,25 +90,28 @@ class ServiceRegistryTest : public testing::Test {
 
 // Changes.
 
-TEST_F(ServiceRegistryTest, ListsSortedByFamilyProtocolAddressPort) {
-    for (const auto& key : {tcp("[2001:db8::1]:80"), udp("192.0.2.1:53"), tcp("192.0.2.10:80"),
+TEST_F(ServiceRegistryTest, ListsSortedByMarkFamilyProtocolAddressPort) {
+    const ServiceKey sctp{
+        .protocol = Protocol::sctp, .endpoint = endpoint("10.0.0.1:1"), .mark = {}};
+    for (const auto& key : {marked(7, Ipv6Address{}), marked(7), marked(3, Ipv6Address{}), sctp,
+                            tcp("[2001:db8::1]:80"), udp("192.0.2.1:53"), tcp("192.0.2.10:80"),
                             tcp("192.0.2.9:443"), tcp("192.0.2.9:80"), tcp("10.0.0.1:8080")})
-        registry_.add_service(key, "rr");
+        registry_.add_service(key, rr);
     std::string listed;
-    for (const auto& view : registry_.list())
-        listed += std::string(to_string(view.key.protocol)) + to_string(view.key.endpoint) + ' ';
+    for (const auto& view : registry_.list()) listed += name_of(view.key) + ", ";
     EXPECT_EQ(listed,
-              "tcp10.0.0.1:8080 tcp192.0.2.9:80 tcp192.0.2.9:443 tcp192.0.2.10:80 udp192.0.2.1:53 "
-              "tcp[2001:db8::1]:80 ");
-    EXPECT_EQ(registry_.services(), 6U);
+              "tcp 10.0.0.1:8080, tcp 192.0.2.9:80, tcp 192.0.2.9:443, tcp 192.0.2.10:80, "
+              "udp 192.0.2.1:53, sctp 10.0.0.1:1, tcp [2001:db8::1]:80, FWM 3 IPv6, FWM 7, "
+              "FWM 7 IPv6, ");
+    EXPECT_EQ(registry_.services(), 10U);
 }
 
 TEST_F(ServiceRegistryTest, EachChangeIsPublishedOnceAndLeavesOtherServicesAlone) {
     const auto other = udp("192.0.2.11:53");
-    registry_.add_service(other, "rr");
+    registry_.add_service(other, rr);
     const auto* const untouched = &published(other);
     auto at = generation();
-    registry_.add_service(web, "wrr");
+    registry_.add_service(web, wrr);
     EXPECT_EQ(generation(), ++at);
     registry_.add_server(web, server("10.1.0.1:80", 3));
     EXPECT_EQ(generation(), ++at);
@@ -112,7 +120,7 @@ TEST_F(ServiceRegistryTest, EachChangeIsPublishedOnceAndLeavesOtherServicesAlone
     EXPECT_EQ(generation(), ++at);
     EXPECT_EQ(published(web).servers[0].weight, 5U);
     EXPECT_EQ(table().slot(id_of(web, "10.1.0.1:80")).weight, 5U);
-    registry_.edit_service(web, "rr");
+    registry_.edit_service(web, rr);
     EXPECT_EQ(generation(), ++at);
     EXPECT_EQ(published(web).scheduler->name(), "rr");
     registry_.delete_server(web, endpoint("10.1.0.1:80"));
@@ -128,16 +136,16 @@ TEST_F(ServiceRegistryTest, EachChangeIsPublishedOnceAndLeavesOtherServicesAlone
 }
 
 TEST_F(ServiceRegistryTest, RefusesWhatIpvsRefusesWithItsErrors) {
-    EXPECT_REFUSED(registry_.add_service(web, "nope"), ENOENT, "scheduler");
-    registry_.add_service(web, "rr");
+    EXPECT_REFUSED(registry_.add_service(web, unknown), ENOENT, "scheduler");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
-    EXPECT_REFUSED(registry_.add_service(web, "rr"), EEXIST, "service");
-    EXPECT_REFUSED(registry_.edit_service(web, "nope"), ENOENT, "scheduler");
+    EXPECT_REFUSED(registry_.add_service(web, rr), EEXIST, "service");
+    EXPECT_REFUSED(registry_.edit_service(web, unknown), ENOENT, "scheduler");
     EXPECT_REFUSED(registry_.add_server(web, server("10.1.0.1:80")), EEXIST, "server");
     EXPECT_REFUSED(registry_.edit_server(web, server("10.1.0.2:80")), ENOENT, "server");
     EXPECT_REFUSED(registry_.delete_server(web, endpoint("10.1.0.1:81")), ENOENT, "server");
     const auto none = tcp("192.0.2.10:81");
-    EXPECT_REFUSED(registry_.edit_service(none, "rr"), ESRCH, "service");
+    EXPECT_REFUSED(registry_.edit_service(none, rr), ESRCH, "service");
     EXPECT_REFUSED(registry_.delete_service(none), ESRCH, "service");
     EXPECT_REFUSED(registry_.zero(none), ESRCH, "service");
     EXPECT_REFUSED(static_cast<void>(registry_.view(none)), ESRCH, "service");
@@ -148,28 +156,163 @@ TEST_F(ServiceRegistryTest, RefusesWhatIpvsRefusesWithItsErrors) {
     EXPECT_EQ(registry_.list()[0].servers.size(), 1U);
 }
 
+/// service_rules_test.cpp has the rules themselves.
 TEST_F(ServiceRegistryTest, RefusesWhatCannotBeBalanced) {
-    for (const auto* const bad : {"192.0.2.10:0", "0.0.0.0:80", "224.0.0.1:80",
-                                  "255.255.255.255:80", "[::]:80", "[ff02::1]:80"})
-        EXPECT_REFUSED(registry_.add_service(tcp(bad), "rr"), EINVAL, "service.address");
-    EXPECT_REFUSED(registry_.add_service({Protocol::sctp, web.endpoint}, "rr"), EINVAL,
+    EXPECT_REFUSED(registry_.add_service(tcp("192.0.2.10:0"), rr), EINVAL, "service.address");
+    EXPECT_REFUSED(registry_.add_service({Protocol::icmp, web.endpoint, {}}, rr), EINVAL,
                    "service.protocol");
-    registry_.add_service(web, "rr");
-    for (const auto* const bad : {"10.1.0.1:0", "0.0.0.0:80", "224.0.0.1:80", "255.255.255.255:80",
-                                  "127.0.0.1:80", "[2001:db8::1]:80"})
-        EXPECT_REFUSED(registry_.add_server(web, server(bad)), EINVAL, "server.address");
+    EXPECT_REFUSED(registry_.add_service(web, one_packet), EINVAL, "flags");
+    registry_.add_service(web, rr);
+    EXPECT_REFUSED(registry_.edit_service(web, one_packet), EINVAL, "flags");
+    registry_.add_server(web, server("10.1.0.2:80"));
+    ServerConfig bad = server("10.1.0.1:0");
+    const auto expect_refused = [&](const char* path) {
+        EXPECT_REFUSED(registry_.add_server(web, bad), EINVAL, path);
+        EXPECT_REFUSED(registry_.load(std::array{ServiceConfig{
+                           .key = tcp("192.0.2.77:80"), .settings = {}, .servers = {bad}}}),
+                       EINVAL, path);
+        bad.address = endpoint("10.1.0.2:80");
+        EXPECT_REFUSED(registry_.edit_server(web, bad), EINVAL, path);
+        bad = server("10.1.0.1:80");
+    };
+    EXPECT_REFUSED(registry_.add_server(web, bad), EINVAL, "server.address");
+    bad = server("10.1.0.1:80", 0x80000000);
+    expect_refused("weight");
+    bad.tunnel = Tunnel{};
+    expect_refused("tunnel");
+    bad.forward = ForwardMethod::tunnel;
+    bad.tunnel = Tunnel{.type = TunnelType::gue, .port = {}};
+    expect_refused("tunnel.port");
+    EXPECT_EQ(registry_.view(web).servers.size(), 1U);
+}
+
+TEST_F(ServiceRegistryTest, AMarkAndAFamilyNameAService) {
+    const auto both = {marked(7), marked(7, Ipv6Address{}), marked(8)};
+    for (const auto& key : both) registry_.add_service(key, one_packet);
+    EXPECT_REFUSED(registry_.add_service(marked(7), rr), EEXIST, "service");
+    registry_.add_server(marked(7), server("10.1.0.1:0"));
+    registry_.add_server(marked(7), server("10.1.0.1:8080"));
+    registry_.add_server(marked(7, Ipv6Address{}), server("[2001:db8::1]:0"));
+    EXPECT_EQ(table().find<Ipv4>(Mark(7), Protocol::udp, {}, {}), &published(marked(7)));
+    EXPECT_EQ(table().find<Ipv6>(Mark(7), Protocol::udp, {}, {}),
+              &published(marked(7, Ipv6Address{})));
+    EXPECT_TRUE(published(marked(8)).one_packet);
+    const auto& slot4 = table().slot(id_of(marked(7), "10.1.0.1:0"));
+    EXPECT_EQ(slot4.virtual_address, IpAddress(Ipv4Address{}));
+    const auto& slot6 = table().slot(id_of(marked(7, Ipv6Address{}), "[2001:db8::1]:0"));
+    EXPECT_EQ(slot6.virtual_address, IpAddress(Ipv6Address{}));
+    registry_.delete_service(marked(7));
+    EXPECT_EQ(registry_.services(), 2U);
+    EXPECT_THROW(static_cast<void>(registry_.view(marked(7))), RpcError);
+}
+
+TEST_F(ServiceRegistryTest, FlagsAreSetAndClearedByAnEdit) {
+    const auto dns = udp("192.0.2.10:53");
+    registry_.add_service(dns, one_packet);
+    registry_.add_server(dns, server("10.1.0.1:53"));
+    registry_.add_server(dns, server("10.1.0.2:53"));
+    EXPECT_TRUE(published(dns).one_packet);
+    EXPECT_TRUE(registry_.view(dns).one_packet);
+    EXPECT_EQ(choices(dns, 1), "2");
+    const auto state = published(dns).state;
+    const auto before = generation();
+    registry_.edit_service(dns, one_packet);
+    EXPECT_EQ(generation(), before) << "nothing to change";
+    registry_.edit_service(dns, rr);
+    EXPECT_EQ(generation(), before + 1);
+    EXPECT_FALSE(published(dns).one_packet);
+    EXPECT_FALSE(registry_.view(dns).one_packet);
+    EXPECT_EQ(published(dns).state, state) << "the same scheduler goes on";
+    EXPECT_EQ(choices(dns, 1), "1");
+    registry_.edit_service(dns, {.scheduler = "wrr", .one_packet = true});
+    EXPECT_TRUE(published(dns).one_packet);
+    EXPECT_EQ(published(dns).scheduler->name(), "wrr");
+}
+
+// Forwarding methods.
+
+TEST_F(ServiceRegistryTest, MethodAndTunnelReachTheServerAndItsSlot) {
+    registry_.add_service(web, rr);
+    const Tunnel gue{.type = TunnelType::gue,
+                     .port = L4Port(std::uint16_t{6080}),
+                     .checksum = TunnelChecksum::full};
+    auto config = server("10.1.0.1:80", 3);
+    config.forward = ForwardMethod::tunnel;
+    config.tunnel = gue;
+    registry_.add_server(web, config);
+    const auto id = id_of(web, "10.1.0.1:80");
+    const auto expect = [&](ForwardMethod method, const Tunnel& tunnel) {
+        const auto& published_server = published(web).servers[0];
+        const auto& slot = table().slot(id);
+        EXPECT_EQ(published_server.id, id);
+        EXPECT_EQ(published_server.forward, method);
+        EXPECT_EQ(published_server.tunnel, tunnel);
+        EXPECT_EQ(slot.forward, method);
+        EXPECT_EQ(slot.tunnel, tunnel);
+        EXPECT_EQ(slot.virtual_address, web.endpoint.address);
+        EXPECT_TRUE(slot.in_use && slot.available);
+        EXPECT_EQ(registry_.view(web).servers[0].server.forward, method);
+    };
+    expect(ForwardMethod::tunnel, gue);
+    config.tunnel->checksum = TunnelChecksum::remote;
+    registry_.edit_server(web, config);
+    expect(ForwardMethod::tunnel, *config.tunnel);
+    registry_.edit_server(web, server("10.1.0.1:80", 5));
+    expect(ForwardMethod::nat, Tunnel{});
+    EXPECT_EQ(table().slot(id).weight, 5U);
+    registry_.delete_server(web, endpoint("10.1.0.1:80"));
+    config.tunnel.reset();
+    registry_.add_server(web, config);
+    expect(ForwardMethod::tunnel, Tunnel{});
+}
+
+TEST_F(ServiceRegistryTest, OnlyNatServersHaveAPortOfTheirOwn) {
+    auto direct = server("10.1.0.1:8080");
+    direct.forward = ForwardMethod::direct;
+    registry_.load(std::array{
+        ServiceConfig{.key = web, .settings = rr, .servers = {direct, server("10.1.0.3:8080")}}});
+    EXPECT_EQ(id_of(web, "10.1.0.1:80"), DestId(0)) << "the port of the service";
+    EXPECT_EQ(id_of(web, "10.1.0.3:8080"), DestId(1));
+    EXPECT_REFUSED(registry_.add_server(web, direct), EEXIST, "server");
+    direct.weight = 7;
+    registry_.edit_server(web, direct);
+    EXPECT_EQ(table().slot(DestId(0)).weight, 7U);
+    direct.address = endpoint("10.1.0.3:8080");
+    try {
+        registry_.edit_server(web, direct);
+        FAIL() << "accepted";
+    } catch (const RpcError& e) {
+        EXPECT_EQ(e.error_number(), ENOENT);
+        EXPECT_STREQ(e.what(),
+                     "server 10.1.0.3:80 is not in service tcp 192.0.2.10:80; only with nat it has "
+                     "a port of its own");
+    }
+    registry_.delete_server(web, endpoint("10.1.0.3:8080"));
+    direct.address = endpoint("10.1.0.2:8080");
+    direct.forward = ForwardMethod::tunnel;
+    registry_.add_server(web, direct);
+    EXPECT_EQ(table().slot(id_of(web, "10.1.0.2:80")).endpoint, endpoint("10.1.0.2:80"));
+
+    registry_.add_service(marked(1), rr);
+    registry_.add_server(marked(1), direct);
+    EXPECT_NO_THROW(static_cast<void>(id_of(marked(1), "10.1.0.2:8080")))
+        << "a service on a mark has no port";
+}
+
+TEST_F(ServiceRegistryTest, ServersOnThisHostAreTaken) {
     const auto web6 = tcp("[2001:db8::10]:80");
-    registry_.add_service(web6, "rr");
-    for (const auto* const bad : {"[fe80::1]:80", "[::1]:80", "[ff02::1]:80", "10.1.0.1:80"})
-        EXPECT_REFUSED(registry_.add_server(web6, server(bad)), EINVAL, "server.address");
-    EXPECT_REFUSED(registry_.add_server(web, server("10.1.0.1:80", 0x80000000)), EINVAL, "weight");
-    registry_.add_server(web, server("10.1.0.1:80", 0x7FFFFFFF));
-    registry_.add_server(web6, server("[2001:db8::1]:80", 0));
-    EXPECT_EQ(registry_.view(web).servers[0].server.weight, 0x7FFFFFFFU);
+    registry_.add_service(web, rr);
+    registry_.add_service(web6, rr);
+    for (const auto* const local : {"127.0.0.1:80", "192.0.2.10:80"})
+        EXPECT_NO_THROW(registry_.add_server(web, server(local)));
+    EXPECT_NO_THROW(registry_.add_server(web6, server("[::1]:80")));
+    auto tunnel = server("10.1.0.1:80");
+    tunnel.forward = ForwardMethod::tunnel;
+    EXPECT_NO_THROW(registry_.add_server(web6, tunnel)) << "of another family";
 }
 
 TEST_F(ServiceRegistryTest, NewestServerStandsFirstWithTheHighestSequence) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     for (const auto* const s : {"10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80"})
         registry_.add_server(web, server(s));
     registry_.delete_server(web, endpoint("10.1.0.2:80"));
@@ -183,7 +326,7 @@ TEST_F(ServiceRegistryTest, NewestServerStandsFirstWithTheHighestSequence) {
 // Schedulers: the sequences of ipvs-behaviour, appendix C.
 
 TEST_F(ServiceRegistryTest, WrrStartsAsInIpvsWhenServersComeOneByOne) {
-    registry_.add_service(web, "wrr");
+    registry_.add_service(web, wrr);
     registry_.add_server(web, server("10.1.0.1:80", 4));
     registry_.add_server(web, server("10.1.0.2:80", 3));
     registry_.add_server(web, server("10.1.0.3:80", 2));
@@ -192,8 +335,8 @@ TEST_F(ServiceRegistryTest, WrrStartsAsInIpvsWhenServersComeOneByOne) {
 
 TEST_F(ServiceRegistryTest, WrrStartsTheSameWhenLoaded) {
     const std::array<ServiceConfig, 1> config{
-        {{.address = web.endpoint,
-          .scheduler = "wrr",
+        {{.key = web,
+          .settings = wrr,
           .servers = {server("10.1.0.1:80", 4), server("10.1.0.2:80", 3)}}}};
     registry_.load(config);
     registry_.add_server(web, server("10.1.0.3:80", 2));
@@ -201,21 +344,21 @@ TEST_F(ServiceRegistryTest, WrrStartsTheSameWhenLoaded) {
 }
 
 TEST_F(ServiceRegistryTest, AnotherSchedulerStartsAfresh) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     for (const auto* const s : {"10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80"})
         registry_.add_server(web, server(s));
     EXPECT_EQ(choices(web, 2), "32");
     const auto state = published(web).state;
-    registry_.edit_service(web, "rr");
+    registry_.edit_service(web, rr);
     EXPECT_EQ(published(web).state, state) << "the same scheduler goes on";
     EXPECT_EQ(choices(web, 1), "1");
-    registry_.edit_service(web, "wrr");
+    registry_.edit_service(web, wrr);
     EXPECT_NE(published(web).state, state);
     EXPECT_EQ(choices(web, 4), "3213");
 }
 
 TEST_F(ServiceRegistryTest, AnEditTellsTheScheduler) {
-    registry_.add_service(web, "wrr");
+    registry_.add_service(web, wrr);
     for (const auto* const s : {"10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80"})
         registry_.add_server(web, server(s));
     EXPECT_EQ(choices(web, 2), "32");
@@ -227,10 +370,8 @@ TEST_F(ServiceRegistryTest, AnEditTellsTheScheduler) {
 
 TEST_F(ServiceRegistryTest, LoadPublishesOnceInOrder) {
     const std::array<ServiceConfig, 2> config{
-        {{.address = web.endpoint,
-          .scheduler = "rr",
-          .servers = {server("10.1.0.1:80"), server("10.1.0.2:80", 0)}},
-         {.protocol = Protocol::udp, .address = endpoint("[2001:db8::5]:53"), .servers = {}}}};
+        {{.key = web, .settings = rr, .servers = {server("10.1.0.1:80"), server("10.1.0.2:80", 0)}},
+         {.key = udp("[2001:db8::5]:53"), .settings = {}, .servers = {}}}};
     const auto before = generation();
     registry_.load(config);
     EXPECT_EQ(generation(), before + 1);
@@ -242,16 +383,16 @@ TEST_F(ServiceRegistryTest, LoadPublishesOnceInOrder) {
 }
 
 TEST_F(ServiceRegistryTest, LoadIsRefusedWhole) {
-    const ServiceConfig good{.address = endpoint("192.0.2.1:80"),
-                             .servers = {server("10.1.0.1:80")}};
+    const ServiceConfig good{
+        .key = tcp("192.0.2.1:80"), .settings = {}, .servers = {server("10.1.0.1:80")}};
     const auto load = [&](const ServiceConfig& bad) { registry_.load(std::array{good, bad}); };
     EXPECT_REFUSED(load(good), EEXIST, "service");
-    EXPECT_REFUSED(load({.address = web.endpoint, .scheduler = "x", .servers = {}}), ENOENT,
-                   "scheduler");
-    EXPECT_REFUSED(
-        load({.address = web.endpoint, .servers = {server("10.1.0.1:80"), server("10.1.0.1:80")}}),
-        EEXIST, "server");
-    ServiceConfig large{.address = web.endpoint, .servers = {}};
+    EXPECT_REFUSED(load({.key = web, .settings = unknown, .servers = {}}), ENOENT, "scheduler");
+    EXPECT_REFUSED(load({.key = web,
+                         .settings = {},
+                         .servers = {server("10.1.0.1:80"), server("10.1.0.1:80")}}),
+                   EEXIST, "server");
+    ServiceConfig large{.key = web, .settings = {}, .servers = {}};
     for (std::uint16_t i = 0; i < slots; ++i)
         large.servers.push_back({.address = {endpoint("10.1.0.1:80").address,
                                              L4Port(static_cast<std::uint16_t>(1000 + i))}});
@@ -264,7 +405,7 @@ TEST_F(ServiceRegistryTest, LoadIsRefusedWhole) {
 // Removed servers.
 
 TEST_F(ServiceRegistryTest, ARemovedServerKeepsItsSlotWhileConnectionsNameIt) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
     const auto id = id_of(web, "10.1.0.1:80");
     counters(1, id).total.add();
@@ -292,8 +433,53 @@ TEST_F(ServiceRegistryTest, ARemovedServerKeepsItsSlotWhileConnectionsNameIt) {
         table().is_real<Ipv4>(endpoint("10.1.0.1:80").address.v4(), L4Port(std::uint16_t{80})));
 }
 
+TEST_F(ServiceRegistryTest, SoItDoesWhileTemplatesNameIt) {
+    AffinityTable affinity(4, slots, 1);
+    ServiceRegistry registry(publisher_, shared_.dest_counters, slots, &affinity);
+    const ServiceSettings persistent{.scheduler = "rr",
+                                     .persistence = PersistenceConfig{.timeout = 300s}};
+    registry.add_service(web, persistent);
+    registry.add_server(web, server("10.1.0.1:80"));
+    const DestId id = id_of(web, "10.1.0.1:80");
+    const auto usable = [](DestId) { return AffinityTable::Verdict::usable; };
+    const auto held = affinity.take_or_make({}, {.dest = id, .port = {}, .timeout = Ticks(3000)},
+                                            TickTime(), usable);
+    ASSERT_TRUE(held);
+    EXPECT_EQ(registry.list().at(0).servers.at(0).persistent, 1U);
+    affinity.release(held->ref, TickTime());
+    registry.delete_server(web, endpoint("10.1.0.1:80"));
+    const auto start = ServiceRegistry::Clock::now();
+    for (int i = 0; i < 10; ++i) registry.collect(start + i * 60s);
+    EXPECT_EQ(registry.removed_servers(), 1U);
+    affinity.sweep(0, 4, TickTime(Ticks(3000)));
+    for (int i = 10; i < 20; ++i) registry.collect(start + i * 60s);
+    EXPECT_EQ(registry.removed_servers(), 0U);
+}
+
+TEST_F(ServiceRegistryTest, PersistenceOpensThePortsOfServersWhereVirtualOnesAreKept) {
+    ServiceSettings persistent = rr;
+    persistent.persistence = PersistenceConfig{.timeout = 300s, .granularity = 24};
+    for (const auto& key : {web, tcp("192.0.2.10:0"), tcp("192.0.2.10:21"), marked(7)}) {
+        registry_.add_service(key, persistent);
+        registry_.add_server(key, server("10.1.0.1:8080"));
+        EXPECT_EQ(table().slot(id_of(key, "10.1.0.1:8080")).any_port, key != web) << name_of(key);
+        EXPECT_EQ(published(key).persistence,
+                  (Persistence{.timeout = Ticks(3000), .granularity = 24}));
+    }
+    const auto open = [&] { return table().slot(id_of(marked(8), "10.1.0.1:8080")).any_port; };
+    registry_.add_service(marked(8), rr);
+    registry_.add_server(marked(8), server("10.1.0.1:8080"));
+    EXPECT_FALSE(open());
+    registry_.edit_service(marked(8), persistent);
+    EXPECT_TRUE(open());
+    registry_.edit_service(marked(8), rr);
+    registry_.edit_server(marked(8), server("10.1.0.1:8080", 5));
+    EXPECT_TRUE(open()) << "old connections go on";
+    EXPECT_EQ(published(marked(8)).persistence, std::nullopt);
+}
+
 TEST_F(ServiceRegistryTest, ANewConnectionStartsTheWaitAgain) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
     const auto id = id_of(web, "10.1.0.1:80");
     registry_.delete_server(web, endpoint("10.1.0.1:80"));
@@ -310,7 +496,7 @@ TEST_F(ServiceRegistryTest, ANewConnectionStartsTheWaitAgain) {
 }
 
 TEST_F(ServiceRegistryTest, AServerThatComesBackIsTheSameStill) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80", 2));
     const auto id = id_of(web, "10.1.0.1:80");
     counters(0, id).connections.add(7);
@@ -331,14 +517,14 @@ TEST_F(ServiceRegistryTest, AServerThatComesBackIsTheSameStill) {
 }
 
 TEST_F(ServiceRegistryTest, InANewServiceItKeepsConnectionsButCountsAfresh) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
     const auto id = id_of(web, "10.1.0.1:80");
     counters(0, id).connections.add(7);
     counters(0, id).total.add(2);
     registry_.delete_service(web);
     EXPECT_FALSE(table().slot(id).available);
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
     EXPECT_EQ(id_of(web, "10.1.0.1:80"), id);
     const auto view = registry_.view(web);
@@ -350,8 +536,8 @@ TEST_F(ServiceRegistryTest, InANewServiceItKeepsConnectionsButCountsAfresh) {
 
 TEST_F(ServiceRegistryTest, AnotherServicesServerIsAnother) {
     const auto other = tcp("192.0.2.11:80");
-    registry_.add_service(web, "rr");
-    registry_.add_service(other, "rr");
+    registry_.add_service(web, rr);
+    registry_.add_service(other, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
     const auto id = id_of(web, "10.1.0.1:80");
     registry_.delete_server(web, endpoint("10.1.0.1:80"));
@@ -361,7 +547,7 @@ TEST_F(ServiceRegistryTest, AnotherServicesServerIsAnother) {
 }
 
 TEST_F(ServiceRegistryTest, WhenSlotsRunShortUnreferencedOnesGoFirst) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     const auto address = [](unsigned i) { return "10.1.0." + std::to_string(i + 1) + ":80"; };
     for (unsigned i = 0; i < slots; ++i) registry_.add_server(web, server(address(i)));
     EXPECT_REFUSED(registry_.add_server(web, server("10.1.9.9:80")), ENOMEM, "");
@@ -389,7 +575,7 @@ TEST_F(ServiceRegistryTest, ASlotIsNotGivenOnBeforeEveryWorkerSawTheRemoval) {
     {
         Publisher publisher(shared_);
         ServiceRegistry registry(publisher, shared_.dest_counters, 1);
-        registry.add_service(web, "rr");
+        registry.add_service(web, rr);
         registry.add_server(web, server("10.1.0.1:80"));
         registry.delete_server(web, endpoint("10.1.0.1:80"));
         const ServiceRegistry::Clock::time_point start{};
@@ -406,7 +592,7 @@ TEST_F(ServiceRegistryTest, ASlotIsNotGivenOnBeforeEveryWorkerSawTheRemoval) {
 
 TEST_F(ServiceRegistryTest, ManyRemovedServersDoNotPileUp) {
     ServiceRegistry registry(publisher_, shared_.dest_counters, 2048);
-    registry.add_service(web, "rr");
+    registry.add_service(web, rr);
     for (std::uint16_t i = 0; i < 3000; ++i) {
         const ServerConfig config{.address = {endpoint("10.1.0.1:80").address,
                                               L4Port(static_cast<std::uint16_t>(i + 1))}};
@@ -420,7 +606,7 @@ TEST_F(ServiceRegistryTest, ManyRemovedServersDoNotPileUp) {
 // Statistics.
 
 TEST_F(ServiceRegistryTest, SumsOverWorkersAndServers) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
     registry_.add_server(web, server("10.1.0.2:80"));
     const auto one = id_of(web, "10.1.0.1:80");
@@ -441,7 +627,7 @@ TEST_F(ServiceRegistryTest, SumsOverWorkersAndServers) {
 }
 
 TEST_F(ServiceRegistryTest, AServiceNeverForgetsWhatRemovedServersCounted) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
     const auto id = id_of(web, "10.1.0.1:80");
     counters(0, id).packets_in.add(10);
@@ -467,7 +653,7 @@ TEST_F(ServiceRegistryTest, AServiceNeverForgetsWhatRemovedServersCounted) {
 TEST_F(ServiceRegistryTest, ZeroStartsTheShownCountsAgain) {
     const auto other = tcp("192.0.2.11:80");
     for (const auto& key : {web, other}) {
-        registry_.add_service(key, "rr");
+        registry_.add_service(key, rr);
         registry_.add_server(key, server("10.1.0.1:80"));
         counters(0, id_of(key, "10.1.0.1:80")).packets_in.add(800);
     }
@@ -492,7 +678,7 @@ TEST_F(ServiceRegistryTest, ZeroStartsTheShownCountsAgain) {
 }
 
 TEST_F(ServiceRegistryTest, RatesStandForServersServicesAndTheTotal) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
     registry_.add_server(web, server("10.1.0.2:80"));
     counters(0, id_of(web, "10.1.0.1:80")).bytes_in.add(800);
@@ -506,7 +692,7 @@ TEST_F(ServiceRegistryTest, RatesStandForServersServicesAndTheTotal) {
 }
 
 TEST_F(ServiceRegistryTest, ConnectionsAreCountedByWorker) {
-    registry_.add_service(web, "rr");
+    registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));
     const auto id = id_of(web, "10.1.0.1:80");
     counters(0, id).total.add(3);
@@ -515,6 +701,8 @@ TEST_F(ServiceRegistryTest, ConnectionsAreCountedByWorker) {
     EXPECT_EQ(registry_.connections(WorkerId(0)), 3U);
     EXPECT_EQ(registry_.connections(WorkerId(1)), 4U);
     EXPECT_EQ(registry_.connections(), 7U);
+    counters(1, DestId(slots)).total.add(2);
+    EXPECT_EQ(registry_.connections(WorkerId(1)), 6U) << "those without server";
 }
 
 }  // namespace

@@ -106,19 +106,42 @@ TEST(Sizing, OneWorkerFitsAMachineOf512MB) {
     EXPECT_LT(sizes.ordinary_memory_mb + 512U / 8, 400U);
 }
 
+TEST(Sizing, AQuarterOfTheBuffersMayWaitForFragments) {
+    const auto fragments = [](std::uint16_t workers, std::uint32_t buffers) {
+        Config config = config_of(workers);
+        config.packet_buffers = buffers;
+        return compute_sizes(config, gib).fragment_buffers;
+    };
+    EXPECT_EQ(fragments(1, 16'000), 2000U) << "of each family";
+    EXPECT_EQ(fragments(4, 16'000), 500U) << "and each worker";
+    EXPECT_EQ(fragments(64, 16'000), 64U) << "but enough for one datagram";
+    EXPECT_EQ(fragments(1, 1'000'000), 4096U);
+}
+
+TEST(Sizing, TemplatesAreAnEighthOfTheConnectionsAndSome) {
+    Config config;
+    config.connections = 800'000;
+    EXPECT_EQ(compute_sizes(config, 1 << 30).templates, 100'000U);
+    config.connections = 1024;
+    EXPECT_EQ(compute_sizes(config, 1 << 30).templates, 1024U);
+}
+
 TEST(Sizing, TheLogLineHasEveryNumber) {
     const Sizes sizes{.connections = 11,
                       .connections_per_worker = 12,
+                      .templates = 21,
                       .packet_buffers = 13,
                       .buffer_bytes = 14,
                       .ring_depth = 15,
                       .descriptors = 16,
                       .held_packets = 17,
+                      .fragment_buffers = 20,
                       .huge_memory_mb = 18,
                       .ordinary_memory_mb = 19};
     EXPECT_EQ(describe(sizes),
-              "connections=11 per_worker=12 packet_buffers=13 buffer_bytes=14 ring_depth=15 "
-              "descriptors=16 held_packets=17 memory_mb=18 without_huge_pages_mb=19");
+              "connections=11 per_worker=12 templates=21 packet_buffers=13 buffer_bytes=14 "
+              "ring_depth=15 descriptors=16 held_packets=17 fragment_buffers=20 memory_mb=18 "
+              "without_huge_pages_mb=19");
 }
 
 TEST(AvailableMemory, IsSomeOfTheMachines) {

@@ -138,12 +138,11 @@ TEST_P(Admit, TheSameNewFlowTwiceInABurstIsOneConnection) {
 class LeastActive final : public Scheduler {
   public:
     [[nodiscard]] std::string_view name() const noexcept override { return "least"; }
-    [[nodiscard]] std::optional<std::size_t> choose(std::span<const RealServer> servers,
-                                                    const Loads& loads,
-                                                    SchedulerState&) const noexcept override {
-        const auto active = [&](const RealServer& s) { return loads.active(s.id); };
-        return static_cast<std::size_t>(std::ranges::min_element(servers, {}, active) -
-                                        servers.begin());
+    [[nodiscard]] std::optional<std::size_t> choose(const Candidates& from,
+                                                    const SchedulingKey&) const noexcept override {
+        const auto active = [&](const RealServer& s) { return from.loads.active(s.id); };
+        return static_cast<std::size_t>(std::ranges::min_element(from.servers, {}, active) -
+                                        from.servers.begin());
     }
 };
 

@@ -10,34 +10,85 @@ namespace {
 
 using namespace test;
 
-TEST(ReusesPort, OnlyASynFromTheClientOfAConnectionThatIsOver) {
+/// Does a packet of the client, or the server, take the place of a connection?
+class BeginsAnew : public ::testing::Test {
+  protected:
+    BeginsAnew() {
+        conn.protocol = Protocol::tcp;
+        meta.tcp_flags = TcpHeader::syn;
+        bench.add_usual_services();
+    }
+    bool anew(TcpState state, Direction direction = Direction::from_client) {
+        conn.state = static_cast<std::uint8_t>(state);
+        bench.iterate();
+        return begins_anew<Ipv4>(bench.worker(), conn, meta, direction);
+    }
+    void set(std::uint32_t Tunables::*tunable, std::uint32_t value) {
+        bench.tunables.*tunable = value;
+        bench.publish();
+    }
+
+    WorkerBench bench;
     Conn<Ipv4> conn;
     PacketMeta meta;
-    conn.protocol = Protocol::tcp;
-    meta.tcp_flags = TcpHeader::syn;
+};
+
+TEST_F(BeginsAnew, OnlyASynFromTheClientOfAConnectionThatIsOver) {
     for (std::size_t s = 0; s < tcp_state_count; ++s) {
-        conn.state = static_cast<std::uint8_t>(s);
         const auto state = static_cast<TcpState>(s);
-        EXPECT_EQ(reuses_port(conn, meta, Direction::from_client),
-                  state == TcpState::time_wait || state == TcpState::close)
+        EXPECT_EQ(anew(state), state == TcpState::time_wait || state == TcpState::close)
             << tcp_state_name(state);
-        EXPECT_FALSE(reuses_port(conn, meta, Direction::from_server));
+        EXPECT_FALSE(anew(state, Direction::from_server));
     }
-    conn.state = static_cast<std::uint8_t>(TcpState::time_wait);
     meta.tcp_flags = TcpHeader::syn | TcpHeader::ack;
-    EXPECT_TRUE(reuses_port(conn, meta, Direction::from_client));
+    EXPECT_TRUE(anew(TcpState::time_wait));
     for (const std::uint8_t flags : {TcpHeader::ack, TcpHeader::fin, TcpHeader::rst}) {
         meta.tcp_flags = flags;
-        EXPECT_FALSE(reuses_port(conn, meta, Direction::from_client));
+        EXPECT_FALSE(anew(TcpState::time_wait));
     }
     meta.tcp_flags = TcpHeader::syn;
     conn.protocol = Protocol::udp;
-    EXPECT_FALSE(reuses_port(conn, meta, Direction::from_client));
+    EXPECT_FALSE(anew(TcpState::time_wait));
+}
+
+TEST_F(BeginsAnew, AsTheReuseModeSays) {
+    set(&Tunables::conn_reuse_mode, 0);
+    EXPECT_FALSE(anew(TcpState::time_wait));
+    set(&Tunables::conn_reuse_mode, 2);
+    EXPECT_TRUE(anew(TcpState::time_wait));
+    EXPECT_FALSE(anew(TcpState::fin_wait)) << "the server was heard";
+    conn.server_silent = true;
+    EXPECT_TRUE(anew(TcpState::fin_wait));
+    set(&Tunables::conn_reuse_mode, 1);
+    EXPECT_FALSE(anew(TcpState::fin_wait));
+}
+
+TEST_F(BeginsAnew, WhenItsServerIsQuiescedAndConnectionsShallNotStay) {
+    bench.services[0].servers[0].weight = 0;
+    set(&Tunables::expire_nodest_conn, 0);
+    EXPECT_FALSE(anew(TcpState::established));
+    set(&Tunables::expire_nodest_conn, 1);
+    EXPECT_TRUE(anew(TcpState::established));
+    bench.services[0].servers[0].weight = 1;
+    bench.publish();
+    EXPECT_FALSE(anew(TcpState::established));
+}
+
+TEST_F(BeginsAnew, SctpByAnInitOfAClosedAssociation) {
+    conn.protocol = Protocol::sctp;
+    meta.tcp_flags = 0;
+    meta.sctp_chunk = SctpChunkHeader::init;
+    conn.state = static_cast<std::uint8_t>(SctpState::closed);
+    bench.iterate();
+    EXPECT_TRUE(begins_anew<Ipv4>(bench.worker(), conn, meta, Direction::from_client));
+    conn.state = static_cast<std::uint8_t>(SctpState::established);
+    EXPECT_FALSE(begins_anew<Ipv4>(bench.worker(), conn, meta, Direction::from_client));
 }
 
 TEST(Connections, AreCountedActiveOnce) {
     WorkerBench bench;
     bench.add_usual_services();
+    bench.iterate();
     auto& worker = bench.worker();
     Conn<Ipv4> conn;
     conn.dest = DestId(1);

@@ -18,20 +18,22 @@ class HandoffTest : public ::testing::Test {
     struct Taken {
         std::uint16_t port;
         std::vector<rte_mbuf*> packets;
+        bool from_host;
     };
 
-    std::vector<rte_mbuf*> give(Handoff& end, std::uint16_t owner, PortId port, int count) {
+    std::vector<rte_mbuf*> give(Handoff& end, std::uint16_t owner, PortId port, int count,
+                                bool from_host = false) {
         std::vector<rte_mbuf*> given;
         for (; count > 0; --count) {
             given.push_back(bench.packet(Frame(60)));
-            end.give(WorkerId(owner), given.back(), port);
+            end.give(WorkerId(owner), given.back(), {port, from_host});
         }
         return given;
     }
     std::vector<Taken> take(Handoff& end) {
         std::vector<Taken> bursts;
-        returned = end.take([&](PortId port, std::span<rte_mbuf*> packets) {
-            bursts.push_back({port.value(), {packets.begin(), packets.end()}});
+        returned = end.take([&](Handoff::Arrival from, std::span<rte_mbuf*> packets) {
+            bursts.push_back({from.port.value(), {packets.begin(), packets.end()}, from.from_host});
             rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(packets.size()));
         });
         return bursts;
@@ -65,7 +67,7 @@ TEST_F(HandoffTest, OneWorkerNeedsNoRing) {
     WorkerCounters none;
     Handoff end(WorkerId(0), alone, none);
     end.flush();
-    EXPECT_EQ(end.take([](PortId, std::span<rte_mbuf*>) { FAIL(); }), 0U);
+    EXPECT_EQ(end.take([](Handoff::Arrival, std::span<rte_mbuf*>) { FAIL(); }), 0U);
 }
 
 TEST_F(HandoffTest, IncompleteRingsSaySo) {
@@ -139,6 +141,19 @@ TEST_F(HandoffTest, WhatAFullRingDoesNotTakeIsDroppedAndCounted) {
     give(zero, 1, wan, 1);
     zero.flush();
     EXPECT_EQ(take(one).size(), 1U);
+}
+
+TEST_F(HandoffTest, WhatTheHostSentStaysApart) {
+    give(zero, 1, lan, 2);
+    give(zero, 1, lan, 3, true);
+    zero.flush();
+    const auto bursts = take(one);
+    ASSERT_EQ(bursts.size(), 2U);
+    EXPECT_EQ(bursts[0].port, lan.value());
+    EXPECT_FALSE(bursts[0].from_host);
+    EXPECT_EQ(bursts[1].port, lan.value());
+    EXPECT_TRUE(bursts[1].from_host);
+    EXPECT_EQ(bursts[1].packets.size(), 3U);
 }
 
 }  // namespace

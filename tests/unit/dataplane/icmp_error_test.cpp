@@ -64,6 +64,7 @@ TEST_P(IcmpErrors, EachKindHasItsTypeAndCode) {
                                                      {IcmpError::host_unreachable, 3, 1, 1, 3},
                                                      {IcmpError::port_unreachable, 3, 3, 1, 4},
                                                      {IcmpError::time_exceeded, 11, 0, 3, 0},
+                                                     {IcmpError::reassembly_timeout, 11, 1, 3, 1},
                                                      {IcmpError::packet_too_big, 3, 4, 2, 0}}) {
         const bool sized = row.error == IcmpError::packet_too_big;
         send(about, row.error, sized ? 1400 : 0);
@@ -81,8 +82,8 @@ TEST_P(IcmpErrors, EachKindHasItsTypeAndCode) {
         }
         EXPECT_TRUE(same_frame(sent, should));
     }
-    EXPECT_EQ(bench.counters().generated.value(), 5U);
-    EXPECT_EQ(bench.counters().forwarded.value(), 5U);
+    EXPECT_EQ(bench.counters().generated.value(), 6U);
+    EXPECT_EQ(bench.counters().forwarded.value(), 6U);
 }
 
 TEST_P(IcmpErrors, ComeFromTheAddressThePacketWasForIfThatIsOurs) {
@@ -102,9 +103,20 @@ TEST_P(IcmpErrors, ComeFromTheAddressThePacketWasForIfThatIsOurs) {
     const Frame to_server_side = bench.one_sent(lan);
     EXPECT_EQ(source_of(to_server_side, source), address(a.lan_self));
     EXPECT_EQ(source_of(to_server_side, source + length), address(a.server));
+    // Nor need the address be that of a service.
+    send(from_client(a).ip(a.client, a.lan_self).udp(40000, 80).build(), IcmpError::time_exceeded);
+    EXPECT_EQ(source_of(bench.one_sent(wan), source), address(a.lan_self));
+    // Nor that of a service one of the host.
+    bench.add_service(Protocol::udp, a.endpoint(a.elsewhere, 80), {});
+    bench.publish();
+    send(from_client(a).ip(a.client, a.elsewhere).udp(40000, 80).build(),
+         IcmpError::port_unreachable);
+    EXPECT_EQ(source_of(bench.one_sent(wan), source), address(a.elsewhere));
 }
 
 TEST_P(IcmpErrors, QuoteAsMuchAsTheSmallestMtuHolds) {
+    bench.tunables.icmp_ratelimit = 0;
+    bench.publish();
     const std::size_t most = is_v4() ? 576 : 1280;
     const std::size_t room = most - a.header - 8;
     for (const std::size_t length : {room - 1, room, room + 1, std::size_t{1400}}) {
@@ -146,6 +158,91 @@ TEST_P(IcmpErrors, GoToNobodyButOneHost) {
     }
     EXPECT_TRUE(bench.sent(wan).empty());
     EXPECT_EQ(bench.all_dropped(), 0U);
+}
+
+TEST_P(IcmpErrors, AreNotAboutWhatWasSentToMany) {
+    const std::vector<std::string_view> destinations =
+        is_v4()
+            ? std::vector<std::string_view>{"0.0.0.0", "255.255.255.255", "224.0.0.1", "127.0.0.1"}
+            : std::vector<std::string_view>{"::", "ff02::1", "ff0e::5", "::1"};
+    for (const auto destination : destinations) {
+        send(from_client(a).ip(a.client, destination).udp(40000, 80).build(),
+             IcmpError::port_unreachable);
+        EXPECT_EQ(bench.counters().generated.value(), 0U) << destination;
+    }
+    for (const auto group : {"ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01"}) {
+        send(from_client(a).mac(client_mac, group).udp(40000, 80).build(),
+             IcmpError::port_unreachable);
+        EXPECT_EQ(bench.counters().generated.value(), 0U) << group;
+    }
+}
+
+TEST_P(IcmpErrors, AreNotAboutErrors) {
+    bench.tunables.icmp_ratelimit = 0;
+    bench.tunables.icmp_msgs_per_sec = 0;
+    bench.publish();
+    for (int type = 0; type < no_icmp_type; ++type) {
+        const bool error = is_v4() ? type == 3 || type == 4 || type == 5 || type == 11 || type == 12
+                                   : type < 128 || type == 137;
+        send(from_client(a).icmp(static_cast<std::uint8_t>(type), 0).payload(28).build(),
+             IcmpError::time_exceeded);
+        EXPECT_EQ(bench.sent(wan).size(), error ? 0U : 1U) << type;
+    }
+    // Too short to say what it is.
+    const std::uint8_t icmp = is_v4() ? 1 : 58;
+    send(from_client(a).ip_protocol(icmp).payload(bytes_of({8, 0, 0})).build(),
+         IcmpError::time_exceeded);
+    EXPECT_TRUE(bench.sent(wan).empty());
+    // A packet of another protocol is none, whatever it begins with.
+    send(from_client(a).ip_protocol(253).payload(bytes_of({3, 0, 0, 0, 0, 0, 0, 0})).build(),
+         IcmpError::time_exceeded);
+    EXPECT_EQ(bench.sent(wan).size(), 1U);
+}
+
+TEST_P(IcmpErrors, AreAboutTheFirstFragmentOnly) {
+    send(from_client(a).fragment(0, true).udp(40000, 80).payload(16).build(),
+         IcmpError::reassembly_timeout);
+    EXPECT_EQ(bench.sent(wan).size(), 1U);
+    send(from_client(a).fragment(24, false).ip_protocol(17).payload(16).build(),
+         IcmpError::reassembly_timeout);
+    EXPECT_TRUE(bench.sent(wan).empty());
+}
+
+TEST_P(IcmpErrors, ToOneHostAreLimited) {
+    const Frame about = from_client(a).udp(40000, 80).build();
+    for (int i = 0; i < 10; ++i) send(about, IcmpError::time_exceeded);
+    EXPECT_EQ(bench.sent(wan).size(), 6U);
+    EXPECT_EQ(bench.counters().errors_suppressed.value(), 4U);
+    EXPECT_EQ(bench.counters().generated.value(), 6U);
+    bench.pass(std::chrono::seconds(2));
+    for (int i = 0; i < 10; ++i) send(about, IcmpError::port_unreachable);
+    EXPECT_EQ(bench.sent(wan).size(), 2U);
+    EXPECT_EQ(bench.counters().errors_suppressed.value(), 12U);
+    // Another host is not concerned.
+    send(from_server(a).udp(8080, 40000).build(), IcmpError::time_exceeded);
+    EXPECT_EQ(bench.sent(lan).size(), 1U);
+}
+
+TEST_P(IcmpErrors, ThatSayWhatFitsAreNeverTooMany) {
+    const Frame about = from_client(a).udp(40000, 80).build();
+    for (int i = 0; i < 100; ++i) send(about, IcmpError::packet_too_big, 1400);
+    EXPECT_EQ(bench.sent(wan).size(), 100U);
+    for (int i = 0; i < 10; ++i) send(about, IcmpError::time_exceeded);
+    EXPECT_EQ(bench.sent(wan).size(), 6U) << "nor do they count";
+}
+
+TEST_P(IcmpErrors, OfAWorkerAreLimited) {
+    bench.tunables.icmp_ratelimit = 0;
+    bench.tunables.icmp_msgs_burst = 5;
+    bench.tunables.icmp_msgs_per_sec = 10;
+    bench.publish();
+    const Frame about = from_client(a).udp(40000, 80).build();
+    for (int i = 0; i < 20; ++i) send(about, IcmpError::time_exceeded);
+    EXPECT_EQ(bench.sent(wan).size(), 5U);
+    bench.pass(Ticks(3));
+    for (int i = 0; i < 20; ++i) send(about, IcmpError::time_exceeded);
+    EXPECT_EQ(bench.sent(wan).size(), 3U);
+    EXPECT_EQ(bench.counters().errors_suppressed.value(), 32U);
 }
 
 TEST_P(IcmpErrors, WithoutABufferAreCountedAsDropped) {

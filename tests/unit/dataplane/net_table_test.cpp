@@ -210,7 +210,6 @@ TEST_F(NetTableTest, ANextHopIsReadyToBeWritten) {
     ASSERT_EQ(hop.l2_length, 14);
     EXPECT_EQ(std::memcmp(hop.l2.data(), frame.data(), 14), 0);
     EXPECT_EQ(hop.port, PortId(0));
-    EXPECT_EQ(hop.mtu, 1500);
 
     const auto six = table->next_hop<Ipv6>(eth, v6("2001:db8::9"));
     ASSERT_NE(six, no_next_hop);
@@ -231,7 +230,16 @@ TEST_F(NetTableTest, ATaggedNextHopCarriesItsVlan) {
                                              0, 0, 1, 0x81, 0, 0,    100, 8, 0};
     ASSERT_EQ(hop.l2_length, 18);
     EXPECT_EQ(std::memcmp(hop.l2.data(), frame.data(), 18), 0);
-    EXPECT_EQ(hop.mtu, 1400);
+}
+
+TEST_F(NetTableTest, ARouteCanBeNarrowerThanItsInterfaceButNotWider) {
+    builder.add_route(net("10.8.0.0/16"), {{eth, {}, 1}}, {}, 1300);
+    builder.add_route(net("10.9.0.0/16"), {{eth, {}, 1}}, {}, 9000);
+    builder.add_route(net("10.10.0.0/16"), {{tagged, {}, 1}});
+    build();
+    EXPECT_EQ(table->route<Ipv4>(v4("10.8.0.1"), 0).mtu, 1300);
+    EXPECT_EQ(table->route<Ipv4>(v4("10.9.0.1"), 0).mtu, 1500);
+    EXPECT_EQ(table->route<Ipv4>(v4("10.10.0.1"), 0).mtu, 1400);
 }
 
 TEST_F(NetTableTest, EveryNeighbourIsFound) {

@@ -83,9 +83,13 @@ TEST_F(ParseStage, HeadersAcrossBuffersAreJoined) {
 }
 
 TEST_F(ParseStage, HeadersThatCannotBeJoinedAreDropped) {
-    // The first buffer has no room for the rest.
-    const Frame frame = from_client(v4).udp(40000, 80).payload(3000).build();
-    bench.put_pieces(wan, frame, {20, 1500});
+    const Frame frame = from_client(v4).udp(40000, 80).payload(300).build();
+    rte_mbuf* packet = bench.packet(frame, {20, 100});
+    const auto no_room = static_cast<std::uint16_t>(packet->buf_len - packet->data_len);
+    std::memmove(static_cast<char*>(packet->buf_addr) + no_room,
+                 rte_pktmbuf_mtod(packet, const char*), packet->data_len);
+    packet->data_off = no_room;
+    bench.put(wan, packet);
     bench.settle();
     EXPECT_EQ(bench.dropped(DropReason::split_header), 1U);
     EXPECT_EQ(bench.all_dropped(), 1U);

@@ -94,12 +94,21 @@ TEST_P(Passage, PaddingIsNoPartOfTheLength) {
     EXPECT_EQ(bench.one_sent(lan).size(), 14U + 1300U);
 }
 
-TEST_P(Passage, AnOverlongPacketWithoutDontFragmentGetsNoAnswer) {
+TEST_P(Passage, AnOverlongPacketWithoutDontFragmentGoesInPieces) {
     set_mtus(1400, 1300);
     open();
     put(wan, of_length(wan, 1301).dont_fragment(false).build());
-    EXPECT_EQ(bench.dropped(DropReason::too_big), 1U);
-    EXPECT_EQ(bench.sent(wan).size(), is_v4() ? 0U : 1U);  // IPv6 has no such flag
+    if (!is_v4()) {  // IPv6 has no such flag
+        EXPECT_EQ(bench.dropped(DropReason::too_big), 1U);
+        EXPECT_EQ(bench.sent(wan).size(), 1U);
+        return;
+    }
+    EXPECT_EQ(bench.all_dropped(), 0U);
+    EXPECT_EQ(bench.sum(&WorkerCounters::split), 1U);
+    const auto pieces = bench.sent(lan);
+    ASSERT_EQ(pieces.size(), 2U);
+    EXPECT_EQ(network_part(pieces[0]).size(), 1300U);
+    EXPECT_EQ(network_part(pieces[1]).size(), 21U);
 }
 
 TEST_P(Passage, TheErrorTowardAClientQuotesADecrementedTtlAndTowardAServerTheWholePacket) {
@@ -132,13 +141,32 @@ TEST_P(Passage, WithoutARouteToTheServerTheClientHearsOfTheHost) {
     EXPECT_EQ(bench.dropped(DropReason::ttl_expired), 0U);
 }
 
-TEST_P(Passage, AServerOnTheBalancerItselfCountsAsNoRoute) {
+TEST_P(Passage, AServerOnTheBalancerItselfGetsPacketsAsTheyCame) {
     open();
     bench.network.add_local({ip(a.server), static_cast<std::uint8_t>(ip(a.server).bits())});
     bench.publish();
-    put(wan, from_client(a).udp(40000, 80).build());
-    EXPECT_EQ(error_at(wan), (Error{is_v4() ? 0x0301 : 0x0103, 0}));
-    EXPECT_EQ(bench.dropped(DropReason::no_route), 1U);
+    bench.put(wan, from_client(a).ttl(1).udp(40000, 80).payload(9).build());
+    bench.settle();
+    EXPECT_TRUE(same_frame(
+        bench.one_to_host(wan),
+        from_client(a).ip(a.client, a.server).ttl(1).udp(40000, 8080).payload(9).build()));
+    EXPECT_EQ(bench.all_dropped(), 0U);
+}
+
+TEST_P(Passage, TheAnswerOfAServerOnTheBalancerIsTranslatedAndKeepsItsTtl) {
+    open();
+    bench.network.add_local({ip(a.server), static_cast<std::uint8_t>(ip(a.server).bits())});
+    bench.publish();
+    bench.put_from_host(wan, PacketBuilder()
+                                 .mac(wan_mac, client_mac)
+                                 .ip(a.server, a.client)
+                                 .ttl(64)
+                                 .udp(8080, 40000)
+                                 .payload(9)
+                                 .build());
+    bench.settle();
+    EXPECT_TRUE(
+        same_frame(bench.one_sent(wan), to_client(a).ttl(64).udp(80, 40000).payload(9).build()));
 }
 
 TEST_P(Passage, WithoutARouteToTheClientTheServerHearsOfTheNetwork) {

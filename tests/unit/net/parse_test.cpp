@@ -24,6 +24,17 @@ PacketBuilder v6() {
     return PacketBuilder().ipv6("2001:db8::7", "2001:db8:1::10");
 }
 
+/// An SCTP packet from port 40000 to 80 with these chunks.
+Frame sctp_bytes(std::initializer_list<int> chunks) {
+    Frame out = bytes_of({0x9C, 0x40, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8});
+    const Frame rest = bytes_of(chunks);
+    out.insert(out.end(), rest.begin(), rest.end());
+    return out;
+}
+PacketBuilder sctp(PacketBuilder builder, std::initializer_list<int> chunks) {
+    return builder.ip_protocol(132).payload(sctp_bytes(chunks));
+}
+
 std::string reason_text(const std::optional<DropReason>& reason) {
     return reason ? std::string(name(*reason)) : "sound";
 }
@@ -105,8 +116,11 @@ const std::vector<BadRow> bad_rows = {
     {"v4_udp_cut", v4().ip_length(20 + 7).udp(1, 2).build(), DropReason::l4_bad_header},
     {"v4_udp_empty", v4().ip_protocol(17).build(), DropReason::l4_bad_header},
     {"v6_tcp_cut", v6().ip_length(19).tcp(1, 2).build(), DropReason::l4_bad_header},
-    {"v4_first_fragment_without_tcp_header",
-     v4().tcp(1, 2).ip_length(20 + 16).fragment(0, true).build(), DropReason::l4_bad_header},
+    {"v4_sctp_header_cut", v4().ip_protocol(132).payload(std::size_t{11}).build(),
+     DropReason::l4_bad_header},
+    {"v4_sctp_without_chunk", sctp(v4(), {}).build(), DropReason::l4_bad_header},
+    {"v4_sctp_chunk_cut", sctp(v4(), {0, 3, 0}).build(), DropReason::l4_bad_header},
+    {"v6_sctp_chunk_cut", sctp(v6(), {0, 3, 0}).build(), DropReason::l4_bad_header},
     {"v6_udp_cut", v6().ip_length(7).udp(1, 2).build(), DropReason::l4_bad_header},
 };
 
@@ -134,6 +148,8 @@ struct GoodRow {
     std::uint16_t vlan = 0;
     FragmentKind fragment = FragmentKind::none;
     std::uint8_t tcp_flags = 0;
+    std::uint8_t icmp_type = no_icmp_type;
+    std::uint8_t sctp_chunk = 0;
 };
 std::ostream& operator<<(std::ostream& out, const GoodRow& row) {
     return out << row.name;
@@ -165,6 +181,8 @@ TEST_P(ParseGood, SaysWhatTheFrameHolds) {
     EXPECT_EQ(meta.has_ports, row.has_ports);
     EXPECT_EQ(meta.fragment, row.fragment);
     EXPECT_EQ(meta.tcp_flags, row.tcp_flags);
+    EXPECT_EQ(meta.icmp_type, row.icmp_type);
+    EXPECT_EQ(meta.sctp_chunk, row.sctp_chunk);
     if (row.network == NetworkKind::other) return;
     EXPECT_EQ(meta.l4_offset, row.l4);
     EXPECT_EQ(meta.l3_length, row.l3_length);
@@ -221,6 +239,21 @@ GoodRow portless(GoodRow row, Protocol protocol) {
     row.tcp_flags = 0;
     return row;
 }
+GoodRow icmp(GoodRow row, Protocol protocol, std::uint8_t type) {
+    row = portless(std::move(row), protocol);
+    row.icmp_type = type;
+    return row;
+}
+/// `length` of the network packet; the frame is built from `builder` as it is.
+GoodRow sctp_row(std::string name, PacketBuilder builder, NetworkKind network, std::size_t length,
+                 std::uint8_t chunk) {
+    GoodRow row = udp4(std::move(name), std::move(builder), length);
+    row.network = network;
+    row.l4 = network == NetworkKind::ipv4 ? 34 : 54;
+    row.protocol = Protocol::sctp;
+    row.sctp_chunk = chunk;
+    return row;
+}
 GoodRow other(std::string name, Frame frame, std::size_t l3 = 14, std::uint16_t vlan = 0) {
     return {.name = std::move(name),
             .frame = std::move(frame),
@@ -257,10 +290,20 @@ std::vector<GoodRow> ipv4_rows() {
         udp4("udp_padded", v4().udp(40000, 80).payload("x").pad_to(60), 29),
         udp4("udp_shorter_than_packet", v4().udp(40000, 80).payload("abc").udp_length(9), 31),
         udp4("udp_without_checksum", v4().udp(40000, 80).l4_checksum(0), 28),
-        portless(udp4("icmp", v4().icmp(8, 0), 28), Protocol::icmp),
-        portless(udp4("icmp_cut", v4().icmp(8, 0).ip_length(23), 23), Protocol::icmp),
-        portless(udp4("sctp", v4().ip_protocol(132).payload(std::size_t{16}), 36), Protocol::sctp),
-        portless(udp4("gre", v4().ip_protocol(47), 20), static_cast<Protocol>(47)),
+        icmp(udp4("icmp_echo", v4().icmp(8, 0), 28), Protocol::icmp, 8),
+        icmp(udp4("icmp_error", v4().icmp(3, 4).payload("quoted"), 34), Protocol::icmp, 3),
+        icmp(udp4("icmp_echo_reply", v4().icmp(0, 0), 28), Protocol::icmp, 0),
+        portless(udp4("icmp_cut", v4().icmp(8, 0).ip_length(27), 27), Protocol::icmp),
+        portless(udp4("icmp_for_the_other_family", v4().icmp(8, 0).ip_protocol(58), 28),
+                 Protocol::icmpv6),
+        fragment(icmp(udp4("icmp_first_fragment",
+                           v4().icmp(8, 0).payload(std::size_t{8}).fragment(0, true), 36),
+                      Protocol::icmp, 8),
+                 FragmentKind::first, false),
+        fragment(portless(udp4("icmp_later_fragment", v4().icmp(8, 0).fragment(8, false), 28),
+                          Protocol::icmp),
+                 FragmentKind::later, false),
+        portless(udp4("gre", v4().ip_protocol(47), 20), Protocol::gre),
         portless(
             udp4("protocol_hop_by_hop_means_nothing", v4().ip_protocol(0).payload("12345678"), 28),
             static_cast<Protocol>(0)),
@@ -269,6 +312,15 @@ std::vector<GoodRow> ipv4_rows() {
         tcp4("tcp_offset_beyond", v4().data_offset(15), 34, 40),
         udp4("udp_length_0", v4().udp(40000, 80).udp_length(0), 28),
         udp4("udp_length_beyond", v4().udp(40000, 80).udp_length(9), 28),
+        // Its ports may come with a fragment that is too short for them.
+        fragment(portless(udp4("first_fragment_without_tcp_header",
+                               v4().tcp(1, 2).ip_length(20 + 16).fragment(0, true), 36),
+                          Protocol::tcp),
+                 FragmentKind::first, false),
+        fragment(
+            portless(udp4("first_fragment_of_nothing", v4().ip_protocol(17).fragment(0, true), 20),
+                     Protocol::udp),
+            FragmentKind::first, false),
         // A fragment's UDP length is that of the whole datagram.
         fragment(
             udp4("first_fragment",
@@ -287,6 +339,50 @@ std::vector<GoodRow> ipv4_rows() {
                  FragmentKind::later, false),
     };
 }
+std::vector<GoodRow> sctp_rows() {
+    const auto row = [](std::string name, std::initializer_list<int> chunks, int chunk,
+                        std::size_t cut = 0) {
+        return sctp_row(std::move(name),
+                        cut == 0 ? sctp(v4(), chunks)
+                                 : sctp(v4(), chunks).ip_length(static_cast<std::uint16_t>(cut)),
+                        NetworkKind::ipv4, cut == 0 ? 32 + chunks.size() : cut,
+                        static_cast<std::uint8_t>(chunk));
+    };
+    return {
+        row("sctp_data", {0, 3, 0, 4}, 0),
+        row("sctp_init", {1, 0, 0, 20}, 1),
+        row("sctp_abort", {6, 0, 0, 4}, 6),
+        row("sctp_unknown_type", {255, 0, 0, 4}, 255),
+        row("sctp_length_0", {10, 0, 0, 0, 6, 0, 0, 4}, 10),
+        row("sctp_length_3", {10, 0, 0, 3, 6, 0, 0, 4}, 10),
+        row("sctp_length_beyond", {10, 0, 255, 255, 6, 0, 0, 4}, 10),
+        row("sctp_echo_then_abort", {10, 0, 0, 4, 6, 0, 0, 4}, 6),
+        row("sctp_ack_then_abort", {11, 0, 0, 4, 6, 0, 0, 4}, 6),
+        row("sctp_padded_echo_then_abort", {10, 0, 0, 5, 9, 0, 0, 0, 6, 0, 0, 4}, 6),
+        row("sctp_padded_echo_then_data", {10, 0, 0, 5, 9, 6, 0, 0, 4, 3, 0, 4}, 10),
+        row("sctp_echo_then_data", {10, 0, 0, 4, 0, 3, 0, 4}, 10),
+        row("sctp_echo_data_abort", {10, 0, 0, 4, 0, 3, 0, 4, 6, 0, 0, 4}, 10),
+        row("sctp_data_then_abort", {0, 3, 0, 4, 6, 0, 0, 4}, 0),
+        row("sctp_init_then_abort", {1, 0, 0, 4, 6, 0, 0, 4}, 1),
+        row("sctp_echo_then_abort_cut", {10, 0, 0, 4, 6, 0, 0}, 10),
+        row("sctp_echo_then_abort_behind_the_end", {10, 0, 0, 4, 6, 0, 0, 4}, 10, 20 + 12 + 7),
+        sctp_row("v6_sctp_init", sctp(v6(), {1, 0, 0, 20}), NetworkKind::ipv6, 56, 1),
+        sctp_row("v6_sctp_ack_then_abort", sctp(v6(), {11, 0, 0, 4, 6, 0, 0, 4}), NetworkKind::ipv6,
+                 60, 6),
+        fragment(sctp_row("sctp_first_fragment",
+                          sctp(v4(), {10, 0, 0, 4, 6, 0, 0, 4, 0, 0, 0, 0}).fragment(0, true),
+                          NetworkKind::ipv4, 44, 6),
+                 FragmentKind::first, true),
+        fragment(portless(udp4("sctp_first_fragment_without_chunk",
+                               sctp(v4(), {0, 3, 0}).fragment(0, true), 35),
+                          Protocol::sctp),
+                 FragmentKind::first, false),
+        fragment(
+            portless(udp4("sctp_later_fragment", sctp(v4(), {6, 0, 0, 4}).fragment(8, true), 36),
+                     Protocol::sctp),
+            FragmentKind::later, false),
+    };
+}
 std::vector<GoodRow> ipv6_rows() {
     const Frame eight(8);
     return {
@@ -301,23 +397,29 @@ std::vector<GoodRow> ipv6_rows() {
         tcp6("v6_longest_extension", v6().extension(60, Frame(2046)), 54 + 2048, 60 + 2048),
         // IPVS looks neither into AH nor into ESP.
         portless(udp6("v6_authentication", v6().extension(51, Frame(22)).udp(1, 2), 54, 72),
-                 static_cast<Protocol>(51)),
+                 Protocol::ah),
         tcp6("v6_chain",
              v6().extension(0).extension(60).extension(43, eight).fragment(0, false).extension(60),
              54 + 8 + 8 + 16 + 8 + 8, 60 + 8 + 8 + 16 + 8 + 8),
         on_vlan(tcp6("v6_chain_on_vlan", v6().vlan(9).extension(0).extension(60), 74, 76), 18, 9),
-        portless(udp6("v6_icmp", v6().icmp(128, 0), 54, 48), Protocol::icmpv6),
-        portless(udp6("v6_icmp_behind_options", v6().extension(0).icmp(143, 0), 62, 56),
-                 Protocol::icmpv6),
+        icmp(udp6("v6_icmp", v6().icmp(128, 0), 54, 48), Protocol::icmpv6, 128),
+        icmp(udp6("v6_icmp_behind_options", v6().extension(0).icmp(143, 0), 62, 56),
+             Protocol::icmpv6, 143),
+        portless(udp6("v6_icmp_cut", v6().icmp(1, 4).ip_length(7), 54, 47), Protocol::icmpv6),
+        portless(udp6("v6_icmp_for_the_other_family", v6().icmp(8, 0).ip_protocol(1), 54, 48),
+                 Protocol::icmp),
         portless(udp6("v6_no_next_header", v6().payload("x"), 54, 41), static_cast<Protocol>(59)),
-        portless(udp6("v6_esp", v6().ip_protocol(50).payload(eight), 54, 48),
-                 static_cast<Protocol>(50)),
+        portless(udp6("v6_esp", v6().ip_protocol(50).payload(eight), 54, 48), Protocol::esp),
         portless(udp6("v6_empty_unknown", v6().ip_protocol(200), 54, 40),
                  static_cast<Protocol>(200)),
         fragment(
             udp6("v6_first_fragment",
                  v6().udp(40000, 80).payload(eight).udp_length(3000).fragment(0, true), 62, 64),
             FragmentKind::first, true),
+        fragment(portless(udp6("v6_first_fragment_without_udp_header",
+                               v6().ip_protocol(17).payload("1234567").fragment(0, true), 62, 55),
+                          Protocol::udp),
+                 FragmentKind::first, false),
         fragment(udp6("v6_later_fragment", v6().udp(40000, 80).fragment(1232, false), 62, 56),
                  FragmentKind::later, false),
         fragment(udp6("v6_later_fragment_behind_options",
@@ -339,6 +441,7 @@ std::vector<GoodRow> ipv6_rows() {
 const auto row_name = [](const auto& info) { return info.param.name; };
 INSTANTIATE_TEST_SUITE_P(Link, ParseGood, ::testing::ValuesIn(link_rows()), row_name);
 INSTANTIATE_TEST_SUITE_P(Ipv4, ParseGood, ::testing::ValuesIn(ipv4_rows()), row_name);
+INSTANTIATE_TEST_SUITE_P(Sctp, ParseGood, ::testing::ValuesIn(sctp_rows()), row_name);
 INSTANTIATE_TEST_SUITE_P(Ipv6, ParseGood, ::testing::ValuesIn(ipv6_rows()), row_name);
 
 // --- rules that are no rows ----------------------------------------------------------------------
@@ -377,6 +480,8 @@ TEST(Parse, NothingOfAnEarlierPacketStaysInTheMeta) {
     PacketMeta used;
     const Frame first = v6().vlan(9).ttl(7).tcp(40000, 80, syn).build();
     ASSERT_EQ(reason_text(parse(PacketReader(first), 78, used)), "sound");
+    used.icmp_type = 8;
+    used.sctp_chunk = 6;
     for (const GoodRow& row : ipv4_rows()) {
         PacketMeta meta = used;
         const auto length = static_cast<std::uint32_t>(row.frame.size());
@@ -387,6 +492,8 @@ TEST(Parse, NothingOfAnEarlierPacketStaysInTheMeta) {
         EXPECT_EQ(meta.tcp_flags, fresh.tcp_flags) << row.name;
         EXPECT_EQ(meta.has_ports, fresh.has_ports) << row.name;
         EXPECT_EQ(meta.fragment, fresh.fragment) << row.name;
+        EXPECT_EQ(meta.icmp_type, fresh.icmp_type) << row.name;
+        EXPECT_EQ(meta.sctp_chunk, fresh.sctp_chunk) << row.name;
     }
     PacketMeta meta = used;
     const Frame arp = PacketBuilder().build();
@@ -403,7 +510,11 @@ std::vector<Frame> header_frames() {
             v4().ip_options(Frame(40, std::byte{1})).tcp(1, 2).build(),
             v6().tcp(1, 2).build(),
             v6().vlan(3).extension(0).extension(43, Frame(6)).extension(60).udp(1, 2).build(),
-            v6().extension(60, Frame(22)).fragment(0, true).udp(1, 2).build()};
+            v6().extension(60, Frame(22)).fragment(0, true).udp(1, 2).build(),
+            v4().icmp(3, 3).build(),
+            v6().extension(0).icmp(1, 4).build(),
+            sctp(v4(), {1, 0, 0, 4}).build(),
+            sctp(v6(), {10, 0, 0, 4, 6, 0, 0, 4}).build()};
 }
 
 TEST(Parse, NoTruncationOfASoundFrameIsSound) {
@@ -472,6 +583,338 @@ TEST(Parse, AnIpv6PacketOfMoreThan16BitsOfLengthIsRefused) {
     const Frame frame = v6().udp(40000, 80).payload(std::size_t{65535 - 8}).build();
     const Parsed parsed = parse_frame(frame);
     EXPECT_EQ(parsed.reason, "ipv6_bad_header") << "l3_length " << parsed.meta.l3_length;
+}
+
+// --- the chain of IPv6 headers -------------------------------------------------------------------
+
+/// The chain of a frame with the IPv6 header at 14, from a heap copy of exact size.
+std::optional<Ipv6Chain> chain_of(const Frame& frame, std::uint32_t end) {
+    const auto copy = std::make_unique<std::byte[]>(frame.size());
+    std::copy(frame.begin(), frame.end(), copy.get());
+    return ipv6_chain(PacketReader({copy.get(), frame.size()}), 14, end);
+}
+std::optional<Ipv6Chain> chain_of(const Frame& frame) {
+    return chain_of(frame, static_cast<std::uint32_t>(frame.size()));
+}
+
+TEST(Ipv6Chain, TellsWhereTheFragmentHeaderIsAndWhatNamesIt) {
+    const Frame frame = v6().extension(0)
+                            .extension(43, Frame(14))
+                            .fragment(0, true)
+                            .extension(60)
+                            .udp(1, 2)
+                            .build();
+    const auto chain = chain_of(frame);
+    ASSERT_TRUE(chain);
+    EXPECT_EQ(chain->naming_offset, 14 + 40 + 8);
+    EXPECT_EQ(frame.at(chain->naming_offset), std::byte{44});
+    EXPECT_EQ(chain->fragment_offset, 14 + 40 + 8 + 16);
+    EXPECT_EQ(frame.at(chain->fragment_offset), std::byte{60});
+    EXPECT_EQ(chain->upper_offset, 14 + 40 + 8 + 16 + 8 + 8);
+    EXPECT_EQ(chain->upper, Protocol::udp);
+    EXPECT_EQ(chain->fragment, FragmentKind::first);
+}
+
+TEST(Ipv6Chain, AFragmentHeaderBehindTheFixedOneIsNamedByThat) {
+    const auto chain = chain_of(v6().fragment(1232, true).tcp(1, 2).build());
+    ASSERT_TRUE(chain);
+    EXPECT_EQ(chain->naming_offset, 14 + 6);
+    EXPECT_EQ(chain->fragment_offset, 14 + 40);
+    EXPECT_EQ(chain->upper_offset, 14 + 48);
+    EXPECT_EQ(chain->upper, Protocol::tcp);
+    EXPECT_EQ(chain->fragment, FragmentKind::later);
+}
+
+TEST(Ipv6Chain, AWholePacketMayHaveAFragmentHeader) {
+    const auto chain = chain_of(v6().extension(60).fragment(0, false).icmp(1, 4).build());
+    ASSERT_TRUE(chain);
+    EXPECT_EQ(chain->fragment, FragmentKind::none);
+    EXPECT_EQ(chain->fragment_offset, 14 + 48);
+    EXPECT_EQ(chain->naming_offset, 14 + 40);
+    EXPECT_EQ(chain->upper, Protocol::icmpv6);
+}
+
+TEST(Ipv6Chain, AFragmentHeaderHasOneSizeWhateverItsReservedByteSays) {
+    Frame frame = v6().fragment(0, true).udp(1, 2).build();
+    test::poke(frame, 14 + 40 + 1, {255});
+    const auto chain = chain_of(frame);
+    ASSERT_TRUE(chain);
+    EXPECT_EQ(chain->upper_offset, 14 + 48);
+    EXPECT_EQ(chain->upper, Protocol::udp);
+}
+
+TEST(Ipv6Chain, TheFragmentHeaderThatTellsOfAFragmentDecides) {
+    const auto chain = chain_of(v6().fragment(0, true).fragment(0, false).udp(1, 2).build());
+    ASSERT_TRUE(chain);
+    EXPECT_EQ(chain->fragment, FragmentKind::first);
+    EXPECT_EQ(chain->fragment_offset, 14 + 40);
+    EXPECT_EQ(chain->naming_offset, 14 + 6);
+    const auto inside = chain_of(v6().fragment(0, false).fragment(0, true).udp(1, 2).build());
+    ASSERT_TRUE(inside);
+    EXPECT_EQ(inside->fragment, FragmentKind::first);
+    EXPECT_EQ(inside->fragment_offset, 14 + 48);
+    EXPECT_EQ(inside->naming_offset, 14 + 40);
+}
+
+TEST(Ipv6Chain, WithoutAFragmentHeaderThereIsNoPlaceOfOne) {
+    for (const Frame& frame : {v6().tcp(1, 2).build(), v6().extension(0).tcp(1, 2).build()}) {
+        const auto chain = chain_of(frame);
+        ASSERT_TRUE(chain);
+        EXPECT_EQ(chain->fragment_offset, 0);
+        EXPECT_EQ(chain->naming_offset, 0);
+        EXPECT_EQ(chain->fragment, FragmentKind::none);
+        EXPECT_EQ(chain->upper_offset, frame.size() - 20);
+    }
+}
+
+TEST(Ipv6Chain, EightHeadersAreWalkedOverAndNoMore) {
+    PacketBuilder eight = v6();
+    for (int i = 0; i < 8; ++i) eight.extension(60);
+    EXPECT_TRUE(chain_of(PacketBuilder(eight).tcp(1, 2).build()));
+    EXPECT_FALSE(chain_of(eight.extension(0).tcp(1, 2).build()));
+}
+
+TEST(Ipv6Chain, NothingLiesBehindTheEndOrTheBytes) {
+    const Frame frame = v6().extension(0).extension(60, Frame(14)).tcp(1, 2).build();
+    for (std::uint32_t end = 0; end <= frame.size(); ++end)
+        EXPECT_EQ(chain_of(frame, end).has_value(), end >= 14 + 40 + 8 + 16) << end;
+    // The last header's first eight bytes say all; the rest of it may be missing.
+    for (std::size_t here = 0; here <= frame.size(); ++here)
+        EXPECT_EQ(chain_of(cut(frame, here), static_cast<std::uint32_t>(frame.size())).has_value(),
+                  here >= 14 + 40 + 8 + 8)
+            << here;
+}
+
+// --- packets that are quoted ---------------------------------------------------------------------
+
+/// Parses what is quoted at `offset` of a heap copy of exact size.
+template <class F>
+std::optional<QuotedPacket<F>> quoted(const Frame& frame, std::uint32_t offset) {
+    const auto copy = std::make_unique<std::byte[]>(frame.size());
+    std::copy(frame.begin(), frame.end(), copy.get());
+    return parse_quoted<F>(PacketReader({copy.get(), frame.size()}), offset);
+}
+/// Ethernet, IPv4 and ICMP.
+constexpr std::uint32_t in_error = 14 + 20 + 8;
+constexpr std::uint32_t in_error_v6 = 14 + 40 + 8;
+
+Frame behind_ethernet(const Frame& packet) {
+    return {packet.begin() + sizeof(EthernetHeader), packet.end()};
+}
+Frame error_about(const Frame& packet) {
+    return v4().icmp(3, 1).payload(behind_ethernet(packet)).build();
+}
+Frame error_about_v6(const Frame& packet) {
+    return v6().icmp(1, 3).payload(behind_ethernet(packet)).build();
+}
+PacketBuilder reply() {
+    return PacketBuilder().ipv4("198.51.100.10", "192.0.2.7");
+}
+PacketBuilder reply_v6() {
+    return PacketBuilder().ipv6("2001:db8:1::10", "2001:db8::7");
+}
+
+template <class F>
+std::string text(const FlowTuple<F>& t) {
+    return to_string(Endpoint{t.source, t.source_port}) + " > " +
+           to_string(Endpoint{t.destination, t.destination_port}) + " " +
+           std::to_string(static_cast<int>(t.protocol));
+}
+
+TEST(ParseQuoted, Ipv4TellsAllThatIsThere) {
+    const Frame frame = error_about(
+        reply().dont_fragment().ip_options(Frame(8, std::byte{1})).tcp(80, 40000).build());
+    const auto packet = quoted<Ipv4>(frame, in_error);
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(text(packet->tuple), "198.51.100.10:80 > 192.0.2.7:40000 6");
+    EXPECT_EQ(packet->tuple.zero, (std::array<std::uint8_t, 3>{}));
+    EXPECT_EQ(packet->l3_offset, in_error);
+    EXPECT_EQ(packet->l4_offset, in_error + 28);
+    EXPECT_EQ(packet->l3_length, 48);
+    EXPECT_EQ(packet->fragment, FragmentKind::none);
+    EXPECT_TRUE(packet->has_ports);
+    EXPECT_TRUE(packet->dont_fragment);
+}
+
+TEST(ParseQuoted, Ipv6TellsAllThatIsThere) {
+    const Frame frame = error_about_v6(reply_v6().extension(0).udp(80, 40000).build());
+    const auto packet = quoted<Ipv6>(frame, in_error_v6);
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(text(packet->tuple), "[2001:db8:1::10]:80 > [2001:db8::7]:40000 17");
+    EXPECT_EQ(packet->l3_offset, in_error_v6);
+    EXPECT_EQ(packet->l4_offset, in_error_v6 + 48);
+    EXPECT_EQ(packet->l3_length, 56);
+    EXPECT_EQ(packet->fragment, FragmentKind::none);
+    EXPECT_TRUE(packet->has_ports);
+    EXPECT_FALSE(packet->dont_fragment);
+}
+
+TEST(ParseQuoted, FourBytesBehindTheHeaderArePorts) {
+    for (const int protocol : {6, 17, 132}) {
+        const auto number = static_cast<std::uint8_t>(protocol);
+        const Frame ports = bytes_of({0, 80, 0x9C, 0x40});
+        const auto v4_packet =
+            quoted<Ipv4>(error_about(reply().ip_protocol(number).payload(ports).build()), in_error);
+        ASSERT_TRUE(v4_packet);
+        EXPECT_EQ(text(v4_packet->tuple),
+                  "198.51.100.10:80 > 192.0.2.7:40000 " + std::to_string(protocol));
+        EXPECT_TRUE(v4_packet->has_ports);
+        const auto v6_packet = quoted<Ipv6>(
+            error_about_v6(reply_v6().ip_protocol(number).payload(ports).build()), in_error_v6);
+        ASSERT_TRUE(v6_packet);
+        EXPECT_EQ(text(v6_packet->tuple),
+                  "[2001:db8:1::10]:80 > [2001:db8::7]:40000 " + std::to_string(protocol));
+        EXPECT_TRUE(v6_packet->has_ports);
+    }
+}
+
+TEST(ParseQuoted, ATooShortQuoteHasNoPorts) {
+    for (std::size_t there = 0; there < 4; ++there) {
+        const Frame v4_frame = error_about(reply().tcp(80, 40000).build());
+        const auto v4_packet = quoted<Ipv4>(cut(v4_frame, in_error + 20 + there), in_error);
+        ASSERT_TRUE(v4_packet);
+        EXPECT_FALSE(v4_packet->has_ports);
+        EXPECT_EQ(text(v4_packet->tuple), "198.51.100.10:0 > 192.0.2.7:0 6");
+        EXPECT_EQ(v4_packet->l3_length, 40);
+        const Frame v6_frame = error_about_v6(reply_v6().tcp(80, 40000).build());
+        const auto v6_packet = quoted<Ipv6>(cut(v6_frame, in_error_v6 + 40 + there), in_error_v6);
+        ASSERT_TRUE(v6_packet);
+        EXPECT_FALSE(v6_packet->has_ports);
+        EXPECT_EQ(text(v6_packet->tuple), "[2001:db8:1::10]:0 > [2001:db8::7]:0 6");
+    }
+}
+
+TEST(ParseQuoted, OtherProtocolsHaveNoPorts) {
+    for (const int protocol : {1, 4, 41, 47, 50, 51, 58, 59, 0, 43, 44, 60}) {
+        const auto packet = quoted<Ipv4>(
+            error_about(
+                reply().ip_protocol(static_cast<std::uint8_t>(protocol)).payload(Frame(8)).build()),
+            in_error);
+        ASSERT_TRUE(packet);
+        EXPECT_FALSE(packet->has_ports);
+        EXPECT_EQ(text(packet->tuple), "198.51.100.10:0 > 192.0.2.7:0 " + std::to_string(protocol));
+    }
+    for (const int protocol : {1, 4, 41, 47, 50, 51, 58, 59}) {
+        const auto packet =
+            quoted<Ipv6>(error_about_v6(reply_v6()
+                                            .ip_protocol(static_cast<std::uint8_t>(protocol))
+                                            .payload(Frame(8))
+                                            .build()),
+                         in_error_v6);
+        ASSERT_TRUE(packet);
+        EXPECT_FALSE(packet->has_ports);
+        EXPECT_EQ(packet->l4_offset, in_error_v6 + 40);
+        EXPECT_EQ(static_cast<int>(packet->tuple.protocol), protocol);
+    }
+}
+
+TEST(ParseQuoted, FragmentsAreToldAndLaterOnesOfIpv4SeemToHavePorts) {
+    const auto about = [](PacketBuilder b) {
+        return quoted<Ipv4>(error_about(b.build()), in_error).value();
+    };
+    EXPECT_EQ(about(reply().udp(80, 40000).fragment(0, true)).fragment, FragmentKind::first);
+    EXPECT_TRUE(about(reply().udp(80, 40000).fragment(0, true)).has_ports);
+    EXPECT_EQ(about(reply().udp(80, 40000).fragment(8, false)).fragment, FragmentKind::later);
+    EXPECT_TRUE(about(reply().udp(80, 40000).fragment(8, true)).has_ports);
+    const auto about_v6 = [](PacketBuilder b) {
+        return quoted<Ipv6>(error_about_v6(b.build()), in_error_v6).value();
+    };
+    EXPECT_EQ(about_v6(reply_v6().udp(80, 40000).fragment(0, true)).fragment, FragmentKind::first);
+    EXPECT_TRUE(about_v6(reply_v6().udp(80, 40000).fragment(0, true)).has_ports);
+    EXPECT_EQ(about_v6(reply_v6().udp(80, 40000).fragment(8, false)).fragment, FragmentKind::later);
+    EXPECT_FALSE(about_v6(reply_v6().udp(80, 40000).fragment(8, false)).has_ports);
+    EXPECT_EQ(about_v6(reply_v6().udp(80, 40000).fragment(0, false)).fragment, FragmentKind::none);
+}
+
+TEST(ParseQuoted, AnIpv4HeadersVersionChecksumAndLengthAreNotVerified) {
+    for (const Frame& packet :
+         {reply().tcp(80, 40000).ip_checksum(0xBAD).build(),
+          reply().tcp(80, 40000).ip_version(6).build(),
+          reply().tcp(80, 40000).ip_version(0).build(), reply().tcp(80, 40000).ip_length(0).build(),
+          reply().tcp(80, 40000).ip_length(65535).build()}) {
+        const auto found = quoted<Ipv4>(error_about(packet), in_error);
+        ASSERT_TRUE(found);
+        EXPECT_EQ(text(found->tuple), "198.51.100.10:80 > 192.0.2.7:40000 6");
+        EXPECT_EQ(found->l3_length, test::get16(packet, 16));
+    }
+}
+
+TEST(ParseQuoted, AnIpv4HeaderIsAtLeastTwentyBytes) {
+    for (unsigned words = 0; words < 16; ++words) {
+        const Frame packet = reply().ihl(static_cast<std::uint8_t>(words)).tcp(80, 40000).build();
+        const auto found = quoted<Ipv4>(error_about(packet), in_error);
+        ASSERT_EQ(found.has_value(), words >= 5) << words;
+        if (!found) continue;
+        EXPECT_EQ(found->l4_offset, in_error + words * 4);
+        EXPECT_EQ(found->has_ports, words * 4 + 4 <= 40) << words;
+    }
+}
+
+TEST(ParseQuoted, AnIpv6HeadersVersionAndLengthAreVerified) {
+    const auto about = [](PacketBuilder b) {
+        return quoted<Ipv6>(error_about_v6(b.build()), in_error_v6);
+    };
+    EXPECT_FALSE(about(reply_v6().tcp(80, 40000).ip_version(4)));
+    EXPECT_FALSE(about(reply_v6().tcp(80, 40000).ip_length(65535 - 39)));
+    // There mostly are fewer bytes than it says.
+    const auto longest = about(reply_v6().tcp(80, 40000).ip_length(65535 - 40));
+    ASSERT_TRUE(longest);
+    EXPECT_EQ(longest->l3_length, 65535);
+    // How many there are decides, not what its length says.
+    EXPECT_TRUE(about(reply_v6().extension(0).tcp(80, 40000).ip_length(0)).value().has_ports);
+}
+
+TEST(ParseQuoted, AQuoteThatEndsWithinItsHeadersIsNone) {
+    const Frame v4_frame = error_about(reply().tcp(80, 40000).build());
+    for (std::size_t here = 0; here < in_error + 20; ++here)
+        EXPECT_FALSE(quoted<Ipv4>(cut(v4_frame, here), in_error)) << here;
+    const Frame v6_frame = error_about_v6(reply_v6().extension(0).extension(60).tcp(1, 2).build());
+    for (std::size_t here = 0; here < in_error_v6 + 56; ++here)
+        EXPECT_FALSE(quoted<Ipv6>(cut(v6_frame, here), in_error_v6)) << here;
+    EXPECT_TRUE(quoted<Ipv6>(cut(v6_frame, in_error_v6 + 56), in_error_v6));
+}
+
+TEST(ParseQuoted, APlaceBehindTheFrameHoldsNothing) {
+    const Frame frame = error_about(reply().tcp(80, 40000).build());
+    for (const std::uint32_t offset : {82U, 83U, 0xFFFFU, 0x1002AU, 0xFFFFFFFFU}) {
+        EXPECT_FALSE(quoted<Ipv4>(frame, offset));
+        EXPECT_FALSE(quoted<Ipv6>(frame, offset));
+    }
+}
+
+TEST(ParseQuoted, WhereOffsetsEndNoneWrapsAround) {
+    const Frame longest(70000, std::byte{0x4F});
+    Frame longest_v6(70000);
+    for (std::uint32_t offset = 65400; offset < 65600; ++offset) {
+        if (const auto packet = quoted<Ipv4>(longest, offset)) {
+            EXPECT_EQ(packet->l3_offset, offset);
+            EXPECT_EQ(packet->l4_offset, offset + 60);
+        }
+        test::poke(longest_v6, offset, {0x60, 0, 0, 0, 0, 0, 60});
+        if (const auto packet = quoted<Ipv6>(longest_v6, offset)) {
+            EXPECT_EQ(packet->l3_offset, offset);
+            EXPECT_EQ(packet->l4_offset, offset + 48);
+        }
+        test::poke(longest_v6, offset, {0, 0, 0, 0, 0, 0, 0});
+    }
+}
+
+TEST(ParseQuoted, APacketInsideATunnelIsReadWhereItBegins) {
+    const Frame inner = v4().dont_fragment().tcp(40000, 80).build();
+    const Frame outer = PacketBuilder()
+                            .ipv4("203.0.113.1", "203.0.113.2")
+                            .ip_protocol(4)
+                            .payload(behind_ethernet(inner))
+                            .build();
+    const Frame frame = error_about(outer);
+    const auto tunnel = quoted<Ipv4>(frame, in_error);
+    ASSERT_TRUE(tunnel);
+    EXPECT_EQ(text(tunnel->tuple), "203.0.113.1:0 > 203.0.113.2:0 4");
+    const auto packet = quoted<Ipv4>(frame, tunnel->l4_offset);
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(text(packet->tuple), "192.0.2.7:40000 > 198.51.100.10:80 6");
+    EXPECT_EQ(packet->l3_offset, in_error + 20);
+    EXPECT_TRUE(packet->dont_fragment);
 }
 
 }  // namespace

@@ -21,13 +21,23 @@ TEST(Registry, FindsEverySchedulerByItsName) {
     }
     EXPECT_TRUE(std::ranges::is_sorted(names));
     EXPECT_EQ(std::ranges::adjacent_find(names), names.end());
-    for (const char* const name : {"lc", "rr", "wlc", "wrr"})
-        EXPECT_TRUE(std::ranges::binary_search(names, name)) << name;
+    EXPECT_EQ(names, (std::vector<std::string>{"dh", "fo", "lc", "mh", "nq", "ovf", "rr", "sed",
+                                               "sh", "twos", "wlc", "wrr"}));
 }
 
 TEST(Registry, OtherNamesAreNone) {
     for (const char* const name : {"", "r", "rrr", "RR", "rr ", "none"})
         EXPECT_EQ(find_scheduler(name), nullptr) << name;
+}
+
+TEST(Registry, NoSchedulerChoosesAnOverloadedServer) {
+    for (const std::string& name : scheduler_names()) {
+        test::SchedulerBench bench(name.c_str());
+        bench.add('A', 2).add('B', 1).overload('A').overload('B');
+        EXPECT_EQ(bench.peek(), '-') << name;
+        bench.overload('A', false).overload('B', false);
+        EXPECT_NE(bench.peek(), '-') << name;
+    }
 }
 
 TEST(Registry, ChoicesOfSeveralWorkersAreOneSequence) {
@@ -42,7 +52,8 @@ TEST(Registry, ChoicesOfSeveralWorkersAreOneSequence) {
             const Loads loads{{}};
             std::map<char, int> mine;
             for (int i = 0; i < 9'000; ++i) {
-                const auto choice = bench.scheduler().choose(bench.servers(), loads, bench.state());
+                const auto choice =
+                    bench.scheduler().choose({bench.servers(), loads, bench.state()}, {});
                 ++mine[static_cast<char>('C' - static_cast<int>(choice.value()))];
             }
             const std::lock_guard lock(mutex);

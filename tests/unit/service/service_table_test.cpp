@@ -8,7 +8,12 @@ namespace {
 
 std::shared_ptr<const VirtualService> service(Protocol protocol, std::string_view endpoint) {
     auto s = std::make_shared<VirtualService>();
-    s->key = {.protocol = protocol, .endpoint = parse_endpoint(endpoint).value()};
+    s->key = {.protocol = protocol, .endpoint = parse_endpoint(endpoint).value(), .mark = {}};
+    return s;
+}
+std::shared_ptr<const VirtualService> marked(std::uint32_t mark, const IpAddress& any) {
+    auto s = std::make_shared<VirtualService>();
+    s->key = {.protocol = Protocol::none, .endpoint = {any, {}}, .mark = Mark(mark)};
     return s;
 }
 ServiceTable::DestSlot slot(std::string_view endpoint, bool available, bool in_use) {
@@ -30,8 +35,8 @@ L4Port port(std::uint16_t number) {
 
 TEST(ServiceTable, AnEmptyOneFindsNothing) {
     const ServiceTable table;
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, v4("0.0.0.0"), port(0)), nullptr);
-    EXPECT_EQ(table.find<Ipv6>(Protocol::tcp, v6("::"), port(0)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, v4("0.0.0.0"), port(0)), nullptr);
+    EXPECT_EQ(table.find<Ipv6>({}, Protocol::tcp, v6("::"), port(0)), nullptr);
     EXPECT_FALSE(table.is_virtual<Ipv4>(v4("0.0.0.0")));
     EXPECT_FALSE(table.is_real<Ipv6>(v6("::"), port(0)));
     EXPECT_TRUE(table.services().empty());
@@ -44,15 +49,15 @@ TEST(ServiceTable, FindsByProtocolAddressAndPortAlone) {
     const auto web6 = service(Protocol::tcp, "[2001:db8::10]:80");
     const ServiceTable table({web, dns, web6}, {});
     const auto address = v4("198.51.100.10");
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(80)), web.get());
-    EXPECT_EQ(table.find<Ipv4>(Protocol::udp, address, port(53)), dns.get());
-    EXPECT_EQ(table.find<Ipv6>(Protocol::tcp, v6("2001:db8::10"), port(80)), web6.get());
-    EXPECT_EQ(table.find<Ipv4>(Protocol::udp, address, port(80)), nullptr);
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(53)), nullptr);
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, v4("198.51.100.11"), port(80)), nullptr);
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(20480)), nullptr);  // 80 swapped
-    EXPECT_EQ(table.find<Ipv6>(Protocol::tcp, v6("2001:db8::11"), port(80)), nullptr);
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, v4("0.0.0.0"), port(80)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, address, port(80)), web.get());
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::udp, address, port(53)), dns.get());
+    EXPECT_EQ(table.find<Ipv6>({}, Protocol::tcp, v6("2001:db8::10"), port(80)), web6.get());
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::udp, address, port(80)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, address, port(53)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, v4("198.51.100.11"), port(80)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, address, port(20480)), nullptr);  // 80 swapped
+    EXPECT_EQ(table.find<Ipv6>({}, Protocol::tcp, v6("2001:db8::11"), port(80)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, v4("0.0.0.0"), port(80)), nullptr);
 }
 
 TEST(ServiceTable, TheExactPortGoesBeforePortZero) {
@@ -60,10 +65,53 @@ TEST(ServiceTable, TheExactPortGoesBeforePortZero) {
     const auto web = service(Protocol::tcp, "198.51.100.10:80");
     const ServiceTable table({every, web}, {});
     const auto address = v4("198.51.100.10");
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(80)), web.get());
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(81)), every.get());
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, address, port(0)), every.get());
-    EXPECT_EQ(table.find<Ipv4>(Protocol::udp, address, port(81)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, address, port(80)), web.get());
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, address, port(81)), every.get());
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, address, port(0)), every.get());
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::udp, address, port(81)), nullptr);
+}
+
+TEST(ServiceTable, AMarkGoesBeforeEverythingElse) {
+    const auto web = service(Protocol::tcp, "198.51.100.10:80");
+    const auto one = marked(1, Ipv4Address{});
+    const auto one6 = marked(1, Ipv6Address{});
+    const auto two = marked(2, Ipv4Address{});
+    const auto of_mark = slot("10.1.0.11:0", true, true);
+    auto of_mark6 = slot("[2001:db8:1::11]:0", true, true);
+    of_mark6.virtual_address = Ipv6Address{};
+    const ServiceTable table({web, one, one6, two}, {of_mark, of_mark6});
+    const auto address = v4("198.51.100.10");
+    EXPECT_EQ(table.find<Ipv4>(Mark(1), Protocol::tcp, address, port(80)), one.get());
+    EXPECT_EQ(table.find<Ipv4>(Mark(1), Protocol::udp, v4("10.9.9.9"), port(7)), one.get());
+    EXPECT_EQ(table.find<Ipv4>(Mark(2), Protocol::tcp, address, port(80)), two.get());
+    EXPECT_EQ(table.find<Ipv6>(Mark(1), Protocol::tcp, v6("2001:db8::1"), port(80)), one6.get());
+    EXPECT_EQ(table.find<Ipv6>(Mark(2), Protocol::tcp, v6("2001:db8::1"), port(80)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>(Mark(3), Protocol::tcp, address, port(80)), web.get())
+        << "a mark of no service";
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, address, port(80)), web.get());
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::none, v4("0.0.0.0"), port(0)), nullptr);
+    EXPECT_FALSE(table.is_virtual<Ipv4>(v4("0.0.0.0")));
+    EXPECT_FALSE(table.is_virtual<Ipv6>(v6("::")));
+}
+
+TEST(ServiceTable, BesideAServiceOnPort21StandsItsData) {
+    const auto ftp = service(Protocol::tcp, "198.51.100.10:21");
+    const auto web = service(Protocol::tcp, "198.51.100.10:8080");
+    const auto every = service(Protocol::tcp, "198.51.100.10:0");
+    const auto address = v4("198.51.100.10");
+    const ServiceTable table({ftp, web, every}, {});
+    const auto found = [&](Protocol protocol, std::uint16_t p) {
+        return table.find<Ipv4>({}, protocol, address, port(p));
+    };
+    EXPECT_EQ(found(Protocol::tcp, 20), ftp.get());
+    EXPECT_EQ(found(Protocol::tcp, 1024), ftp.get());
+    EXPECT_EQ(found(Protocol::tcp, 65535), ftp.get());
+    EXPECT_EQ(found(Protocol::tcp, 8080), web.get()) << "the exact port goes first";
+    EXPECT_EQ(found(Protocol::tcp, 1023), every.get());
+    EXPECT_EQ(found(Protocol::udp, 1024), nullptr);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, v4("198.51.100.11"), port(1024)), nullptr);
+    const ServiceTable by_udp({service(Protocol::udp, "198.51.100.10:21"), ftp}, {});
+    EXPECT_EQ(by_udp.find<Ipv4>({}, Protocol::udp, address, port(1024)), nullptr);
 }
 
 TEST(ServiceTable, KnowsVirtualAddressesWhateverTheirPort) {
@@ -85,7 +133,7 @@ TEST(ServiceTable, AVirtualAddressStaysOneWhileSlotsOfItsServiceAreInUse) {
     const ServiceTable table({}, {living, free});
     EXPECT_TRUE(table.is_virtual<Ipv4>(v4("198.51.100.10")));
     EXPECT_FALSE(table.is_virtual<Ipv4>(v4("198.51.100.11")));
-    EXPECT_EQ(table.find<Ipv4>(Protocol::tcp, v4("198.51.100.10"), port(80)), nullptr);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, v4("198.51.100.10"), port(80)), nullptr);
 }
 
 TEST(ServiceTable, KnowsRealServersAlsoWhenRemovedUntilTheirSlotIsFree) {
@@ -104,6 +152,30 @@ TEST(ServiceTable, KnowsRealServersAlsoWhenRemovedUntilTheirSlotIsFree) {
     EXPECT_EQ(to_string(table.slot(DestId(1)).endpoint), "10.1.0.12:8080");
 }
 
+TEST(ServiceTable, OnlyServersThatAreTranslatedAnswerAsThemselves) {
+    auto direct = slot("10.1.0.11:80", true, true);
+    direct.forward = ForwardMethod::direct;
+    auto tunnel = slot("10.1.0.12:80", true, true);
+    tunnel.forward = ForwardMethod::tunnel;
+    const ServiceTable table({}, {direct, tunnel, slot("10.1.0.13:80", true, true)});
+    EXPECT_FALSE(table.is_real<Ipv4>(v4("10.1.0.11"), port(80)));
+    EXPECT_FALSE(table.is_real<Ipv4>(v4("10.1.0.12"), port(80)));
+    EXPECT_TRUE(table.is_real<Ipv4>(v4("10.1.0.13"), port(80)));
+    EXPECT_FALSE(table.is_real_address<Ipv4>(v4("10.1.0.11")));
+    EXPECT_TRUE(table.is_real_address<Ipv4>(v4("10.1.0.13")));
+    EXPECT_FALSE(table.is_real_address<Ipv4>(v4("10.1.0.14")));
+    EXPECT_FALSE(table.is_real_address<Ipv6>(v6("::")));
+}
+
+TEST(ServiceTable, AServerOnPort0AnswersFromEveryPort) {
+    const ServiceTable table({}, {slot("10.1.0.11:0", true, true), slot("10.1.0.12:80", true, true),
+                                  slot("[2001:db8:1::11]:80", true, true)});
+    EXPECT_TRUE(table.is_real<Ipv4>(v4("10.1.0.11"), port(80)));
+    EXPECT_TRUE(table.is_real<Ipv4>(v4("10.1.0.11"), port(65535)));
+    EXPECT_FALSE(table.is_real<Ipv4>(v4("10.1.0.12"), port(81)));
+    EXPECT_FALSE(table.is_real<Ipv6>(v6("2001:db8:1::11"), port(81)));
+}
+
 TEST(ServiceTable, ManyServicesAreAllFound) {
     std::vector<std::shared_ptr<const VirtualService>> services;
     for (int i = 0; i < 5000; ++i)
@@ -112,9 +184,9 @@ TEST(ServiceTable, ManyServicesAreAllFound) {
     const ServiceTable table(services, {});
     ASSERT_EQ(table.services().size(), 5000U);
     for (const auto& s : services)
-        EXPECT_EQ(
-            table.find<Ipv4>(s->key.protocol, s->key.endpoint.address.v4(), s->key.endpoint.port),
-            s.get());
+        EXPECT_EQ(table.find<Ipv4>({}, s->key.protocol, s->key.endpoint.address.v4(),
+                                   s->key.endpoint.port),
+                  s.get());
 }
 
 }  // namespace

@@ -2,9 +2,12 @@
 #include "shuntctl/commands.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -68,6 +71,37 @@ TEST(Commands, VerbsBecomeRequests) {
              {"dest edit tcp 192.0.2.1:80 [2001:db8::1]:8080 --weight 7",
               "dest.edit {" + server + R"(,"weight":7})"},
              {"dest delete tcp 192.0.2.1:80 [2001:db8::1]:8080", "dest.delete {" + server + "}"},
+             {"service list --mark 7", R"(service.list {"service":{"mark":7,"family":"ipv4"}})"},
+             {"service add --mark 4294967295 --ipv6 --one-packet",
+              R"(service.add {"service":{"mark":4294967295,"family":"ipv6"},)"
+              R"("flags":["one_packet"]})"},
+             {"service add tcp 192.0.2.1:80 --flag sh-port --flag sh-fallback --scheduler sh",
+              "service.add {" + service +
+                  R"(,"scheduler":"sh","flags":["sh-port","sh-fallback"]})"},
+             {"service edit tcp 192.0.2.1:80 --persistent 60 --granularity 0 --engine sip",
+              "service.edit {" + service +
+                  R"(,"persistence":{"timeout":60,"granularity":0},"engine":"sip"})"},
+             {"service add tcp 192.0.2.1:80 --persistent 60",
+              "service.add {" + service + R"(,"persistence":{"timeout":60}})"},
+             {"service delete --ipv6 --mark 7",
+              R"(service.delete {"service":{"mark":7,"family":"ipv6"}})"},
+             {"stats zero --mark 7", R"(stats.zero {"service":{"mark":7,"family":"ipv4"}})"},
+             {"dest add --mark 7 10.0.0.1:0 --forward direct",
+              R"(dest.add {"service":{"mark":7,"family":"ipv4"},)"
+              R"("server":{"address":"10.0.0.1:0"},"forward":"direct"})"},
+             {"dest delete 10.0.0.1:0 --mark 7",
+              R"(dest.delete {"service":{"mark":7,"family":"ipv4"},)"
+              R"("server":{"address":"10.0.0.1:0"}})"},
+             {"dest add tcp 192.0.2.1:80 [2001:db8::1]:8080 --forward tunnel --tunnel-type gue "
+              "--tunnel-port 6080 --tunnel-checksum full --upper 9 --lower 0",
+              "dest.add {" + server +
+                  R"(,"forward":"tunnel","tunnel":{"type":"gue","port":6080,"checksum":"full"},)"
+                  R"("upper":9,"lower":0})"},
+             {"tunable", "tunable.list {}"},
+             {"tunable get sloppy_tcp", R"(tunable.get {"name":"sloppy_tcp"})"},
+             {"tunable set sloppy_tcp 1", R"(tunable.set {"name":"sloppy_tcp","value":1})"},
+             {"mark", "mark.list {}"},
+             {"mark clear", R"(mark.set {"rules":[]})"},
              {"conn list", R"(conn.list {"limit":1000})"},
              {"conn list --limit 3", R"(conn.list {"limit":3})"},
              {"stats", "stats.get {}"},
@@ -109,11 +143,35 @@ TEST(Commands, WrongUsageAsksNobody) {
                              "dest",
                              "service add",
                              "service add tcp",
+                             "service add --mark 0",
+                             "service add --mark 4294967296",
+                             "service add --mark 7 tcp 192.0.2.1:80",
+                             "service add tcp 192.0.2.1:80 --ipv6",
+                             "service add tcp 192.0.2.1:80 10.0.0.1:80",
+                             "service add tcp 192.0.2.1:80 --granularity 24",
+                             "service add tcp 192.0.2.1:80 --persistent 0",
+                             "service list 192.0.2.1:80",
                              "service add icmp 192.0.2.1:80",
                              "service add tcp 192.0.2.1",
                              "service list tcp",
                              "service add tcp name:80",
                              "dest add tcp 192.0.2.1:80",
+                             "dest add tcp 192.0.2.1:80 10.0.0.1",
+                             "dest add --mark 7",
+                             "dest add --mark 7 tcp 10.0.0.1:80",
+                             "dest delete tcp 192.0.2.1:80 10.0.0.1:80 --upper 1",
+                             "dest add tcp 192.0.2.1:80 10.0.0.1:80 --tunnel-port 0",
+                             "tunable get",
+                             "tunable set sloppy_tcp",
+                             "tunable set sloppy_tcp -1",
+                             "tunable set sloppy_tcp on",
+                             "mark add",
+                             "mark add --mark 0",
+                             "mark add --mark 1 --at 0",
+                             "mark delete",
+                             "mark delete 0",
+                             "mark load",
+                             "mark load /nonexistent/rules",
                              "dest add tcp 192.0.2.1:80 10.0.0.1:80 --weight -1",
                              "dest add tcp 192.0.2.1:80 10.0.0.1:80 --weight x",
                              "dest delete tcp 192.0.2.1:80 10.0.0.1:80 --weight 1",
@@ -158,14 +216,116 @@ TEST(Commands, ServiceTable) {
          "stats":{"connections":1234567,"rates":{"connections":9.6}},
          "servers":[{"address":"10.1.0.11:80","forward":"nat","weight":3,"active":2,"inactive":17,
                      "stats":{"connections":600,"rates":{"connections":0.2}}}]},
+        {"service":{"mark":7,"family":"ipv4"},"scheduler":"sh","flags":["one_packet","sh-port"],
+         "persistence":{"timeout":360,"granularity":24},"engine":"sip","servers":[
+            {"address":"10.1.0.12:0","forward":"tunnel","weight":1,"upper":100,"lower":50,
+             "tunnel":{"type":"gue","port":6080,"checksum":"full"}},
+            {"address":"10.1.0.13:0","forward":"tunnel","local":true,
+             "tunnel":{"type":"gre","checksum":"none"}}]},
+        {"service":{"mark":7,"family":"ipv6"},"scheduler":"rr","flags":[],
+         "persistence":{"timeout":60,"granularity":128},"servers":[]},
         {"service":{"protocol":"udp","address":"[2001:db8::1]:53"},"scheduler":"rr",
-         "servers":[]}]})";
+         "persistence":null,"engine":null,"servers":[]}]})";
     EXPECT_EQ(bench.run("service list"), 0);
     EXPECT_EQ(bench.out,
-              "SERVICE / SERVER      METHOD  WEIGHT  ACTIVE  INACTIVE  CONNS  CONNS/S\n"
+              "SERVICE / SERVER      METHOD  WEIGHT  ACTIVE  INACTIVE  CONNS  CONNS/S  OPTIONS\n"
               "tcp 192.0.2.10:80     wrr                               1.23M       10\n"
               "  10.1.0.11:80        nat          3       2        17    600        0\n"
+              "mark 7                sh                                    0        0  "
+              "one_packet sh-port persistent 360/24 sip\n"
+              "  10.1.0.12:0         tunnel       1       0         0      0        0  "
+              "gue:6080 full upper 100 lower 50\n"
+              "  10.1.0.13:0         tunnel       0       0         0      0        0  gre local\n"
+              "mark 7 ipv6           rr                                    0        0  "
+              "persistent 60\n"
               "udp [2001:db8::1]:53  rr                                    0        0\n");
+}
+
+TEST(Commands, TunableTables) {
+    Bench bench;
+    bench.results["tunable.list"] = R"({"tunables":[
+        {"name":"sloppy_tcp","value":1,"default":0,"least":0,"most":1,"meaning":"any TCP packet"},
+        {"name":"icmp_ratelimit","value":1000,"default":1000,"least":0,"most":600000,
+         "meaning":"milliseconds"}]})";
+    EXPECT_EQ(bench.run("tunable list"), 0);
+    EXPECT_EQ(bench.out,
+              "TUNABLE         VALUE  DEFAULT  RANGE\n"
+              "sloppy_tcp          1        0  0 to 1\n"
+              "icmp_ratelimit   1000     1000  0 to 600000\n"
+              "\n"
+              "sloppy_tcp: any TCP packet\n"
+              "icmp_ratelimit: milliseconds\n");
+    bench.results["tunable.set"] = R"({"name":"sloppy_tcp","value":1})";
+    EXPECT_EQ(bench.run("tunable set sloppy_tcp 1"), 0);
+    EXPECT_EQ(bench.out,
+              "TUNABLE     VALUE\n"
+              "sloppy_tcp      1\n");
+}
+
+constexpr const char* two_rules =
+    R"({"rules":[{"mark":1,"source":"192.0.2.0/24"},{"mark":2,"protocol":"tcp",)"
+    R"("destination":"198.51.100.0/24","source_ports":"1-9","destination_ports":"80",)"
+    R"("port":"wan0"}]})";
+
+TEST(Commands, MarkTable) {
+    Bench bench;
+    bench.results["mark.list"] = two_rules;
+    EXPECT_EQ(bench.run("mark list"), 0);
+    EXPECT_EQ(bench.out,
+              "RULE  MARK  PROTO  SOURCE        PORTS  DESTINATION      PORTS  CAME BY\n"
+              "   1     1  any    192.0.2.0/24  any    any              any    any\n"
+              "   2     2  tcp    any           1-9    198.51.100.0/24  80     wan0\n");
+}
+
+TEST(Commands, MarkRulesAreChangedAsAWhole) {
+    const std::string first = R"({"mark":1,"source":"192.0.2.0/24"})";
+    const std::string second = R"({"mark":2,"protocol":"tcp","destination":"198.51.100.0/24",)"
+                               R"("source_ports":"1-9","destination_ports":"80","port":"wan0"})";
+    const std::string added =
+        R"({"mark":7,"source":"10.0.0.0/8","destination":"192.0.2.1","protocol":"udp",)"
+        R"("source_ports":"53","destination_ports":"1-2","port":"lan0"})";
+    const std::string add =
+        "mark add --mark 7 --source 10.0.0.0/8 --destination 192.0.2.1 --protocol udp "
+        "--source-ports 53 --destination-ports 1-2 --port lan0";
+    for (const auto& [line, rules] : std::vector<std::pair<std::string, std::string>>{
+             {add, first + ',' + second + ',' + added},
+             {add + " --at 3", first + ',' + second + ',' + added},
+             {add + " --at 1", added + ',' + first + ',' + second},
+             {"mark add --at 2 --mark 9", first + R"(,{"mark":9},)" + second},
+             {"mark delete 1", second},
+             {"mark delete 2", first}}) {
+        Bench bench;
+        bench.results["mark.list"] = two_rules;
+        EXPECT_EQ(bench.run(line), 0) << line << bench.err;
+        EXPECT_EQ(bench.requests,
+                  (Requests{"mark.list {}", "mark.set {\"rules\":[" + rules + "]}"}))
+            << line;
+        EXPECT_EQ(bench.out, "");
+    }
+    for (const auto* line : {"mark add --mark 7 --at 4", "mark delete 3"}) {
+        Bench bench;
+        bench.results["mark.list"] = two_rules;
+        EXPECT_EQ(bench.run(line), 2) << line;
+        EXPECT_EQ(bench.requests, Requests{"mark.list {}"}) << line;
+        EXPECT_NE(bench.err.find("there are 2 rules"), std::string::npos) << bench.err;
+    }
+}
+
+TEST(Commands, MarkRulesComeFromAFile) {
+    const auto path = testing::TempDir() + "mark-rules-" + std::to_string(getpid());
+    const auto load = [&path](Bench& bench, const std::string& text) {
+        std::ofstream(path) << text;
+        return bench.run("mark load " + path);
+    };
+    Bench bench;
+    EXPECT_EQ(load(bench, two_rules), 0) << bench.err;
+    EXPECT_EQ(bench.requests, Requests{"mark.set " + std::string(two_rules)});
+    for (const auto* text : {"", "{", "[]", "{}", R"({"rules":5})", R"({"rules":null})"}) {
+        EXPECT_EQ(load(bench, text), 2) << text;
+        EXPECT_EQ(bench.requests, Requests{}) << text;
+        EXPECT_NE(bench.err.find(path), std::string::npos) << bench.err;
+    }
+    std::remove(path.c_str());
 }
 
 TEST(Commands, WorkerTableFitsWithLargeNumbers) {
@@ -242,18 +402,18 @@ TEST(Commands, ConnectionsComeInPagesUpToTheLimit) {
     Bench bench;
     bench.results["conn.list"] = R"({"connections":[
         {"protocol":"tcp","client":"10.0.0.9:1","virtual":"192.0.2.1:53","server":"10.0.0.1:53",
-         "state":"SYN_RECV","expires":60,"worker":1},
-        {"protocol":"udp","client":"10.0.0.9:2","virtual":"192.0.2.1:53","server":"10.0.0.1:53",
-         "state":"UDP","expires":300,"worker":0}],"cursor":"next"})";
+         "forward":"direct","state":"SYN_RECV","expires":60,"worker":1},
+        {"protocol":"ip","client":"10.0.0.9:0","virtual":"0.0.0.7:0","server":"10.0.0.1:0",
+         "forward":"nat","state":"ASSURED","expires":300,"worker":0}],"cursor":"next"})";
     EXPECT_EQ(bench.run("conn list --limit 4"), 0);
     EXPECT_EQ(bench.requests,
               (Requests{R"(conn.list {"limit":4})", R"(conn.list {"limit":2,"cursor":"next"})"}));
     const std::string rows =
-        "tcp    10.0.0.9:1  192.0.2.1:53  10.0.0.1:53  SYN_RECV       60       1\n"
-        "udp    10.0.0.9:2  192.0.2.1:53  10.0.0.1:53  UDP           300       0\n";
-    EXPECT_EQ(
-        bench.out,
-        "PROTO  CLIENT      SERVICE       SERVER       STATE     EXPIRES  WORKER\n" + rows + rows);
+        "tcp    10.0.0.9:1  192.0.2.1:53  10.0.0.1:53  direct   SYN_RECV       60       1\n"
+        "ip     10.0.0.9:0  0.0.0.7:0     10.0.0.1:0   nat      ASSURED       300       0\n";
+    EXPECT_EQ(bench.out,
+              "PROTO  CLIENT      SERVICE       SERVER       FORWARD  STATE     EXPIRES  WORKER\n" +
+                  rows + rows);
     EXPECT_EQ(bench.run("conn list --limit 4 --json"), 0);
     EXPECT_EQ(bench.requests.size(), 2U);
     EXPECT_EQ(std::count(bench.out.begin(), bench.out.end(), '\n'), 2) << "a line for every page";
@@ -261,7 +421,11 @@ TEST(Commands, ConnectionsComeInPagesUpToTheLimit) {
 
 TEST(Commands, AnswerThatIsNotAsDocumentedIsNamed) {
     for (const auto* answer :
-         {R"({"services":5})", R"({"services":[{"service":{}}]})", R"({"services":[{}]})"}) {
+         {R"({"services":5})", R"({"services":[{"service":{}}]})", R"({"services":[{}]})",
+          R"({"services":[{"service":{"mark":7,"family":"ipx"}}]})",
+          R"({"services":[{"service":{"mark":7},"flags":[5]}]})",
+          R"({"services":[{"service":{"mark":7},"flags":"x"}]})",
+          R"({"services":[{"service":{"mark":7},"persistence":{"granularity":33}}]})"}) {
         Bench bench;
         bench.results["service.list"] = answer;
         EXPECT_EQ(bench.run("service list"), 3) << answer;

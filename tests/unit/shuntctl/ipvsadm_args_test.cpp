@@ -64,15 +64,21 @@ TEST(IpvsadmArgs, ServiceHasDefaults) {
     ASSERT_TRUE(command.service);
     EXPECT_EQ(command.service->protocol, Protocol::tcp);
     EXPECT_EQ(to_string(command.service->address), "192.0.2.1:80");
-    EXPECT_EQ(command.scheduler, "wlc");
+    EXPECT_EQ(command.service_options.scheduler, "wlc");
+    EXPECT_TRUE(command.service_options.flags.none());
+    EXPECT_FALSE(command.service_options.one_packet);
+    EXPECT_FALSE(command.service_options.persistence);
+    EXPECT_EQ(command.service_options.engine, "");
     EXPECT_EQ(command.unsupported, "");
 }
 
 TEST(IpvsadmArgs, ServerHasDefaults) {
     const auto command = parse("-a -t 192.0.2.1:80 -r 10.0.0.1");
     EXPECT_EQ(command.action, Action::add_server);
-    EXPECT_EQ(command.forward, Forward::direct);
-    EXPECT_EQ(command.weight, 1U);
+    EXPECT_EQ(command.server_options.forward, Forward::direct);
+    EXPECT_EQ(command.server_options.weight, 1U);
+    EXPECT_EQ(command.server_options.upper, 0U);
+    EXPECT_EQ(command.server_options.lower, 0U);
     EXPECT_EQ(to_string(command.server.value()), "10.0.0.1:80");
 }
 
@@ -116,11 +122,11 @@ TEST(IpvsadmArgs, OptionsCanBeJoinedOrCarryTheirArgument) {
           "-A --tcp-service 192.0.2.1:80 --scheduler rr", "-A -s rr -t 192.0.2.1:80"}) {
         const auto command = parse(line);
         EXPECT_EQ(to_string(command.service.value().address), "192.0.2.1:80") << line;
-        EXPECT_EQ(command.scheduler, "rr") << line;
+        EXPECT_EQ(command.service_options.scheduler, "rr") << line;
     }
     const auto server = parse("-amt 192.0.2.1:80 -r 10.0.0.1:90 -w5");
-    EXPECT_EQ(server.forward, Forward::masquerade);
-    EXPECT_EQ(server.weight, 5U);
+    EXPECT_EQ(server.server_options.forward, Forward::masquerade);
+    EXPECT_EQ(server.server_options.weight, 5U);
     EXPECT_EQ(to_string(server.server.value()), "10.0.0.1:90");
 }
 
@@ -131,7 +137,13 @@ TEST(IpvsadmArgs, ListOptions) {
     EXPECT_FALSE(command.list.sorted) << "--nosort wins, wherever it stands";
     EXPECT_EQ(command.list.view, ListView::stats) << "counters win over rates";
     EXPECT_EQ(parse("-LnX --rate --stats").list.view, ListView::stats);
-    EXPECT_EQ(parse("-L --rate").list.view, ListView::rate);
+    EXPECT_EQ(parse("-L --thresholds --rate").list.view, ListView::rate);
+    EXPECT_EQ(parse("-L --persistent-conn --thresholds").list.view, ListView::thresholds);
+    EXPECT_EQ(parse("-L --tun-info --persistent-conn").list.view, ListView::persistence);
+    EXPECT_EQ(parse("-L --tun-info").list.view, ListView::tunnels);
+    EXPECT_EQ(parse("-L").list.view, ListView::plain);
+    EXPECT_TRUE(parse("-Lc --persistent-conn").list.engines);
+    EXPECT_FALSE(parse("-Lc --tun-info").list.engines);
     EXPECT_EQ(parse("-Lcn").list.what, ListWhat::connections);
     EXPECT_EQ(parse("-L --timeout -n").list.what, ListWhat::timeouts);
     EXPECT_EQ(parse("-L --daemon").list.what, ListWhat::daemons);
@@ -194,6 +206,10 @@ TEST(IpvsadmArgs, ServerTakesItsPortFromTheServiceBeforeIt) {
     EXPECT_EQ(server("-a -t 1.2.3.4:80 -r 10.0.0.1:8080 -g"), "10.0.0.1:80");
     EXPECT_EQ(server("-a -t 1.2.3.4:80 -r 10.0.0.1:8080 -i"), "10.0.0.1:80");
     EXPECT_EQ(server("-d -t 1.2.3.4:80 -r 10.0.0.1:81"), "10.0.0.1:81");
+    EXPECT_EQ(server("-a -f 7 -r 10.0.0.1 -g"), "10.0.0.1:0") << "a mark has no port";
+    EXPECT_EQ(server("-a -f 7 -r 10.0.0.1:81 -g"), "10.0.0.1:81");
+    EXPECT_EQ(server("-a -f 7 -6 -r [2001:db8::1]:81 -i"), "[2001:db8::1]:81");
+    EXPECT_EQ(server("-a -t [::1]:80 -r 10.0.0.1:81 -i"), "10.0.0.1:80") << "tunnels change family";
     EXPECT_EQ(refusal("-a -r 10.0.0.1:http -t 1.2.3.4:80 -m"),
               (Refusal{2, "illegal real server address[:port] specified"}));
     EXPECT_EQ(refusal("-a -t 1.2.3.4:80 -r 5"),
@@ -284,6 +300,10 @@ TEST(IpvsadmArgs, Refusals) {
              {"-A -f 0", "invalid fwmark value `0' specified"},
              {"-A -f 4294967296", "invalid fwmark value `4294967296' specified"},
              {"-A -6 -f 5", "-6 used before -f\n"},
+             {"-A -t 1.2.3.4:80 -6", "-6 used before -f\n"},
+             {"-a -f 5 -6 -r 10.0.0.1 -g",
+              "Different address family is allowed only for tunneling servers"},
+             {"-A -t [::1]:80 -p 5 -M 0", "illegal ipv6 netmask specified"},
              {"-A -t 1.2.3.4:80 -p 0", "invalid timeout value `0' specified"},
              {"-A -t 1.2.3.4:80 -ps rr", "invalid timeout value `s' specified"},
              {"-A -t 1.2.3.4:80 -p -M x", "illegal virtual server persistent mask specified"},
@@ -313,12 +333,9 @@ TEST(IpvsadmArgs, TunnelOptions) {
     const std::string server = "-a -t 1.2.3.4:80 -r 10.0.0.1 ";
     struct Row {
         const char* options;
-        const char* text;  ///< null: legal
+        const char* text;
     };
     for (const auto& [options, text] : std::vector<Row>{
-             {"-i --tun-type gue --tun-port 6080 --tun-csum", nullptr},
-             {"-i --tun-type gre --tun-nocsum", nullptr},
-             {"-i --tun-type ipip", nullptr},
              {"-m --tun-type ipip", "Tunnel options conflict with forward method"},
              {"-i --tun-csum", "Illegal 'tun-csum' option with the 'ipip' tunnel type"},
              {"-i --tun-type foo", "illegal tunnel type specified"},
@@ -331,13 +348,91 @@ TEST(IpvsadmArgs, TunnelOptions) {
               "Illegal 'tun-remcsum' option with the 'gre' tunnel type"},
              {"-i --tun-type gue --tun-port 5 --tun-remcsum --tun-csum",
               "The option 'tun-remcsum' conflicts with the 'tun-csum' option in the 'gue' tunnel "
-              "type"}}) {
-        if (text != nullptr) {
-            EXPECT_EQ(refusal(server + options), (Refusal{2, text}));
-        } else {
-            EXPECT_EQ(parse(server + options).unsupported, "--tun-type");
-        }
+              "type"}})
+        EXPECT_EQ(refusal(server + options), (Refusal{2, text}));
+}
+
+TEST(IpvsadmArgs, Tunnels) {
+    struct Row {
+        const char* options;
+        TunnelType type;
+        std::uint16_t port;
+        TunnelChecksum checksum;
+    };
+    for (const auto& row : std::vector<Row>{
+             {"", TunnelType::ipip, 0, TunnelChecksum::none},
+             {" --tun-type ipip", TunnelType::ipip, 0, TunnelChecksum::none},
+             {" --tun-type gue --tun-port 6080", TunnelType::gue, 6080, TunnelChecksum::none},
+             {" --tun-csum --tun-port 65535 --tun-type gue", TunnelType::gue, 65535,
+              TunnelChecksum::full},
+             {" --tun-type gue --tun-port 1 --tun-remcsum", TunnelType::gue, 1,
+              TunnelChecksum::remote},
+             {" --tun-type gre --tun-nocsum", TunnelType::gre, 0, TunnelChecksum::none},
+             {" --tun-type gre --tun-csum", TunnelType::gre, 0, TunnelChecksum::full}}) {
+        const auto options =
+            parse(std::string("-a -t 1.2.3.4:80 -r 10.0.0.1 -i") + row.options).server_options;
+        EXPECT_EQ(options.forward, Forward::tunnel);
+        EXPECT_EQ(options.tunnel.type, row.type) << row.options;
+        EXPECT_EQ(options.tunnel.port, row.port) << row.options;
+        EXPECT_EQ(options.tunnel.checksum, row.checksum) << row.options;
     }
+}
+
+TEST(IpvsadmArgs, Thresholds) {
+    const auto options = parse("-e -t 1.2.3.4:80 -r 1.1.1.1 -m -x 2147483647 -y 3").server_options;
+    EXPECT_EQ(options.upper, 2147483647U);
+    EXPECT_EQ(options.lower, 3U);
+}
+
+TEST(IpvsadmArgs, Marks) {
+    const auto v4 = parse("-A -f 4294967295").service.value();
+    EXPECT_EQ(v4.mark, 4294967295U);
+    EXPECT_EQ(v4.address.address.family(), Family::ipv4);
+    const auto v6 = parse("-Ln --fwmark-service 7 --ipv6").service.value();
+    EXPECT_EQ(v6.mark, 7U);
+    EXPECT_EQ(v6.address.address.family(), Family::ipv6);
+    EXPECT_EQ(parse("-A -t 1.2.3.4:80").service.value().mark, 0U);
+}
+
+TEST(IpvsadmArgs, PersistenceAndItsMask) {
+    struct Row {
+        const char* options;
+        std::uint32_t timeout;
+        unsigned granularity;
+    };
+    for (const auto& row :
+         std::vector<Row>{{"-t 1.2.3.4:80 -p", 360, 32},
+                          {"-t 1.2.3.4 --persistent=60", 60, 32},
+                          {"-t 1.2.3.4:80 -p 2678400 -M 255.255.255.0", 2678400, 24},
+                          {"-M 255.255.0.0 -t 1.2.3.4:80 -p", 360, 16},
+                          {"-t 1.2.3.4:80 -p -M 0.0.0.0", 360, 0},
+                          {"-f 7 -M 255.128.0.0 -p", 360, 9},
+                          {"-t [::1]:80 -p", 360, 128},
+                          {"-t [::1]:80 -p 5 -M 64x", 5, 64},
+                          {"-M 64 -t [::1]:80 -p 5", 5, 128},
+                          {"-f 7 -6 -p -M 1", 360, 1},
+                          {"-f 7 -M 255.255.0.0 -6 -p", 360, 128}}) {
+        const auto command = parse(std::string("-A ") + row.options);
+        ASSERT_TRUE(command.service_options.persistence) << row.options;
+        EXPECT_EQ(command.service_options.persistence->timeout, row.timeout) << row.options;
+        EXPECT_EQ(command.service_options.persistence->granularity, row.granularity) << row.options;
+        EXPECT_EQ(command.unsupported, "");
+    }
+    EXPECT_FALSE(parse("-A -t 1.2.3.4:80 -M 255.0.0.0").service_options.persistence);
+}
+
+TEST(IpvsadmArgs, FlagsOfServices) {
+    const auto options = parse("-A -u 1.2.3.4:53 -s sh -b sh-port,flag-3 --ops --pe sip -p");
+    EXPECT_EQ(options.service_options.flags, SchedulerFlags(0b110));
+    EXPECT_TRUE(options.service_options.one_packet);
+    EXPECT_EQ(options.service_options.engine, "sip");
+    const auto flags = [](const std::string& words) {
+        return parse("-A -f 7 -o " + words).service_options.flags;
+    };
+    EXPECT_EQ(flags("-b mh-fallback,mh-port -s mh"), SchedulerFlags(0b011));
+    EXPECT_EQ(flags("-s sh -b sh-fallback"), SchedulerFlags(0b001));
+    EXPECT_EQ(flags("-b flag-1,flag-1,flag-2"), SchedulerFlags(0b011));
+    EXPECT_EQ(flags("-b ,"), SchedulerFlags());
 }
 
 TEST(IpvsadmArgs, LegalButUnsupportedIsNamedAsItWasWritten) {
@@ -345,19 +440,12 @@ TEST(IpvsadmArgs, LegalButUnsupportedIsNamedAsItWasWritten) {
         const char* line;
         const char* option;
     };
-    for (const auto& [line, option] :
-         std::vector<Row>{{"-A -t 1.2.3.4:80 -p", "-p"},
-                          {"-A -t 1.2.3.4 --persistent=60 -M 255.255.255.0", "--persistent"},
-                          {"-A -f 5 -6", "-f"},
-                          {"-A -u 1.2.3.4:53 --ops", "--ops"},
-                          {"-A -t 1.2.3.4:80 --pe sip", "--pe"},
-                          {"-A -t 1.2.3.4:80 -s sh -b sh-port,flag-3", "-b"},
-                          {"-a -t 1.2.3.4:80 -r 1.1.1.1 -m -x 5 -y 3", "-x"},
-                          {"--start-daemon master --mcast-interface eth0", "--start-daemon"},
-                          {"--stop-daemon backup", "--stop-daemon"},
-                          {"-Ln --thresholds", "--thresholds"},
-                          {"-Ln --persistent-conn", "--persistent-conn"},
-                          {"-Ln --tun-info", "--tun-info"}})
+    for (const auto& [line, option] : std::vector<Row>{
+             {"--start-daemon master --mcast-interface eth0", "--start-daemon"},
+             {"--stop-daemon backup", "--stop-daemon"},
+             {"-A -t 1.2.3.4:80 -p -M 255.0.255.0", "-M 255.0.255.0, which is no prefix,"},
+             {"-A -f 7 -p -M 24", "-M 24, which is no prefix,"},
+             {"-A -t 1.2.3.4:80 -M 255.0.255.0", ""}})
         EXPECT_EQ(parse(line).unsupported, option) << line;
 }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <map>
@@ -77,6 +79,19 @@ TEST(Ipvsadm, CommandsBecomeRequests) {
              {"-e -t 192.0.2.1:80 -r 10.0.0.1:8080 -m -w 0",
               "dest.edit {" + server + R"(,"forward":"nat","weight":0})"},
              {"-d -t 192.0.2.1:80 -r 10.0.0.1:8080", "dest.delete {" + server + "}"},
+             {"-a -t 192.0.2.1:80 -r 10.0.0.1:8080 -m -x 9 -y 4",
+              "dest.add {" + server + R"(,"forward":"nat","weight":1,"upper":9,"lower":4})"},
+             {"-a -f 7 -r 10.0.0.1",
+              R"(dest.add {"service":{"mark":7,"family":"ipv4"},)"
+              R"("server":{"address":"10.0.0.1:0"},"forward":"direct","weight":1})"},
+             {"-e -f 7 -6 -r 10.0.0.1:5 -i",
+              R"(dest.edit {"service":{"mark":7,"family":"ipv6"},)"
+              R"("server":{"address":"10.0.0.1:5"},"forward":"tunnel","weight":1,)"
+              R"("tunnel":{"type":"ipip"}})"},
+             {"-A -f 4294967295 -o",
+              R"(service.add {"service":{"mark":4294967295,"family":"ipv4"},)"
+              R"("scheduler":"wlc","flags":["one_packet"]})"},
+             {"-D -f 7 -6", R"(service.delete {"service":{"mark":7,"family":"ipv6"}})"},
              {"-Z", "stats.zero {}"},
              {"-Z -t 192.0.2.1:80", "stats.zero {" + service + "}"},
              {"--set 0 60 5", R"(timeout.set {"tcp":0,"tcp_fin":60,"udp":5})"},
@@ -87,6 +102,49 @@ TEST(Ipvsadm, CommandsBecomeRequests) {
         EXPECT_EQ(bench.run(line), 0) << line;
         EXPECT_EQ(bench.requests, Requests{request});
         EXPECT_EQ(bench.out + bench.err, "") << line;
+    }
+}
+
+TEST(Ipvsadm, OptionsOfServices) {
+    for (const auto& [options, params] : std::vector<std::pair<std::string, std::string>>{
+             {"-p", R"("scheduler":"wlc","persistence":{"timeout":360,"granularity":32})"},
+             {"-s rr -p 60 -M 255.255.0.0",
+              R"("scheduler":"rr","persistence":{"timeout":60,"granularity":16})"},
+             {"-p --pe sip", R"("scheduler":"wlc","persistence":{"timeout":360,"granularity":32},)"
+                             R"("engine":"sip")"},
+             {"-o", R"("scheduler":"wlc","flags":["one_packet"])"},
+             {"-b flag-3,flag-1", R"("scheduler":"wlc","flags":["flag-1","flag-3"])"},
+             // Whatever a bit was called, the scheduler's own name is sent.
+             {"-s sh -b flag-2,sh-fallback -o",
+              R"("scheduler":"sh","flags":["one_packet","sh-fallback","sh-port"])"},
+             {"-s mh -b mh-port", R"("scheduler":"mh","flags":["mh-port"])"},
+             {"-s mh -b flag-3", R"("scheduler":"mh")"}}) {
+        Bench bench;
+        EXPECT_EQ(bench.run("-A -u 192.0.2.1:53 " + options), 0) << bench.err;
+        EXPECT_EQ(
+            bench.requests,
+            Requests{R"(service.add {"service":{"protocol":"udp","address":"192.0.2.1:53"},)" +
+                     params + "}"});
+    }
+}
+
+TEST(Ipvsadm, TunnelsOfServers) {
+    for (const auto& [options, tunnel] : std::vector<std::pair<std::string, std::string>>{
+             {"", R"({"type":"ipip"})"},
+             {"--tun-type gue --tun-port 6080", R"({"type":"gue","port":6080,"checksum":"none"})"},
+             {"--tun-type gue --tun-port 6080 --tun-csum",
+              R"({"type":"gue","port":6080,"checksum":"full"})"},
+             {"--tun-type gue --tun-port 1 --tun-remcsum",
+              R"({"type":"gue","port":1,"checksum":"remote"})"},
+             {"--tun-type gre --tun-csum", R"({"type":"gre","checksum":"full"})"}}) {
+        Bench bench;
+        EXPECT_EQ(bench.run("-a --sctp-service 192.0.2.1:9 -r 10.0.0.1 -i -w 3 " + options), 0);
+        EXPECT_EQ(
+            bench.requests,
+            Requests{
+                R"(dest.add {"service":{"protocol":"sctp","address":"192.0.2.1:9"},)"
+                R"("server":{"address":"10.0.0.1:9"},"forward":"tunnel","weight":3,"tunnel":)" +
+                tunnel + "}"});
     }
 }
 
@@ -115,7 +173,12 @@ TEST(Ipvsadm, RefusalsHaveTheTextOfTheCommand) {
              {server, "dest.delete", "EPERM", "Permission denied (you must be root)\n", 255},
              {server, "dest.delete", "ENOMEM", "Memory allocation problem\n", 255},
              {server, "dest.delete", "EINVAL", general + "shuntd: because\n", 255},
-             {"-a -t 192.0.2.1:80 -r 10.0.0.1 -g", "dest.add", "EINVAL", "because\n", 255},
+             {"-a -t 192.0.2.1:80 -r 10.0.0.1 -g", "dest.add", "EINVAL",
+              general + "shuntd: because\n", 255},
+             {"-a -t 192.0.2.1:80 -r 10.0.0.1 -x 1 -y 2", "dest.add", "ERANGE",
+              "Numerical result out of range\n", 255},
+             {"-E -t 192.0.2.1:80 -p --pe x", "service.edit", "ENOENT",
+              "Scheduler or persistence engine not found\n", 255},
              {"-C", "service.flush", "", "because\n", 255},
              {"-Ln -t 192.0.2.1:80", "service.list", "ESRCH", "No such service\n", 1}}) {
         Bench bench;
@@ -169,6 +232,37 @@ TEST(Ipvsadm, NamesUnlessNumeric) {
               "-a -t 192.0.2.10:80 -r 10.0.0.2:80 -m -w 1\n");
 }
 
+TEST(Ipvsadm, WhatServersHaveIsShown) {
+    Bench bench;
+    bench.results["service.list"] = R"({"services":[{"service":{"mark":7},"scheduler":"rr",
+        "persistence":{"timeout":60},"engine":"sip","servers":[
+        {"address":"10.0.0.1:0","forward":"tunnel","local":true,"weight":1,"persistent":5,
+         "upper":9,"lower":4,"tunnel":{"type":"gue","port":6080,"checksum":"remote"}}]}]})";
+    for (const auto& [view, server] : std::vector<std::pair<std::string, std::string>>{
+             {"", "Local   1      0          0         "},
+             {" --persistent-conn", "1         5           0          0         "},
+             {" --thresholds", "9          4          0          0         "},
+             {" --tun-info", "Local   gue:6080:r+c  1      0          0         "}}) {
+        EXPECT_EQ(bench.run("-Ln -f 7" + view), 0);
+        const std::string rows =
+            "FWM  7 rr persistent 60 pe sip\n  -> 10.0.0.1:0                   ";
+        EXPECT_EQ(bench.out.substr(bench.out.find("FWM")), rows + server + '\n') << view;
+    }
+}
+
+TEST(Ipvsadm, EnginesOfConnectionsAreShownOnRequest) {
+    Bench bench;
+    bench.results["conn.list"] = R"({"connections":[{"protocol":"udp","client":"10.0.0.9:0",
+        "virtual":"192.0.2.1:5060","server":"10.0.0.1:5060","state":"NONE","expires":58,
+        "engine":"sip","engine_data":"call@host"}],"cursor":null})";
+    const std::string row =
+        "UDP 00:58  NONE        10.0.0.9:0         192.0.2.1:5060     10.0.0.1:5060";
+    EXPECT_EQ(bench.run("-Lnc --persistent-conn"), 0);
+    EXPECT_EQ(bench.out, connection_title(true) + row + "    sip                call@host\n");
+    EXPECT_EQ(bench.run("-Lnc"), 0);
+    EXPECT_EQ(bench.out, connection_title(false) + row + '\n');
+}
+
 TEST(Ipvsadm, ConnectionsComeInPages) {
     int pages = 0;
     std::vector<std::string> asked;
@@ -194,7 +288,7 @@ TEST(Ipvsadm, ConnectionsComeInPages) {
               0);
     const std::string line =
         "UDP 05:00  UDP         10.0.0.9:1         192.0.2.1:53       10.0.0.1:53\n";
-    EXPECT_EQ(out.str(), connection_title() + line + line + line);
+    EXPECT_EQ(out.str(), connection_title(false) + line + line + line);
     EXPECT_EQ(asked, (Requests{R"({"limit":10000})", R"({"limit":10000,"cursor":"p1"})",
                                R"({"limit":10000,"cursor":"p2"})"}));
 }
@@ -227,6 +321,64 @@ TEST(Ipvsadm, RestoreGoesOnAfterRefusals) {
     EXPECT_EQ(bench.run("-R", ""), 0);
 }
 
+/// A daemon that keeps services and servers as it is told, newest servers first.
+struct Memory {
+    json::array services;
+
+    json::value call(std::string_view method, json::object params) {
+        if (method == "service.list") return {{"services", services}};
+        const auto found = std::find_if(services.begin(), services.end(), [&](const auto& row) {
+            return row.at("service") == params.at("service");
+        });
+        if (method == "service.add") {
+            EXPECT_EQ(found, services.end());
+            params["servers"] = json::array();
+            services.emplace_back(params);
+        } else {
+            EXPECT_EQ(method, "dest.add");
+            params["address"] = params.at("server").at("address");
+            auto& servers = found->at("servers").as_array();
+            servers.insert(servers.begin(), params);
+        }
+        return json::object();
+    }
+};
+
+TEST(Ipvsadm, SavedLinesAreRestored) {
+    const std::string saved =
+        "-A -t 192.0.2.10:80 -s wlc -p 360 -M 255.255.255.0 --pe sip -b flag-1\n"
+        "-a -t 192.0.2.10:80 -r 10.1.0.11:80 -g -w 0\n"
+        "-a -t 192.0.2.10:80 -r 10.1.0.12:8080 -m -w 2\n"
+        "-a -t 192.0.2.10:80 -r 10.1.0.13:80 -i -w 1 --tun-type ipip\n"
+        "-A --sctp-service 192.0.2.10:99 -s mh -b mh-port\n"
+        "-A -u [2001:db8::10]:53 -s sh -p 60 -M 64 -o -b sh-fallback,sh-port\n"
+        "-a -u [2001:db8::10]:53 -r 10.1.0.15:53 -i -w 1 --tun-type gre --tun-csum\n"
+        "-a -u [2001:db8::10]:53 -r [2001:db8::11]:53 -i -w 1 --tun-type gre --tun-nocsum\n"
+        "-A -f 7 -s rr -p 360\n"
+        "-a -f 7 -r 10.1.0.11:0 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum\n"
+        "-a -f 7 -r 10.1.0.12:1 -i -w 1 --tun-type gue --tun-port 1 --tun-remcsum\n"
+        "-A -f 7 -6 -s rr -o\n"
+        "-a -f 7 -6 -r [2001:db8::11]:0 -g -w 1\n";
+    Memory memory;
+    const auto run = [&memory](const char* command, const std::string& input) {
+        std::istringstream in(input);
+        std::ostringstream out;
+        std::ostringstream err;
+        const auto connect = [&memory](const std::string&) -> Call {
+            return [&memory](std::string_view method, const json::object& params) {
+                return memory.call(method, params);
+            };
+        };
+        EXPECT_EQ(
+            run_ipvsadm({command}, {"ipvsadm", "/sock", connect, {}, numeric_text, in, out, err}),
+            0);
+        EXPECT_EQ(err.str(), "");
+        return out.str();
+    };
+    run("-R", saved);
+    EXPECT_EQ(run("-Sn", ""), saved);
+}
+
 TEST(Ipvsadm, RestoreEndsAtAWrongLine) {
     struct Row {
         const char* input;
@@ -244,8 +396,9 @@ TEST(Ipvsadm, RestoreEndsAtAWrongLine) {
 
 TEST(Ipvsadm, UnsupportedIsRefusedBeforeTheDaemonIsAsked) {
     Bench bench;
-    EXPECT_EQ(bench.run("-A -t 1.2.3.4:80 -p"), 255);
-    EXPECT_EQ(bench.err, "/sbin/ipvsadm: -p is not supported by this version of shuntd\n");
+    EXPECT_EQ(bench.run("--start-daemon master"), 255);
+    EXPECT_EQ(bench.err,
+              "/sbin/ipvsadm: --start-daemon is not supported by this version of shuntd\n");
     EXPECT_EQ(bench.requests, Requests{});
 }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The parts that several methods take, out of their parameters (docs/protocol.md). Whatever does
+// not fit throws RpcError. Thread: control.
+#include <vector>
+
+#include "ctl/config.h"
+#include "ctl/rpc_params.h"
+
+namespace shunt::ctl {
+
+/// "service": by protocol and address, or by mark and family.
+ServiceKey read_service(const Params& p);
+/// "scheduler", "flags" and "persistence".
+ServiceSettings read_settings(const Params& p);
+/// "server".
+Endpoint read_server(const Params& p);
+/// "server", "forward", "tunnel", "weight", "upper" and "lower".
+ServerConfig read_server_config(const Params& p);
+/// "rules".
+std::vector<MarkConfig> read_marks(const Params& p);
+
+}  // namespace shunt::ctl

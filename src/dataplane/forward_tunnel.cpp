@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Tunnels: the packet is wrapped as it is, its destination stays the virtual one, and goes to the
+// real server, which unwraps it and answers the client by itself (ipvs-behaviour 1.14). IP in IP
+// (RFC 2003, RFC 4213, RFC 2473), generic UDP encapsulation (draft-ietf-intarea-gue), generic
+// routing encapsulation (RFC 2784); either family within either.
+#include "dataplane/checksums.h"
+#include "dataplane/forwarders.h"
+#include "dataplane/host_path.h"
+#include "dataplane/mss_clamp.h"
+
+namespace shunt {
+
+namespace {
+
+static_assert(RTE_PKTMBUF_HEADROOM >= most_tunnel_overhead + sizeof(NextHop::l2));
+
+// IANA protocol numbers of what is inside, and of what is around it.
+template <class F>
+constexpr std::uint8_t ip_in_ip = std::is_same_v<F, Ipv4> ? 4 : 41;
+constexpr std::uint8_t in_udp = static_cast<std::uint8_t>(Protocol::udp);
+constexpr std::uint8_t in_gre = 47;
+
+/// Variant 0, a data message, no option words.
+struct GueHeader {
+    std::uint8_t version_and_words = 0;
+    std::uint8_t protocol;
+    Be16 flags;
+};
+
+struct GreHeader {
+    Be16 flags;
+    Be16 type;
+
+    static constexpr std::uint16_t has_checksum = 0x8000;
+};
+static_assert(sizeof(GreHeader) == 4);
+
+struct GreChecksum {
+    std::uint16_t sum = 0;
+    Be16 reserved;
+};
+
+/// The most that stands between the outer network header and the packet inside.
+constexpr std::size_t most_between = sizeof(UdpHeader) + sizeof(GueHeader);
+static_assert(sizeof(Ipv6Header) + most_between == most_tunnel_overhead);
+static_assert(sizeof(GreHeader) + sizeof(GreChecksum) <= most_between);
+/// Of the outer packet, what begins behind its network header.
+using Between = std::span<std::byte, most_between>;
+
+/// What of the packet inside shows outside.
+struct Inside {
+    std::uint8_t traffic_class = 0;
+    std::uint8_t ttl = 0;
+    bool dont_fragment = false;
+    std::uint16_t length = 0;  ///< of the whole packet
+};
+
+template <class F>
+Inside look_inside(const rte_mbuf* packet, const PacketMeta& meta) noexcept {
+    Inside inside{.ttl = meta.ttl, .length = meta.l3_length};
+    const auto header =
+        PacketReader(bytes_of(packet)).fixed<sizeof(typename F::Header)>(meta.l3_offset);
+    if (!header) return inside;  // parse() has read this header
+    if constexpr (std::is_same_v<F, Ipv4>) {
+        const auto fragment = load<Be16, offsetof(Ipv4Header, fragment)>(*header);
+        inside.traffic_class = load<std::uint8_t, offsetof(Ipv4Header, tos)>(*header);
+        inside.dont_fragment = (fragment.value() & Ipv4Header::dont_fragment) != 0;
+    } else {
+        const auto word = load<Be32, offsetof(Ipv6Header, version_class_flow)>(*header);
+        inside.traffic_class = static_cast<std::uint8_t>(word.value() >> 20);
+    }
+    return inside;
+}
+
+/// The class of the outer packet: that of the inner one, but congestion that the inner packet has
+/// met is not said again, so that what the tunnel meets can be told apart (RFC 3168 9.1.1).
+constexpr std::uint8_t outer_class(std::uint8_t inner) noexcept {
+    constexpr std::uint8_t ecn = 3;
+    constexpr std::uint8_t congestion_experienced = 3;
+    return (inner & ecn) == congestion_experienced ? static_cast<std::uint8_t>(inner & ~1) : inner;
+}
+
+/// Identifies the packets of one worker, and with the others' numbers those of the balancer.
+std::uint16_t next_id(const WorkerState& worker) noexcept {
+    thread_local std::uint32_t packets = 0;
+    return static_cast<std::uint16_t>(packets++ * worker.shared.workers + worker.id.value());
+}
+
+/// Where a wrapped packet's outer headers begin, and what they say.
+struct Wrap {
+    rte_mbuf* packet;
+    unsigned offset;  ///< of the outer network header, in the first buffer
+    const TunnelEnds& ends;
+    Inside inside;
+    std::uint16_t id;         ///< IPv4
+    bool dont_fragment;       ///< IPv4
+    std::uint32_t flow_hash;  ///< of the packet inside; for GUE
+
+    /// Everything behind the outer network header.
+    [[nodiscard]] std::uint16_t payload_length(std::size_t header) const noexcept {
+        return static_cast<std::uint16_t>(ends.overhead - header + inside.length);
+    }
+};
+
+/// As the host chooses one for a tunnel, out of the range of ports for clients.
+L4Port gue_source_port(std::uint32_t flow_hash) noexcept {
+    constexpr std::uint32_t first = 32768;
+    constexpr std::uint32_t last = 60999;
+    const auto scaled = (std::uint64_t{flow_hash} * (last - first)) >> 32;
+    return L4Port(static_cast<std::uint16_t>(first + scaled));
+}
+
+/// UDP and GUE headers. Without checksum also over IPv6, as RFC 6935 allows tunnels.
+template <class F, class G>
+void write_gue(const Wrap& wrap, Between out) noexcept {
+    constexpr std::size_t ip = sizeof(typename G::Header);
+    const std::uint16_t length = wrap.payload_length(ip);
+    store(out, UdpHeader{.source = gue_source_port(wrap.flow_hash),
+                         .destination = wrap.ends.tunnel.port,
+                         .length = Be16(length),
+                         .checksum = 0});
+    store<sizeof(UdpHeader)>(out, GueHeader{.protocol = ip_in_ip<F>, .flags = {}});
+    if (wrap.ends.tunnel.checksum == TunnelChecksum::none) return;
+    const auto offset = static_cast<std::uint32_t>(wrap.offset + ip);
+    const std::uint32_t pseudo_header =
+        std::uint32_t{wrap.ends.address_sum} + Be16(in_udp).raw() + Be16(length).raw();
+    const auto sum =
+        static_cast<std::uint16_t>(~fold(pseudo_header + payload_sum(wrap.packet, offset, length)));
+    store<offsetof(UdpHeader, checksum)>(out, sum == 0 ? std::uint16_t{0xFFFF} : sum);
+}
+
+template <class F, class G>
+void write_gre(const Wrap& wrap, Between out) noexcept {
+    constexpr std::size_t ip = sizeof(typename G::Header);
+    const bool summed = wrap.ends.tunnel.checksum == TunnelChecksum::full;
+    store(out, GreHeader{.flags = Be16(summed ? GreHeader::has_checksum : std::uint16_t{0}),
+                         .type = Be16(static_cast<std::uint16_t>(F::ether_type))});
+    if (!summed) return;
+    store<sizeof(GreHeader)>(out, GreChecksum{});
+    const auto offset = static_cast<std::uint32_t>(wrap.offset + ip);
+    const std::uint32_t sum = payload_sum(wrap.packet, offset, wrap.payload_length(ip));
+    store<sizeof(GreHeader)>(out, static_cast<std::uint16_t>(~fold(sum)));
+}
+
+void write_network(const Wrap& wrap, std::span<std::byte, sizeof(Ipv4Header)> out,
+                   std::uint8_t protocol) noexcept {
+    Ipv4Header header{
+        .version_length = 0x45,
+        .tos = outer_class(wrap.inside.traffic_class),
+        .total_length = Be16(static_cast<std::uint16_t>(wrap.ends.overhead + wrap.inside.length)),
+        .id = Be16(wrap.id),
+        .fragment = Be16(wrap.dont_fragment ? Ipv4Header::dont_fragment : std::uint16_t{0}),
+        .ttl = wrap.inside.ttl,
+        .protocol = protocol,
+        .checksum = 0,
+        .source = wrap.ends.source.v4(),
+        .destination = wrap.ends.destination.v4()};
+    const auto words = [](unsigned first, unsigned second) {
+        return Be16(static_cast<std::uint16_t>(first << 8 | second)).raw();
+    };
+    header.checksum = static_cast<std::uint16_t>(
+        ~fold(std::uint32_t{wrap.ends.address_sum} + words(header.version_length, header.tos) +
+              header.total_length.raw() + header.id.raw() + header.fragment.raw() +
+              words(header.ttl, header.protocol)));
+    store(out, header);
+}
+
+void write_network(const Wrap& wrap, std::span<std::byte, sizeof(Ipv6Header)> out,
+                   std::uint8_t protocol) noexcept {
+    const std::uint32_t traffic_class = outer_class(wrap.inside.traffic_class);
+    store(out, Ipv6Header{.version_class_flow = Be32(6U << 28 | traffic_class << 20),
+                          .payload_length = Be16(wrap.payload_length(sizeof(Ipv6Header))),
+                          .next_header = protocol,
+                          .hop_limit = wrap.inside.ttl,
+                          .source = wrap.ends.source.v6(),
+                          .destination = wrap.ends.destination.v6()});
+}
+
+/// F inside G.
+template <class F, class G>
+void write_headers(const Wrap& wrap) noexcept {
+    constexpr std::size_t ip = sizeof(typename G::Header);
+    const auto out = PacketWriter(first_bytes(wrap.packet)).fixed<ip + most_between>(wrap.offset);
+    if (!out) return;  // room for them was made before a header of the packet inside
+    const auto network = out->template first<ip>();
+    const auto between = out->template last<most_between>();
+    switch (wrap.ends.tunnel.type) {
+        case TunnelType::ipip:
+            return write_network(wrap, network, ip_in_ip<F>);
+        case TunnelType::gue:
+            write_gue<F, G>(wrap, between);
+            return write_network(wrap, network, in_udp);
+        case TunnelType::gre:
+            write_gre<F, G>(wrap, between);
+            return write_network(wrap, network, in_gre);
+    }
+}
+
+enum class Leaves : std::uint8_t { whole, in_pieces };
+
+/// Puts the outer headers before the packet; they begin at meta.l3_offset then. False when there is
+/// no room.
+///
+/// An inner DF is kept outside. When the outer packet goes in pieces all the same, only those of a
+/// packet that came in pieces with DF have it again; what else is cut against its DF, an ICMP error
+/// that has to reach the server, may be cut further on too.
+template <class F>
+bool wrap_up(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta, const TunnelEnds& ends,
+             Leaves leaves) noexcept {
+    const Inside inside = look_inside<F>(packet, meta);
+    if (rte_pktmbuf_prepend(packet, ends.overhead) == nullptr) return false;
+    const bool whole = leaves == Leaves::whole;
+    const bool unbroken = inside.dont_fragment && worker.tunables().pmtu_disc != 0 &&
+                          (whole || meta.fragment == FragmentKind::joined);
+    const bool gue = ends.tunnel.type == TunnelType::gue;
+    const Wrap wrap{.packet = packet,
+                    .offset = meta.l3_offset,
+                    .ends = ends,
+                    .inside = inside,
+                    .id = unbroken && whole ? std::uint16_t{0} : next_id(worker),
+                    .dont_fragment = unbroken,
+                    .flow_hash = gue ? worker.conns<F>().hash(meta.tuple<F>()) : 0};
+    ends.destination.family() == Family::ipv4 ? write_headers<F, Ipv4>(wrap)
+                                              : write_headers<F, Ipv6>(wrap);
+    return true;
+}
+
+/// Lowers the MSS of a SYN to what fits within the tunnel.
+template <class F>
+void clamp(rte_mbuf* packet, const PacketMeta& meta, std::uint16_t fits) noexcept {
+    constexpr std::uint16_t headers = sizeof(typename F::Header) + sizeof(TcpHeader);
+    const auto bytes = first_bytes(packet);
+    if (fits > headers && meta.l4_offset < bytes.size())
+        clamp_mss(bytes.subspan(meta.l4_offset), static_cast<std::uint16_t>(fits - headers));
+}
+
+template <class F>
+bool to_be_clamped(const WorkerState& worker, const PacketMeta& meta) noexcept {
+    return (meta.tcp_flags & TcpHeader::syn) != 0 && worker.tunables().mss_clamp != 0;
+}
+
+/// The longest outer packet. What came in fragments goes in fragments no longer than those, as it
+/// leaves a host that puts it together; between families their lengths mean nothing to each other.
+template <class F>
+std::uint16_t piece_limit(const rte_mbuf* packet, const PacketMeta& meta, const TunnelEnds& ends,
+                          std::uint16_t mtu) noexcept {
+    constexpr std::uint16_t least = F::family == Family::ipv4 ? 0 : 1280;
+    if (meta.fragment != FragmentKind::joined || ends.destination.family() != F::family) return mtu;
+    return std::min(mtu, std::max(least, largest_fragment(packet)));
+}
+
+/// The way is not at hand, the outer packet has to be cut, or the server is this host: then the
+/// packet is not wrapped.
+template <class F>
+[[gnu::noinline, gnu::cold]] void forward_slowly(WorkerState& worker, rte_mbuf* packet,
+                                                 const PacketMeta& meta,
+                                                 const Claimed<F>& claim) noexcept {
+    const WayAhead way = way_ahead<F>(worker, *claim.conn, Direction::from_client);
+    if (way.kind == WayAhead::Kind::local) return give_to_host<F>(worker, claim.port, packet, meta);
+    if (way.kind == WayAhead::Kind::unreachable) return worker.drop(packet, DropReason::no_route);
+    const ServiceTable::DestSlot& slot = worker.services().slot(claim.conn->dest);
+    const TunnelEnds ends = tunnel_ends(slot.tunnel, slot.endpoint.address, worker.network());
+    if (way.fits == 0 || ends.overhead == 0) return worker.drop(packet, DropReason::tunnel_refused);
+
+    const bool over_v4 = ends.destination.family() == Family::ipv4;
+    const std::uint32_t length = std::uint32_t{ends.overhead} + meta.l3_length;
+    const std::uint32_t most = 0xFFFF + (over_v4 ? 0U : std::uint32_t{sizeof(Ipv6Header)});
+    const auto mtu = static_cast<std::uint16_t>(way.fits + ends.overhead);
+    const std::uint16_t limit = piece_limit<F>(packet, meta, ends, mtu);
+    if (length > most) return worker.drop(packet, DropReason::too_big);
+    if (to_be_clamped<F>(worker, meta)) clamp<F>(packet, meta, way.fits);
+    const auto leaves = length <= limit ? Leaves::whole : Leaves::in_pieces;
+    if (!wrap_up<F>(worker, packet, meta, ends, leaves))
+        return worker.drop(packet, DropReason::no_buffer);
+    rte_pktmbuf_adj(packet, meta.l3_offset);
+    const auto hash = flow_hash(worker, *claim.conn, Direction::from_client);
+    over_v4 ? send_in_pieces<Ipv4>(worker, packet, ends.destination.v4(), hash, limit)
+            : send_in_pieces<Ipv6>(worker, packet, ends.destination.v6(), hash, limit);
+}
+
+}  // namespace
+
+template <class F>
+void forward_tunnel(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
+                    const Claimed<F>& claim) noexcept {
+    const Conn<F>& conn = *claim.conn;
+    const TunnelEnds& ends = (*worker.snapshot->tunnels)[conn.dest];
+    constexpr auto d = static_cast<std::size_t>(Direction::from_client);
+    const std::uint16_t fits = conn.fits[d];
+    if (meta.l3_length > fits || meta.fragment == FragmentKind::joined || ends.overhead == 0)
+        [[unlikely]]
+        return forward_slowly<F>(worker, packet, meta, claim);
+    if (to_be_clamped<F>(worker, meta)) [[unlikely]]
+        clamp<F>(packet, meta, fits);
+    if (!wrap_up<F>(worker, packet, meta, ends, Leaves::whole)) [[unlikely]]
+        return worker.drop(packet, DropReason::no_buffer);
+    send_by(worker, worker.network()[conn.next_hop[d]], packet, meta.l3_offset);
+}
+
+std::uint16_t tunnel_fits(const Snapshot& snapshot, DestId server, std::uint16_t mtu) noexcept {
+    const ServiceTable::DestSlot& slot = snapshot.services->slot(server);
+    const IpAddress& address = slot.endpoint.address;
+    const std::uint32_t overhead = tunnel_overhead(slot.tunnel, address.family());
+    const std::uint32_t least = overhead + (address.family() == Family::ipv4 ? 68U : 1280U);
+    if (mtu < least) return 0;
+    std::uint32_t most = mtu;
+    if (snapshot.path_mtus != nullptr)
+        if (const auto learnt = snapshot.path_mtus->find(address);
+            learnt != snapshot.path_mtus->end())
+            most = std::clamp<std::uint32_t>(learnt->second, least, mtu);
+    return static_cast<std::uint16_t>(most - overhead);
+}
+
+template void forward_tunnel<Ipv4>(WorkerState&, rte_mbuf*, const PacketMeta&,
+                                   const Claimed<Ipv4>&) noexcept;
+template void forward_tunnel<Ipv6>(WorkerState&, rte_mbuf*, const PacketMeta&,
+                                   const Claimed<Ipv6>&) noexcept;
+
+}  // namespace shunt

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// New connections of persistent services: back to the server of the client's template, or to
+// another one, which the client is then tied to (ipvs-behaviour 5.2, 5.3). Thread: the connection's
+// owner.
+#include <optional>
+
+#include "dataplane/worker.h"
+
+namespace shunt {
+
+/// Where a new connection goes.
+struct Target {
+    DestId dest;
+    L4Port port;                         ///< of the server
+    AffinityRef affinity = no_affinity;  ///< to be given back by let_go()
+};
+
+/// The server that a client of a persistent service is tied to, if there is one and it may be used.
+/// `tuple` is that of packets from the client.
+template <class F>
+std::optional<Target> tied_target(WorkerState& worker, const VirtualService& service,
+                                  const FlowTuple<F>& tuple) noexcept;
+
+/// Ties the client to a server of the service. Nothing when there is no room for a template. The
+/// target is another server when another worker was faster for the same client.
+template <class F>
+std::optional<Target> tie(WorkerState& worker, const VirtualService& service,
+                          const FlowTuple<F>& tuple, const RealServer& server) noexcept;
+
+/// The end of a connection, or of the attempt to make one; does nothing for no_affinity.
+inline void let_go(WorkerState& worker, AffinityRef affinity) noexcept {
+    if (affinity != no_affinity) worker.shared.affinity->release(affinity, worker.now);
+}
+
+/// The connection has come to life, and with it the tie of its client (ipvs-behaviour 2.9).
+template <class F>
+void assure(WorkerState& worker, Conn<F>& conn) noexcept {
+    if (conn.affinity == no_affinity || conn.assured) [[likely]]
+        return;
+    conn.assured = true;
+    worker.shared.affinity->assure(conn.affinity);
+}
+
+}  // namespace shunt

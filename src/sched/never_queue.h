@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "service/scheduler.h"
+
+namespace shunt {
+
+/// nq: the first eligible server without active connection, whatever its weight; without such a one
+/// as sed (ipvs-behaviour 4.2).
+class NeverQueue final : public Scheduler {
+  public:
+    [[nodiscard]] std::string_view name() const noexcept override { return "nq"; }
+    [[nodiscard]] std::optional<std::size_t> choose(
+        const Candidates& from, const SchedulingKey& key) const noexcept override;
+};
+
+}  // namespace shunt

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sched/shortest_expected_delay.h"
+
+#include "sched/least_loaded.h"
+
+namespace shunt {
+
+std::optional<std::size_t> ShortestExpectedDelay::choose(
+    const Candidates& from, const SchedulingKey& /*key*/) const noexcept {
+    return least_delay(from);
+}
+
+}  // namespace shunt

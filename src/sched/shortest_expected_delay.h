@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "service/scheduler.h"
+
+namespace shunt {
+
+/// sed: the eligible server with the smallest (active connections + 1) / weight, the first of
+/// equals (ipvs-behaviour 4.2).
+class ShortestExpectedDelay final : public Scheduler {
+  public:
+    [[nodiscard]] std::string_view name() const noexcept override { return "sed"; }
+    [[nodiscard]] std::optional<std::size_t> choose(
+        const Candidates& from, const SchedulingKey& key) const noexcept override;
+};
+
+}  // namespace shunt

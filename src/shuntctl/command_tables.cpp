@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "shuntctl/command_tables.h"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+#include "shuntctl/table.h"
+
+namespace shunt::cli {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string scaled(const json::value& row, std::string_view name) {
+    return member_text(row, name) == "-" ? "-" : short_number(member_number(row, name));
+}
+
+std::string scaled(std::uint64_t count) {
+    return short_number(static_cast<double>(count));
+}
+
+const json::value& part(const json::value& object, std::string_view name) {
+    static const json::value none;
+    const auto* members = object.if_object();
+    const auto* value = members != nullptr ? members->if_contains(name) : nullptr;
+    return value != nullptr ? *value : none;
+}
+
+std::string duration_text(double seconds) {
+    const auto whole = static_cast<long long>(seconds);
+    char text[64];
+    std::snprintf(text, sizeof text, "%lldd %02lld:%02lld:%02lld", whole / 86400, whole / 3600 % 24,
+                  whole / 60 % 60, whole % 60);
+    return text;
+}
+
+std::string drops_text(const json::value& drops) {
+    const auto* reasons = drops.if_object();
+    if (reasons == nullptr) return "";
+    std::vector<std::pair<std::uint64_t, std::string>> sorted;
+    for (const auto& reason : *reasons) {
+        const auto count = member_count(drops, reason.key());
+        if (count != 0) sorted.emplace_back(count, reason.key());
+    }
+    if (sorted.empty()) return "\nno packet was dropped\n";
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const auto& a, const auto& b) { return a.first > b.first; });
+    Table table({{"DROPPED BECAUSE"}, {"PACKETS", Align::right}});
+    for (const auto& [count, name] : sorted) table.add({name, std::to_string(count)});
+    return '\n' + table.text();
+}
+
+std::string addresses_line(const json::value& port) {
+    std::string line;
+    for (const auto& address : member_rows(port, "addresses"))
+        if (const auto* text = address.if_string()) line += ' ' + std::string(*text);
+    return line.empty() ? "" : "    addresses:" + line + '\n';
+}
+
+/// "tcp 192.0.2.10:80", "mark 7", "mark 7 ipv6".
+std::string service_name(const ServiceRow& service) {
+    if (service.mark == 0)
+        return std::string(to_string(service.protocol)) + ' ' + to_string(service.address);
+    const bool ipv6 = service.address.address.family() == Family::ipv6;
+    return "mark " + std::to_string(service.mark) + (ipv6 ? " ipv6" : "");
+}
+
+void append(std::string& words, const std::string& word) {
+    words += (words.empty() ? "" : " ") + word;
+}
+
+/// "one_packet persistent 360/24 sip".
+std::string service_options(const ServiceRow& service) {
+    std::string options;
+    for (const auto& flag : service.flags) append(options, flag);
+    if (const auto& persistence = service.persistence) {
+        append(options, "persistent " + std::to_string(persistence->timeout));
+        if (persistence->granularity) options += '/' + std::to_string(*persistence->granularity);
+    }
+    if (!service.engine.empty()) append(options, service.engine);
+    return options;
+}
+
+/// "gue:6080 full upper 100 lower 50 local".
+std::string server_options(const ServerRow& server) {
+    std::string options = server.tunnel.type;
+    const auto& checksum = server.tunnel.checksum;
+    if (server.tunnel.port != 0) options += ':' + std::to_string(server.tunnel.port);
+    if (!checksum.empty() && checksum != "none") append(options, checksum);
+    if (server.upper != 0) append(options, "upper " + std::to_string(server.upper));
+    if (server.lower != 0) append(options, "lower " + std::to_string(server.lower));
+    if (server.local) append(options, "local");
+    return options;
+}
+
+/// As member_text(), but what is missing matches everything.
+std::string any_text(const json::value& rule, std::string_view name) {
+    const auto text = member_text(rule, name);
+    return text == "-" ? "any" : text;
+}
+
+}  // namespace
+
+std::string service_text(const json::value& result) {
+    Table table({{"SERVICE / SERVER"},
+                 {"METHOD"},
+                 {"WEIGHT", Align::right},
+                 {"ACTIVE", Align::right},
+                 {"INACTIVE", Align::right},
+                 {"CONNS", Align::right},
+                 {"CONNS/S", Align::right},
+                 {"OPTIONS"}});
+    for (const auto& service : service_rows(result)) {
+        table.add({service_name(service), service.scheduler, "", "", "",
+                   scaled(service.stats.counts.connections),
+                   short_number(service.stats.rates.connections), service_options(service)});
+        for (const auto& server : service.servers)
+            table.add({"  " + to_string(server.address), server.forward,
+                       std::to_string(server.weight), scaled(server.active),
+                       scaled(server.inactive), scaled(server.stats.counts.connections),
+                       short_number(server.stats.rates.connections), server_options(server)});
+    }
+    return table.text();
+}
+
+std::string connection_text(const std::vector<ConnectionRow>& rows) {
+    Table table({{"PROTO"},
+                 {"CLIENT"},
+                 {"SERVICE"},
+                 {"SERVER"},
+                 {"FORWARD"},
+                 {"STATE"},
+                 {"EXPIRES", Align::right},
+                 {"WORKER", Align::right}});
+    for (const auto& row : rows)
+        table.add({row.protocol, to_string(row.client), to_string(row.destination),
+                   to_string(row.server), row.forward, row.state, std::to_string(row.expires),
+                   std::to_string(row.worker)});
+    return table.text();
+}
+
+std::string stats_text(const json::value& result) {
+    const auto total = stats_row(part(result, "total"));
+    Table table({{"TOTAL"}, {"COUNT", Align::right}, {"PER SECOND", Align::right}});
+    const auto row = [&](const char* name, std::uint64_t count, double rate) {
+        table.add({name, std::to_string(count), short_number(rate)});
+    };
+    const auto& [counts, rates] = total;
+    row("connections", counts.connections, rates.connections);
+    row("packets in", counts.packets_in, rates.packets_in);
+    row("packets out", counts.packets_out, rates.packets_out);
+    row("bytes in", counts.bytes_in, rates.bytes_in);
+    row("bytes out", counts.bytes_out, rates.bytes_out);
+    return table.text() + drops_text(part(result, "drops"));
+}
+
+std::string timeout_text(const json::value& result) {
+    Table table({{"TIMEOUT"}, {"SECONDS", Align::right}});
+    table.add({"tcp", member_text(result, "tcp")});
+    table.add({"tcp after FIN", member_text(result, "tcp_fin")});
+    table.add({"udp", member_text(result, "udp")});
+    return table.text();
+}
+
+std::string tunables_text(const json::value& result) {
+    Table table({{"TUNABLE"}, {"VALUE", Align::right}, {"DEFAULT", Align::right}, {"RANGE"}});
+    std::string meanings;
+    for (const auto& row : member_rows(result, "tunables")) {
+        const auto name = member_text(row, "name");
+        table.add({name, member_text(row, "value"), member_text(row, "default"),
+                   member_text(row, "least") + " to " + member_text(row, "most")});
+        meanings += name + ": " + member_text(row, "meaning") + '\n';
+    }
+    return table.text() + (meanings.empty() ? "" : '\n' + meanings);
+}
+
+std::string tunable_text(const json::value& result) {
+    Table table({{"TUNABLE"}, {"VALUE", Align::right}});
+    table.add({member_text(result, "name"), member_text(result, "value")});
+    return table.text();
+}
+
+std::string marks_text(const json::value& result) {
+    Table table({{"RULE", Align::right},
+                 {"MARK", Align::right},
+                 {"PROTO"},
+                 {"SOURCE"},
+                 {"PORTS"},
+                 {"DESTINATION"},
+                 {"PORTS"},
+                 {"CAME BY"}});
+    std::size_t number = 0;
+    for (const auto& rule : member_rows(result, "rules"))
+        table.add({std::to_string(++number), member_text(rule, "mark"), any_text(rule, "protocol"),
+                   any_text(rule, "source"), any_text(rule, "source_ports"),
+                   any_text(rule, "destination"), any_text(rule, "destination_ports"),
+                   any_text(rule, "port")});
+    return table.text();
+}
+
+std::string worker_text(const json::value& result) {
+    struct Field {
+        const char* title;
+        const char* name;
+    };
+    static constexpr Field fields[] = {
+        {"RECEIVED", "received"},   {"FORWARD", "forwarded"}, {"TO-HOST", "to_host"},
+        {"FROM-HOST", "from_host"}, {"HANDED", "handed_off"}, {"TAKEN", "taken_over"},
+        {"HELD", "held"},           {"DROPPED", "dropped"},   {"CONNS", "connections"}};
+    std::vector<Table::Column> columns = {
+        {"WORKER", Align::right}, {"CPU", Align::right}, {"BUSY", Align::right}};
+    for (const auto& field : fields) columns.push_back({field.title, Align::right});
+    Table table(std::move(columns));
+    for (const auto& row : member_rows(result, "workers")) {
+        char busy[32];
+        std::snprintf(busy, sizeof busy, "%.0f%%", 100 * member_number(row, "busy"));
+        std::vector<std::string> cells = {member_text(row, "worker"), member_text(row, "cpu"),
+                                          member_text(row, "busy") == "-" ? "-" : busy};
+        for (const auto& field : fields) cells.push_back(scaled(row, field.name));
+        table.add(std::move(cells));
+    }
+    return table.text();
+}
+
+std::string port_text(const json::value& result) {
+    Table table({{"PORT"},
+                 {"LINK"},
+                 {"MAC"},
+                 {"MTU", Align::right},
+                 {"QUEUES", Align::right},
+                 {"TWIN"},
+                 {"RECEIVED", Align::right},
+                 {"SENT", Align::right},
+                 {"MISSED", Align::right},
+                 {"ERRORS", Align::right}});
+    std::string details;
+    for (const auto& row : member_rows(result, "ports")) {
+        const auto name = member_text(row, "port");
+        table.add({name, member_text(row, "link"), member_text(row, "mac"), member_text(row, "mtu"),
+                   member_text(row, "receive_queues") + '/' + member_text(row, "transmit_queues"),
+                   member_text(row, "twin"), scaled(row, "received"), scaled(row, "sent"),
+                   scaled(row, "missed"), scaled(row, "errors")});
+        details += name + ": device " + member_text(row, "device") + ", steering " +
+                   member_text(row, "steering") + '\n' + addresses_line(row);
+    }
+    return table.text() + (details.empty() ? "" : '\n' + details);
+}
+
+std::string status_text(const json::value& result) {
+    Table table({{"STATUS"}, {"VALUE"}});
+    const auto* members = result.if_object();
+    if (members == nullptr) return json::serialize(result) + '\n';
+    for (const auto& member : *members) {
+        const std::string name(member.key());
+        table.add({name, name == "uptime" ? duration_text(member_number(result, name))
+                                          : member_text(result, name)});
+    }
+    return table.text();
+}
+
+}  // namespace shunt::cli
