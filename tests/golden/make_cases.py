@@ -298,15 +298,6 @@ def mtu(v6):
         [service("udp", 53, [(1, 5353)], v6=v6)], talk.frames)
 
 
-def mtu_without_df():
-    talk = Talk(p.UDP, vport=53, dport=5353)
-    talk.request(df=False).reply(df=False)
-    talk.request(payload=b"x" * 1473, df=False).reply(payload=b"y" * 1473, df=False)
-    CASES["mtu4_without_df"] = case(
-        "IPv4 without DF that is too big is dropped without an answer: nothing is fragmented.",
-        [service("udp", 53, [(1, 5353)])], talk.frames)
-
-
 def unreachable():
     frames = []
     for v6 in (False, True):
@@ -612,25 +603,6 @@ def partial_checksum():
         WEB, frames)
 
 
-def fragments():
-    frames = []
-    for v6 in (False, True):
-        client, vip, own = ((CLIENT6, VIP6, "2001:db8::1") if v6 else (CLIENT, VIP, "192.0.2.1"))
-        for source, sport, target, dport in ((client, 40000, vip, 53),
-                                             (server(1, v6), 5353, client, 40000),
-                                             (client, 40000, own, 53)):
-            datagram = p.udp(source, sport, target, dport, b"f" * 160)
-            for at, end in ((0, 80), (80, 168)):
-                more = end < len(datagram)
-                body = bytes([0]) + struct.pack("!HI", at | more, 0x77777777)
-                options = {"extensions": [(p.FRAGMENT, body)]} if v6 else {
-                    "df": False, "mf": more, "offset": at}
-                packet = p.ip(source, target, p.UDP, datagram[at:end], **options)
-                frames.append(p.eth(MAC["wan0"], ROUTER, packet))
-    CASES["fragments"] = case(
-        "Fragments for a service or from a server are dropped; others are the host's.", WEB, with_good_one(frames))
-
-
 def long_frames():
     """Longer than one packet buffer of the daemon (2 KiB)."""
     talk = Talk()
@@ -646,9 +618,9 @@ def build_all():
     for pair in (nat, udp_zero_checksum, udp_folds_to_zero, ttl, no_server, mtu):
         either(pair)
     for build in (wrong_l4_checksum, ethernet_padding, vlans, ipv4_options, ipv6_extensions,
-                  mtu_without_df, unreachable, no_way_back, unresolved, schedulers, port_reuse,
+                  unreachable, no_way_back, unresolved, schedulers, port_reuse,
                   tcp_states, long_flow, many_flows, two_ports, to_host, other_mac, truncated,
-                  malformed, partial_checksum, fragments, long_frames):
+                  malformed, partial_checksum, long_frames):
         build()
     return CASES
 

@@ -315,9 +315,11 @@ TEST_P(Persistent, AUdpConnectionAssuresWhenTheServerAnswers) {
 
 TEST_P(Persistent, APortUsedAgainIsNoNewConnection) {
     add_and_publish(Protocol::tcp, 80, 8080);
-    send(syn(101, 40000));
-    send(from(101).tcp(40000, 80, H::rst).build());  // CLOSE
-    EXPECT_EQ(send(syn(101, 40000)), to(a.server, 8080));
+    const Frame first_syn = from_client(a).tcp(40000, 80, H::syn).build();
+    send(first_syn);
+    bench.put(lan, from_server(a).tcp(8080, 40000, H::rst).build());
+    bench.settle();
+    EXPECT_EQ(send(first_syn), to(a.server, 8080));
     EXPECT_EQ(bench.dest(0, &DestCounters::connections), 1U);
 }
 
