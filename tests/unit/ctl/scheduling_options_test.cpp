@@ -237,7 +237,7 @@ TEST(SchedulingOptionsOfTheFile, AreChecked) {
               "FILE:3: services[0].flags[1]: \"sh-port\" is not known, expected one of "
               "\"mh-fallback\", \"mh-port\", \"flag-1\", \"flag-2\", \"flag-3\"");
     EXPECT_EQ(config_problem("flags = \"flag-1\";"),
-              "FILE:3: services[0].flags: is a string, expected an array of texts [...]");
+              "FILE:3: services[0].flags: is text in quotes, expected an array of texts [...]");
     EXPECT_EQ(config_problem("servers = ( { address = \"10.1.0.1:80\"; upper = 5; lower = 6; } );"),
               "FILE:3: services[0].servers[0].lower: the lower threshold is at most the upper one");
 }
