@@ -81,9 +81,9 @@ constexpr std::uint8_t outer_class(std::uint8_t inner) noexcept {
 }
 
 /// Identifies the packets of one worker, and with the others' numbers those of the balancer.
-std::uint16_t next_id(const WorkerState& worker) noexcept {
-    thread_local std::uint32_t packets = 0;
-    return static_cast<std::uint16_t>(packets++ * worker.shared.workers + worker.id.value());
+std::uint16_t next_id(WorkerState& worker) noexcept {
+    const std::uint32_t packets = worker.tunnel_ids++;
+    return static_cast<std::uint16_t>(packets * worker.shared.workers + worker.id.value());
 }
 
 /// Where a wrapped packet's outer headers begin, and what they say.

@@ -135,15 +135,15 @@ void clear_dont_fragment(rte_mbuf* packet, const PacketMeta& meta) noexcept {
 }
 
 /// May an error that is longer than the way allows be cut? One toward a server always may, as in
-/// IPVS; the others are forwarded as any packet is.
+/// IPVS, within a tunnel with its DF; the others are forwarded as any packet is.
 template <class F>
-bool may_be_cut(rte_mbuf* packet, const PacketMeta& meta, Direction direction,
+bool may_be_cut(rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim,
                 std::uint16_t fits) noexcept {
     if constexpr (std::is_same_v<F, Ipv6>) {
         return meta.fragment == FragmentKind::joined && largest_fragment(packet) <= fits;
     } else {
-        if (direction == Direction::from_client) {
-            clear_dont_fragment(packet, meta);
+        if (claim.direction == Direction::from_client) {
+            if (claim.conn->method != ForwardMethod::tunnel) clear_dont_fragment(packet, meta);
             return true;
         }
         const auto header = PacketReader(first_bytes(packet)).read<Ipv4Header>(meta.l3_offset);
@@ -154,14 +154,14 @@ bool may_be_cut(rte_mbuf* packet, const PacketMeta& meta, Direction direction,
 /// Decrements the TTL of an error that may leave by a way that takes packets of `fits` bytes.
 /// Otherwise it is dropped, and nobody is told: that would be an error about an error.
 template <class F>
-bool may_leave(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta, Direction direction,
+bool may_leave(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta, const Claimed<F>& claim,
                std::uint16_t fits) noexcept {
     if (meta.passed) return true;
     if (meta.ttl <= 1) {
         worker.drop(packet, DropReason::ttl_expired);
         return false;
     }
-    if (meta.l3_length > fits && !may_be_cut<F>(packet, meta, direction, fits)) {
+    if (meta.l3_length > fits && !may_be_cut<F>(packet, meta, claim, fits)) {
         worker.drop(packet, DropReason::too_big);
         return false;
     }
@@ -182,8 +182,7 @@ void relay_translated(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
     if (route.kind == Kind::unreachable) return worker.drop(packet, DropReason::no_route);
     if (route.kind == Kind::local && inbound && target.is_loopback())
         return worker.drop(packet, DropReason::martian);
-    if (route.kind == Kind::via && !may_leave<F>(worker, packet, meta, claim.direction, route.mtu))
-        return;
+    if (route.kind == Kind::via && !may_leave<F>(worker, packet, meta, claim, route.mtu)) return;
     if (!inbound) count<F>(worker, meta, claim);
     Translation<F>(packet, meta, quoted, claim).apply(worker.tunables().icmp_repair != 0);
     if (route.kind == Kind::local) return give_to_host<F>(worker, claim.port, packet, meta);
@@ -210,7 +209,7 @@ void relay_as_it_is(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
         return give_to_host<F>(worker, claim.port, packet, meta);
     }
     if (way.fits == 0) return worker.drop(packet, DropReason::tunnel_refused);
-    if (!may_leave<F>(worker, packet, meta, claim.direction, way.fits)) return;
+    if (!may_leave<F>(worker, packet, meta, claim, way.fits)) return;
     conn.method == ForwardMethod::tunnel ? forward_tunnel<F>(worker, packet, meta, claim)
                                          : forward_direct<F>(worker, packet, meta, claim);
 }

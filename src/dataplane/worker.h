@@ -151,6 +151,7 @@ struct WorkerState {
     Handoff handoff;
     HoldQueue held;
     IcmpLimit icmp_limit;
+    std::uint32_t tunnel_ids = 0;  ///< outer IPv4 headers that were given a number
     std::array<Conn<Ipv4>, burst_size> one_packet_v4;
     std::array<Conn<Ipv6>, burst_size> one_packet_v6;
     std::vector<ReceiveQueue> queues;
