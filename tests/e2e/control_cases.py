@@ -4,10 +4,12 @@ to services and servers."""
 
 import json
 import re
+import subprocess
 from collections import Counter
 
 from case import CurlLoop, case, check, equal, fetch, peer, url
-from lab import HTTP_PORT, UDP_ECHO_PORT, VIP4, VIP6, endpoint, wait_until
+from lab import (HTTP_PORT, PATIENCE, UDP_ECHO_PORT, VIP4, VIP6, endpoint, peer_command,
+                 wait_until)
 
 HTTP4 = ("tcp", 4, HTTP_PORT, (3, 2, 1))
 HTTP6 = ("tcp", 6, HTTP_PORT, (3, 2, 1))
@@ -18,7 +20,7 @@ def named(address, port, protocol="tcp"):
     return {"protocol": protocol, "address": endpoint(address, port)}
 
 
-@case(seconds=90, variants={"1_worker": {"workers": 1}, "4_workers": {"workers": 4}})
+@case(variants={"1_worker": {"workers": 1}, "4_workers": {"workers": 4}})
 def changes_under_load(context, workers):
     """Adding, editing and deleting other services and servers fails no request of this one."""
     scale = context.scale
@@ -79,7 +81,7 @@ def servers_of_the_service_change(context):
         with CurlLoop(lab, url(VIP4)) as loop, lab.rpc() as rpc:
             for _ in range(20):
                 rpc.call("dest.edit", service=name, server=third, forward="nat", weight=0)
-                wait_until(lambda: not open_connections(rpc, name, third), 10,
+                wait_until(lambda: not open_connections(lab, third),
                            "server3 is free of connections")
                 rpc.call("dest.delete", service=name, server=third)
                 loop.wait_for_answers(2)
@@ -89,11 +91,12 @@ def servers_of_the_service_change(context):
         check(loop.answers["server3"], "server3 never got a request while it was in the service")
 
 
-def open_connections(rpc, name, server):
-    """Active connections of one server."""
-    row, = rpc.call("service.list", service=name)["services"]
-    return next(entry["active"] for entry in row["servers"]
-                if entry["address"] == server["address"])
+def open_connections(lab, server):
+    """How many connections of one server have not ended, handshakes included. Those that clients
+    had begun before this was asked are among them."""
+    lab.let_pass()
+    return sum(row["state"] in ("SYN_RECV", "ESTABLISHED") for row in lab.connection_rows()
+               if row["server"] == server["address"])
 
 
 @case()
@@ -101,8 +104,8 @@ def quiesce(context):
     """Weight 0 keeps a server's connections and gives it no new one."""
     with context.balancer(("tcp", 4, HTTP_PORT, (1, 1, 1), "rr")) as lab:
         path, digest = context.files.download(8 << 20)
-        slow = SlowDownload(lab, url(VIP4, path))
-        row = slow.connection()
+        held = HeldDownload(lab, path)
+        row = held.connection()
         quiet = next(server for server in lab.servers
                      if row["server"].startswith(server.address4 + ":"))
         lab.call("dest.edit", service=named(VIP4, HTTP_PORT), server={"address": row["server"]},
@@ -110,7 +113,8 @@ def quiesce(context):
         answers = fetch(lab.client, url(VIP4), 60)
         expected = Counter({server.name: 30 for server in lab.servers if server is not quiet})
         equal(answers, expected, f"answers while {quiet.name} has weight 0")
-        slow.finish(digest)
+        held.go_on()
+        held.finish(digest)
         lab.call("dest.edit", service=named(VIP4, HTTP_PORT), server={"address": row["server"]},
                  forward="nat", weight=1)
         equal(fetch(lab.client, url(VIP4), 60)[quiet.name], 20, "its share afterwards")
@@ -121,42 +125,44 @@ def removed_server_returns(context):
     """The connections of a removed server stand still, and go on when it is added again."""
     with context.balancer(("tcp", 4, HTTP_PORT, (1, 1, 1), "rr")) as lab:
         path, digest = context.files.download(8 << 20)
-        slow = SlowDownload(lab, url(VIP4, path))
-        server = {"address": slow.connection()["server"]}
+        held = HeldDownload(lab, path)
+        server = {"address": held.connection()["server"]}
         name = named(VIP4, HTTP_PORT)
         lab.call("dest.delete", service=name, server=server)
-        wait_until(lambda: lab.call("stats.get")["drops"].get("destination_removed"), 10,
+        held.go_on()
+        wait_until(lambda: lab.call("stats.get")["drops"].get("destination_removed"),
                    "packets for the removed server are dropped")
-        check(slow.process.poll() is None, "the download ended although its server was removed")
+        check(held.process.poll() is None, "the download ended although its server was removed")
         equal(len(fetch(lab.client, url(VIP4), 10)), 2, "servers that still answer")
         lab.call("dest.add", service=name, server=server, forward="nat", weight=1)
-        slow.finish(digest)
+        held.finish(digest)
 
 
-class SlowDownload:
-    """A download of 8 MiB that takes about two seconds, left running."""
+class HeldDownload:
+    """A download from VIP4 that stands still after its first bytes until go_on(), however long that
+    takes: the client reads no further, and the server has more to send than fits on the way."""
 
-    def __init__(self, lab, target):
+    def __init__(self, lab, path):
         self.lab = lab
-        self.file = lab.directory / "slow.bin"
-        self.process = lab.spawn(
-            lab.client, ["curl", "-sS", "-f", "-g", "--max-time", "60", "--limit-rate", "4M",
-                         "-o", self.file, target], "slow.log")
+        self.process = lab.client.popen(peer_command("http-held", VIP4, path), text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        lab.processes.append(self.process)
+        check("ready" in self.process.stdout.readline(), "a download does not begin")
 
     def connection(self):
-        """Its row in conn.list, once data flows."""
-        wait_until(lambda: self.file.exists() and self.file.stat().st_size, 10, "data arrives")
-        rows = [row for row in self.lab.call("conn.list")["connections"]
-                if row["state"] == "ESTABLISHED"]
-        equal(len(rows), 1, "established connections")
-        return rows[0]
+        """Its row in conn.list."""
+        def established():
+            return [row for row in self.lab.connection_rows() if row["state"] == "ESTABLISHED"]
+        wait_until(lambda: len(established()) == 1, "one established connection")
+        return established()[0]
+
+    def go_on(self):
+        self.process.stdin.write("go on\n")
+        self.process.stdin.flush()
 
     def finish(self, digest):
-        self.process.wait(60)
-        log = (self.lab.directory / "slow.log").read_text().strip()
-        equal(self.process.returncode, 0, f"exit code of the slow download ({log})")
-        found = self.lab.client.run(["sha256sum", self.file]).stdout.split()[:1]
-        equal(found, [digest], "SHA-256 of the slow download")
+        output, _ = self.process.communicate(timeout=PATIENCE)
+        equal(json.loads(output), {"outcome": "complete", "sha256": digest}, "the held download")
 
 
 # --- the command line ----------------------------------------------------------------------------
@@ -191,6 +197,7 @@ def server_line(name, weight, active=0, inactive=0):
 
 
 def check_statistics(lab):
+    lab.let_pass()
     lines = lab.ipvsadm("-Ln", "--stats", "-t", f"{VIP4}:80").stdout.splitlines()
     equal(lines[0].split(), ["Prot", "LocalAddress:Port", "Conns", "InPkts", "OutPkts", "InBytes",
                              "OutBytes"], "title of --stats")
@@ -206,8 +213,8 @@ def check_statistics(lab):
 
 def check_connections(lab, context):
     path, digest = context.files.download(8 << 20)
-    slow = SlowDownload(lab, url(VIP4, path))
-    slow.connection()
+    held = HeldDownload(lab, path)
+    held.connection()
     lines = lab.ipvsadm("-Lnc").stdout.splitlines()
     equal(lines[:2], ["IPVS connection entries",
                       "pro expire state       source             virtual            destination"],
@@ -216,7 +223,8 @@ def check_connections(lab, context):
                      r"198\.51\.100\.1[123]:80 *")
     check(any(row.fullmatch(line) for line in lines[2:]), "no such row in -Lnc:\n"
           + "\n".join(lines))
-    slow.finish(digest)
+    held.go_on()
+    held.finish(digest)
 
 
 @case()

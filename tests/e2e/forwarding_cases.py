@@ -8,7 +8,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from case import case, check, check_no_drops, drops, equal, fetch, peer, url
+from case import (CROWDED_REASONS, case, check, check_drops, check_no_drops, drops, equal, fetch,
+                  peer, url)
 from lab import (CLIENT4, CLIENT6, DIRECT, HTTP_PORT, LAN4, LAN6, NAT, PCAP, SCTP, UDP_ECHO_PORT,
                  VIP4, VIP6, WAN4, WAN6, Sniffer, endpoint, must, peer_command, tunnel_text,
                  wait_until)
@@ -54,7 +55,7 @@ def check_one_way(lab):
 # --- direct routing ------------------------------------------------------------------------------
 
 
-@case(seconds=60, variants={"1_worker": {"workers": 1}, "4_workers": {"workers": 4}})
+@case(variants={"1_worker": {"workers": 1}, "4_workers": {"workers": 4}})
 def direct(context, workers):
     """Servers that have the VIP get 3:2:1 of the requests, and answer past the balancer."""
     with context.balancer(http(4, DIRECT), http(6, DIRECT), workers=workers,
@@ -105,6 +106,7 @@ def direct_behind_router(context):
                           prepare=prepare) as lab:
         lab.balancer.ip(f"route add 203.0.113.0/24 via {ROUTER4}\n"
                         f"route add 2001:db8:3::/64 via {ROUTER6}\n")
+        lab.synchronise()
         for _, host in FAMILIES:
             equal(fetch(lab.client, url(host), 20), Counter(server1=20), f"answers of {host}")
             check_download(context, lab, host, 8 << 20)
@@ -128,7 +130,7 @@ def tunnel_ends(kind):
     return prepare
 
 
-@case(seconds=60, variants=EACH_TUNNEL)
+@case(variants=EACH_TUNNEL)
 def tunnel(context, kind, mixed):
     """Servers behind tunnels get 3:2:1; mixed: IPv4 services over IPv6 and the other way round."""
     protocol, checksum = TUNNELS[kind]
@@ -167,13 +169,14 @@ def narrow_lan(lab):
                       f"while read -r route; do ip {family} route change $route dev eth0 "
                       f"advmss {advmss}; done")
             server.namespace.run(["sh", "-e", "-c", script], check=True)
+    lab.synchronise()
 
 
 def start_sums(lab):
     for server in lab.servers:
         lab.spawn(server.namespace, peer_command("tcp-sum", SUM_PORT), f"{server.name}-sum.log")
     wait_until(lambda: all(f":{SUM_PORT} " in server.namespace.run(["ss", "-Hlnt"]).stdout
-                           for server in lab.servers), 10, "the servers' sums listen")
+                           for server in lab.servers), "the servers' sums listen")
 
 
 def learnt_mtu(lab, host):
@@ -182,8 +185,8 @@ def learnt_mtu(lab, host):
     return int(found[1]) if found else None
 
 
-@case(seconds=60, variants={f"{way}_{name}": {"way": way, **arguments}
-                            for way in WAYS for name, arguments in BY_FAMILY.items()})
+@case(variants={f"{way}_{name}": {"way": way, **arguments}
+                for way in WAYS for name, arguments in BY_FAMILY.items()})
 def path_mtu(context, way, family, host):
     """An upload to servers on a narrow link goes through, because ICMP tells what fits there."""
     def prepare(lab):
@@ -200,11 +203,11 @@ def path_mtu(context, way, family, host):
         seen = peer(lab.client, "tcp-upload", host, SUM_PORT, UPLOAD)
         equal(seen["outcome"], "same", "upload")
         equal(learnt_mtu(lab, host), LAN_MTU - OVERHEAD[way][family], "path MTU learnt")
-        equal(set(drops(lab)), {"too_big"}, f"drops: {drops(lab)}")
+        check_drops(lab, ["too_big"])
         print(f"{seen['seconds']} s, {drops(lab)}")
 
 
-@case(seconds=60, variants=BY_FAMILY)
+@case(variants=BY_FAMILY)
 def mss_clamp(context, family, host):
     """With mss_clamp 1 a server behind a tunnel is offered what fits, with 0 the client's MSS."""
     def prepare(lab):
@@ -223,7 +226,7 @@ def mss_clamp(context, family, host):
                          ("-n", "-vvv")) as syn:
                 seen = peer(lab.client, "tcp-upload", host, SUM_PORT, 1000)
             equal(seen["outcome"], "same", "upload")
-            equal(re.search(r"mss (\d+)", syn.text())[1], str(mss), f"MSS with mss_clamp {clamp}")
+            equal(re.findall(r"mss (\d+)", syn.text()), [str(mss)], f"MSS with mss_clamp {clamp}")
         seen = peer(lab.client, "tcp-upload", host, SUM_PORT, UPLOAD)
         equal(seen["outcome"], "same", "upload")
 
@@ -250,9 +253,9 @@ def missed(lab):
     return sum(port["missed"] for port in lab.call("port.list")["ports"])
 
 
-@case(seconds=60, variants={f"{way}_{name}": {"way": way, **arguments}
-                            for way in ("nat", "direct", "ipip", "gre", "gue")
-                            for name, arguments in BY_FAMILY.items()})
+@case(variants={f"{way}_{name}": {"way": way, **arguments}
+                for way in ("nat", "direct", "ipip", "gre", "gue")
+                for name, arguments in BY_FAMILY.items()})
 def big_datagrams(context, way, family, host):
     """Datagrams of 8 kB, which come in fragments, arrive whole at their server and come back."""
     def prepare(lab):
@@ -265,25 +268,47 @@ def big_datagrams(context, way, family, host):
                           driver=PCAP) as lab:
         # The client learns link address and path MTU, and the daemon touches its memory.
         peer(lab.client, "udp-client", host, UDP_ECHO_PORT, 1)
-        seen = peer(lab.client, "udp-bulk", host, UDP_ECHO_PORT, 1 << 20)
+        seen = peer(lab.client, "udp-bulk", host, UDP_ECHO_PORT, 128 * DATAGRAM)
         equal(seen["outcomes"].get("intact"), 128, f"the first ones: {seen}")
         before = memory(lab)
         size = context.scale.datagram_bytes
-        seen = peer(lab.client, "udp-bulk", host, UDP_ECHO_PORT, size, timeout=200)
+        seen = peer(lab.client, "udp-bulk", host, UDP_ECHO_PORT, size, timeout=240)
         after = memory(lab)
         print(f"{seen}, memory {before} to {after} kB, "
               f"{sums(lab, 'received', 'held', 'joined', 'split')}, drops {drops(lab)}, "
               f"missed by the ports {missed(lab)}")
-        outcomes = Counter(seen["outcomes"])
-        if missed(lab):
-            del outcomes["sent again"], outcomes["repeated"]
-        equal(outcomes, {"intact": size // 8192}, "datagrams that came back")
+        check_datagrams(lab, seen["outcomes"], size // DATAGRAM)
         check(after < before + 16384, f"memory of the daemon: {before} kB before, {after} after")
         check(sums(lab, "joined")["joined"] > 0, "no fragments were joined")
         # Senders cut IPv6 by themselves, and are told to cut smaller when there is a tunnel.
         tunnels6 = family == 6 and way not in ("nat", "direct")
-        if not missed(lab):
-            equal(set(drops(lab)), {"too_big"} if tunnels6 else set(), f"drops: {drops(lab)}")
+        check_fragment_drops(lab, ["too_big"] if tunnels6 else [])
+
+
+DATAGRAM = 8192
+LOST_SHARE = 0.05  # of datagrams that the hosts' own queues may lose on a busy machine
+INCOMPLETE_REASONS = {"fragment_timeout", "fragment_overflow"}  # what is left of those
+
+
+def check_datagrams(lab, outcomes, count):
+    """Each came back as it was sent, if not at the first try. Where the ports missed nothing only a
+    few had to be sent again, besides those that were merely late."""
+    equal({**outcomes, "sent again": 0, "repeated": 0},
+          {"intact": count, "sent again": 0, "repeated": 0}, "datagrams that came back")
+    lost = outcomes.get("sent again", 0) - outcomes.get("repeated", 0)
+    check(missed(lab) or lost <= count * LOST_SHARE,
+          f"{lost} of {count} datagrams were lost, and the ports missed no frame")
+
+
+def check_fragment_drops(lab, expected):
+    """Besides those expected, nothing but fragments of datagrams of which the network, or a crowded
+    queue, has lost another one."""
+    counted = drops(lab)
+    crowded = CROWDED_REASONS & counted.keys()
+    incomplete = INCOMPLETE_REASONS & counted.keys()
+    equal(counted.keys() - crowded - incomplete, set(expected), f"reasons of drops ({counted})")
+    check(missed(lab) or sum(counted[reason] for reason in crowded | incomplete)
+          <= sums(lab, "received")["received"] * LOST_SHARE, f"too many drops: {counted}")
 
 
 # --- errors --------------------------------------------------------------------------------------
@@ -347,7 +372,7 @@ def one_packet(context, workers):
             seen = peer(lab.client, "udp-one-port", host, UDP_ECHO_PORT, 300)
             equal(seen["servers"], {f"server{i}": 100 for i in (1, 2, 3)},
                   f"answers of {host} ({seen['errors']})")
-        equal(lab.call("conn.list")["connections"], [], "connections")
+        equal(lab.connection_rows(), [], "connections")
         check_no_drops(lab)
 
 
@@ -361,7 +386,7 @@ def sctp(context, workers):
             logs.append(lab.directory / f"{server.name}-sctp.log")
             lab.spawn(server.namespace, [sys.executable, SCTP, "server", server.name, server_port],
                       logs[-1].name)
-        wait_until(lambda: all("ready" in log.read_text() for log in logs), 10, "SCTP servers")
+        wait_until(lambda: all("ready" in log.read_text() for log in logs), "SCTP servers")
         for family, host in FAMILIES:
             name = {"protocol": "sctp", "address": endpoint(host, port)}
             lab.call("service.add", service=name, scheduler="rr")
@@ -372,7 +397,15 @@ def sctp(context, workers):
             seen = json.loads(answer.stdout)
             equal(seen["servers"], {f"server{i}": 10 for i in (1, 2, 3)},
                   f"answers of {host} ({seen['errors']})")
+            row, = lab.call("service.list", service=name)["services"]
+            equal(row["stats"]["connections"], 30, f"connections of {host}")
         equal([log.read_text() for log in logs], ["ready\n"] * 3, "what the servers say")
-        states = Counter(row["state"] for row in lab.call("conn.list")["connections"])
-        equal(states, Counter(CLOSED=60), "states of the connections")
+        # What is closed is forgotten after 10 s; what is not would stay for minutes.
+        wait_until(lambda: connection_states(lab).keys() <= {"CLOSED"},
+                   "every association is closed")
         check_no_drops(lab)
+
+
+def connection_states(lab):
+    """State -> connections in it."""
+    return Counter(row["state"] for row in lab.connection_rows())

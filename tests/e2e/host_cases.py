@@ -5,8 +5,10 @@ its own."""
 import re
 from collections import Counter
 
-from case import Background, case, check, check_no_drops, equal, fetch, peer, url
-from lab import HTTP_PORT, LAN4, LAN6, VIP4, VIP6, WAN4, WAN6, peer_command, wait_until
+from case import (Background, case, check, check_no_drops, equal, fetch, peer, tcp_counters,
+                  url)
+from lab import (HTTP_PORT, LAN4, LAN6, PATIENCE, VIP4, VIP6, WAN4, WAN6, peer_command,
+                 wait_until)
 
 HTTP4 = ("tcp", 4, HTTP_PORT, (1, 1, 1))
 HTTP6 = ("tcp", 6, HTTP_PORT, (1, 1, 1))
@@ -26,9 +28,13 @@ def ping(context, workers):
         check_no_drops(lab)
 
 
-def check_ping(space, host):
-    output = space.run(["ping", "-n", "-c", 5, "-i", "0.1", "-W", 2, host]).stdout
-    check(re.search(r"\b5 packets transmitted, 5 received, 0%", output) and "DUP!" not in output,
+def check_ping(space, host, count=5, size=56):
+    """Each question is answered once, and in order. With -w ping waits for the last answer (else
+    for two round trips only) and asks further meanwhile, so that there may be more of them."""
+    output = space.run(["ping", "-n", "-c", count, "-i", "0.1", "-w", int(PATIENCE), "-s",
+                        size, host]).stdout
+    answered = [int(number) for number in re.findall(r"\bicmp_seq=(\d+)", output)]
+    check(len(answered) >= count and answered == list(range(1, len(answered) + 1)),
           f"{space.name} pings {host}:\n{output}")
 
 
@@ -39,9 +45,7 @@ def ping_sizes(context):
     # driver, and what they make then is larger than the driver's frames.
     with context.balancer(HTTP4, HTTP6) as lab:
         for host, size in ((VIP4, 1472), (VIP6, 1452), (VIP6, 4000)):
-            output = lab.client.run(["ping", "-n", "-c", 3, "-i", "0.1", "-W", 2, "-s", size,
-                                     host]).stdout
-            check(" 3 received, 0%" in output and "DUP!" not in output, output)
+            check_ping(lab.client, host, 3, size)
         check_no_drops(lab)
 
 
@@ -64,7 +68,7 @@ def host_tcp(context, workers):
     """Connections to and from the host itself carry megabytes, beside services on the VIP."""
     with context.balancer(HTTP4, HTTP6, workers=workers) as lab:
         lab.spawn(lab.balancer, peer_command("tcp-echo", SSH_LIKE_PORT), "host-echo.log")
-        wait_until(lambda: f":{SSH_LIKE_PORT} " in lab.balancer.run(["ss", "-Hlnt"]).stdout, 10,
+        wait_until(lambda: f":{SSH_LIKE_PORT} " in lab.balancer.run(["ss", "-Hlnt"]).stdout,
                    "the host's echo listens")
         for host in (WAN4, VIP4, WAN6, VIP6):
             seen = peer(lab.client, "tcp-client", host, SSH_LIKE_PORT, 3_000_000)
@@ -78,16 +82,22 @@ def host_tcp(context, workers):
 
 @case(variants={"1_worker": {"workers": 1}, "4_workers": {"workers": 4}})
 def refused(context, workers):
-    """A port of the VIP that is no service is refused at once by the host."""
+    """A port of the VIP that is no service is refused by the host, the first SYN already."""
     with context.balancer(HTTP4, HTTP6, workers=workers) as lab:
         for host in (VIP4, VIP6):
             for port in (81, 443, 8080, 65535):
                 seen = peer(lab.client, "tcp-connect", host, port)
                 equal(seen["outcome"], "ECONNREFUSED", f"connection to {host} port {port}")
-                check(seen["seconds"] < 1.0, f"refused only after {seen['seconds']} s")
             seen = peer(lab.client, "udp-client", host, 99, 3)
             equal(seen["errors"], {"ECONNREFUSED": 3}, f"datagrams to {host} port 99")
+        # How long it took says nothing on a busy machine.
+        wait_until(lambda: every_syn_was_refused(lab), "a reset for each SYN of the client")
         check_no_drops(lab)
+
+
+def every_syn_was_refused(lab):
+    sent = tcp_counters(lab.client)
+    return tcp_counters(lab.balancer)["OutRsts"] == sent["OutSegs"] + sent["RetransSegs"]
 
 
 @case()
@@ -107,7 +117,8 @@ def addresses_come_and_go(context):
     """An address given to a twin is answered at once, serves, and is silent once it is taken."""
     with context.balancer(HTTP4) as lab:
         extra = "192.0.2.77"
-        equal(peer(lab.client, "who-has", extra, "eth0")["answers"], [], f"who has {extra}")
+        equal(peer(lab.client, "who-has", extra, "eth0", "--wait", 1)["answers"], [],
+              f"who has {extra}")
         lab.balancer.ip(f"addr add {extra}/32 dev wan0\n")
         check_ping(lab.client, extra)
         name = {"protocol": "tcp", "address": f"{extra}:80"}
@@ -117,12 +128,13 @@ def addresses_come_and_go(context):
         equal(fetch(lab.client, url(extra), 10), Counter(server3=10), "answers")
         lab.call("service.delete", service=name)
         lab.balancer.ip(f"addr del {extra}/32 dev wan0\n")
-        equal(peer(lab.client, "who-has", extra, "eth0")["answers"], [], f"who has {extra}")
+        equal(peer(lab.client, "who-has", extra, "eth0", "--wait", 1)["answers"], [],
+              f"who has {extra}")
 
 
 @case()
 def route_change(context):
-    """A route that the operator adds is followed by the next packet."""
+    """A route that the operator adds is followed as soon as the daemon has heard of it."""
     with context.balancer(HTTP4) as lab:
         away = "203.0.113.5"
         near, gateway = lab.servers[0].namespace, lab.servers[1]
@@ -137,5 +149,6 @@ def route_change(context):
         gateway.namespace.sysctl({"net.ipv4.ip_forward": 1})
         gateway.namespace.ip(f"route add {away}/32 via {lab.servers[0].address4}\n")
         lab.balancer.ip(f"route add {away}/32 via {gateway.address4}\n")
+        lab.synchronise()
         equal(fetch(lab.client, url(VIP4, port=8080), 5), Counter(server1=5),
               "answers by way of server2")

@@ -8,16 +8,23 @@ print one JSON object and exit with 0 whatever they saw: the caller judges.
     peers.py tcp-echo PORT                   echoes each connection until its end
     peers.py tcp-sum PORT                    answers each connection's data with its SHA-256
     peers.py udp-client HOST PORT COUNT [--no-checksum] [--source-port P] [--ttl N]
-                        [--timeout S]
+                        [--timeout S] [--all]
+    peers.py udp-burst HOST PORT COUNT [--answers N] [--timeout S]
+                                             COUNT datagrams at once, each from a port of its own,
+                                             until N of them (default: all) are answered
     peers.py tcp-connect HOST PORT           connects, and says how that went and how long it took
     peers.py http-again HOST SOURCE_PORT COUNT  requests one after the other, all from one port
+    peers.py http-held HOST PATH             fetches PATH: the beginning of it, then prints
+                                             {"ready": true}, and the rest once a line has come on
+                                             its standard input; says the SHA-256
     peers.py tcp-client HOST PORT BYTES      sends BYTES to an echo and compares what comes back
     peers.py tcp-upload HOST PORT BYTES      sends BYTES to a tcp-sum and compares the sum
     peers.py udp-bulk HOST PORT BYTES [--size S] [--ports N] [--window W]
                                              sends datagrams of S bytes, each with a number and
                                              noise, from N ports, W at most on the way from each
     peers.py udp-one-port HOST PORT COUNT    one datagram after the other, all from one port
-    peers.py who-has HOST INTERFACE          asks by ARP or ND, collects every answer for a second
+    peers.py who-has HOST INTERFACE [--wait S]  asks by ARP or ND, waits S seconds for an answer,
+                                             and for a second after it for further ones
     peers.py capture-udp INTERFACE PORT COUNT   checksums of IPv4 datagrams to PORT, as on the wire;
                                              prints {"ready": true} first
     peers.py send-tagged INTERFACE VLAN COUNT  frames of a type that nobody knows, with a VLAN tag
@@ -45,6 +52,8 @@ SO_NO_CHECK = 11  # Linux: send IPv4 UDP without a checksum
 SO_RCVBUFFORCE = 33
 IPV6_RECVPKTINFO, IPV6_PKTINFO = 49, 50
 ROOM = 8 << 20  # for sockets that get much at a time
+LITTLE_ROOM = 64 << 10  # for those that shall hold up the sender
+PATIENCE = 15.0  # seconds that one answer may take on a slow and busy machine
 
 
 def family_of(host):
@@ -127,10 +136,10 @@ def limit_hops(sock, hops):
 
 def udp_client(arguments):
     """Each datagram from a port of its own, so each is a flow of its own; --source-port is the
-    first of them. Gives up early when hardly any is answered."""
+    first of them. Without --all it gives up early when hardly any is answered."""
     servers, errors, slowest = Counter(), Counter(), 0.0
     for number in range(arguments.count):
-        if errors.total() > 5 + servers.total():
+        if not arguments.all and errors.total() > 5 + servers.total():
             break
         payload = b"%d %s" % (number, os.urandom(8).hex().encode())
         with socket.socket(family_of(arguments.host), socket.SOCK_DGRAM) as client:
@@ -158,10 +167,31 @@ def udp_client(arguments):
     return {"servers": servers, "errors": errors, "slowest": round(slowest, 6)}
 
 
+def udp_burst(arguments):
+    """Answers are told apart by the ports that they come to."""
+    servers, errors = Counter(), Counter()
+    clients = []
+    for _ in range(arguments.count):
+        client = socket.socket(family_of(arguments.host), socket.SOCK_DGRAM)
+        client.connect((arguments.host, arguments.port))
+        client.send(b"burst")
+        clients.append(client)
+    wanted = arguments.answers or arguments.count
+    end = time.monotonic() + arguments.timeout
+    while servers.total() < wanted and (left := end - time.monotonic()) > 0:
+        for client in select.select(clients, [], [], left)[0]:
+            clients.remove(client)
+            try:
+                servers[client.recv(65535).split()[0].decode()] += 1
+            except OSError as error:
+                errors[error_name(error)] += 1
+    return {"servers": servers, "errors": errors}
+
+
 def tcp_connect(arguments):
     begin = time.monotonic()
     try:
-        socket.create_connection((arguments.host, arguments.port), timeout=5).close()
+        socket.create_connection((arguments.host, arguments.port), timeout=PATIENCE).close()
         outcome = "connected"
     except OSError as error:
         outcome = error_name(error)
@@ -171,30 +201,31 @@ def tcp_connect(arguments):
 def http_again(arguments):
     """The server closes first each time, so that the port is free again on this side as soon as
     the last acknowledgement has come."""
-    servers, errors, slowest = Counter(), Counter(), 0.0
+    servers, errors, seconds = Counter(), Counter(), []
     for _ in range(arguments.count):
         try:
-            answer, seconds = http_from(arguments.source_port, arguments.host)
+            answer, taken = http_from(arguments.source_port, arguments.host)
         except OSError as error:
             errors[error_name(error)] += 1
             continue
         servers[answer.split()[-1].decode()] += 1
-        slowest = max(slowest, seconds)
-    return {"servers": servers, "errors": errors, "slowest": round(slowest, 6)}
+        seconds.append(round(taken, 6))
+    return {"servers": servers, "errors": errors, "seconds": seconds}
 
 
 def http_from(port, host):
     """An answer of a web server and how long it took."""
-    for attempt in range(200):
+    end = time.monotonic() + PATIENCE
+    while True:
         begin = time.monotonic()
         with socket.socket(family_of(host), socket.SOCK_STREAM) as client:
-            client.settimeout(5)
+            client.settimeout(PATIENCE)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             client.bind(("", port))
             try:
                 client.connect((host, 80))
             except OSError as error:
-                if error.errno != errno.EADDRNOTAVAIL or attempt == 199:
+                if error.errno != errno.EADDRNOTAVAIL or begin > end:
                     raise
                 time.sleep(0.01)
                 continue
@@ -203,11 +234,34 @@ def http_from(port, host):
                 return answer.read(), time.monotonic() - begin
 
 
+def http_held(arguments):
+    """While it waits the server can send no more than its socket has room for."""
+    try:
+        with socket.socket(family_of(arguments.host), socket.SOCK_STREAM) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE_ROOM)
+            client.settimeout(2 * PATIENCE)
+            client.connect((arguments.host, 80))
+            client.sendall(f"GET {arguments.path} HTTP/1.0\r\n\r\n".encode())
+            with client.makefile("rb") as answer:
+                status = answer.readline().split()[1:2]
+                while answer.readline().strip():
+                    pass
+                digest = hashlib.sha256(answer.read(4096))
+                print(json.dumps({"ready": True}), flush=True)
+                sys.stdin.readline()
+                while part := answer.read(65536):
+                    digest.update(part)
+        outcome = "complete" if status == [b"200"] else f"status {status}"
+    except OSError as error:
+        return {"outcome": error_name(error)}
+    return {"outcome": outcome, "sha256": digest.hexdigest()}
+
+
 def tcp_client(arguments):
     sent = os.urandom(arguments.bytes)
     received = bytearray()
     try:
-        with socket.create_connection((arguments.host, arguments.port), timeout=10) as client:
+        with socket.create_connection((arguments.host, arguments.port), timeout=PATIENCE) as client:
             client.setblocking(False)
             exchange(client, sent, received)
         outcome = "same" if received == sent else "differs"
@@ -220,7 +274,7 @@ def tcp_upload(arguments):
     sent = os.urandom(arguments.bytes)
     begin = time.monotonic()
     try:
-        with socket.create_connection((arguments.host, arguments.port), timeout=10) as client:
+        with socket.create_connection((arguments.host, arguments.port), timeout=PATIENCE) as client:
             client.sendall(sent)
             client.shutdown(socket.SHUT_WR)
             with client.makefile("rb") as answer:
@@ -280,7 +334,9 @@ class BulkFlow:
 
 
 def udp_bulk(arguments):
-    """After half a second without answer what is under way is sent again; after 3 s it gives up."""
+    """After half a second without answer what is under way is sent again; after PATIENCE it gives
+    up. "sent again": how often that was done; "repeated": how many answers came a second time, so
+    nothing had been lost but time."""
     flows = {}
     for _ in range(arguments.ports):
         flow = BulkFlow(arguments.host, arguments.port, arguments.size)
@@ -292,13 +348,16 @@ def udp_bulk(arguments):
             while sent < total and len(flow.under_way) < arguments.window:
                 flow.send(sent)
                 sent += 1
-        if not any(flow.under_way for flow in flows.values()):
+        under_way = sum(len(flow.under_way) for flow in flows.values())
+        if not under_way and outcomes["repeated"] == outcomes["sent again"]:
             break
         readable, _, _ = select.select(list(flows), [], [], 0.5)
         if readable:
             last = time.monotonic()
-        elif time.monotonic() - last > 3:
-            outcomes["lost"] = sum(len(flow.under_way) for flow in flows.values())
+        elif not under_way:
+            break
+        elif time.monotonic() - last > PATIENCE:
+            outcomes["lost"] = under_way
             break
         else:
             for flow in flows.values():
@@ -306,14 +365,15 @@ def udp_bulk(arguments):
                 flow.send_again()
         for each in readable:
             outcomes[flows[each].receive()] += 1
-    return {"sent": sent, "outcomes": outcomes, "seconds": round(time.monotonic() - begin, 3)}
+    return {"sent": sent, "outcomes": {what: n for what, n in outcomes.items() if n},
+            "seconds": round(time.monotonic() - begin, 3)}
 
 
 def udp_one_port(arguments):
     """Waits for each answer, which may come from whatever server."""
     servers, errors = Counter(), Counter()
     with socket.socket(family_of(arguments.host), socket.SOCK_DGRAM) as client:
-        client.settimeout(2)
+        client.settimeout(PATIENCE)
         client.connect((arguments.host, arguments.port))
         for number in range(arguments.count):
             try:
@@ -327,11 +387,11 @@ def udp_one_port(arguments):
 
 
 def exchange(client, sent, received):
-    """Sends everything while it reads, until the peer closes or is silent for 10 s."""
+    """Sends everything while it reads, until the peer closes or is silent for too long."""
     position = 0
     while True:
         writers = [client] if position < len(sent) else []
-        readable, writable, _ = select.select([client], writers, [], 10)
+        readable, writable, _ = select.select([client], writers, [], PATIENCE)
         if writable:
             position += client.send(sent[position:position + 65536])
             if position == len(sent):
@@ -347,21 +407,23 @@ def exchange(client, sent, received):
 
 def who_has(arguments):
     ask = ask_nd if family_of(arguments.host) == socket.AF_INET6 else ask_arp
-    return {"answers": ask(arguments.host, arguments.interface)}
+    return {"answers": ask(arguments.host, arguments.interface, arguments.wait)}
 
 
 def collect(sock, seconds, read):
-    """What read() makes of every frame that comes within the time; None is left out."""
+    """What read() makes of every frame that comes within the time, or within a second of the first
+    one that is an answer; None is left out."""
     answers, end = [], time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         if select.select([sock], [], [], left)[0]:
             answer = read(sock)
             if answer:
                 answers.append(answer)
+                end = time.monotonic() + 1 if len(answers) == 1 else end
     return answers
 
 
-def ask_arp(host, interface):
+def ask_arp(host, interface, seconds):
     target = socket.inet_aton(host)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((host, 9))
@@ -378,10 +440,10 @@ def ask_arp(host, interface):
                 return frame[22:28].hex(":")
             return None
 
-        return collect(raw, 1.0, read)
+        return collect(raw, seconds, read)
 
 
-def ask_nd(host, interface):
+def ask_nd(host, interface, seconds):
     target = socket.inet_pton(socket.AF_INET6, host)
     index = socket.if_nametoindex(interface)
     with open(f"/sys/class/net/{interface}/address", encoding="ascii") as file:
@@ -401,7 +463,7 @@ def ask_nd(host, interface):
                 return message[26:32].hex(":")
             return None
 
-        return collect(raw, 1.0, read)
+        return collect(raw, seconds, read)
 
 
 def capture_udp(arguments):
@@ -434,7 +496,7 @@ def capture_tagged(arguments):
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as raw:
         raw.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         raw.bind((arguments.interface, ETH_P_ALL))
-        raw.settimeout(5)
+        raw.settimeout(PATIENCE)
         print(json.dumps({"ready": True}), flush=True)
         try:
             while len(vlans) < arguments.count:
@@ -476,8 +538,13 @@ def arguments_parser():
     client.add_argument("--no-checksum", action="store_true")
     client.add_argument("--source-port", type=int)
     client.add_argument("--ttl", type=int)
-    client.add_argument("--timeout", type=float, default=2.0)
+    client.add_argument("--timeout", type=float, default=PATIENCE)
+    client.add_argument("--all", action="store_true")
+    burst = command("udp-burst", udp_burst, ("host", str), ("port", int), ("count", int))
+    burst.add_argument("--answers", type=int)
+    burst.add_argument("--timeout", type=float, default=PATIENCE)
     command("http-again", http_again, ("host", str), ("source_port", int), ("count", int))
+    command("http-held", http_held, ("host", str), ("path", str))
     command("tcp-connect", tcp_connect, ("host", str), ("port", int))
     command("tcp-client", tcp_client, ("host", str), ("port", int), ("bytes", int))
     command("tcp-upload", tcp_upload, ("host", str), ("port", int), ("bytes", int))
@@ -486,7 +553,8 @@ def arguments_parser():
     bulk.add_argument("--size", type=int, default=8192)
     bulk.add_argument("--ports", type=int, default=8)
     bulk.add_argument("--window", type=int, default=4)
-    command("who-has", who_has, ("host", str), ("interface", str))
+    asker = command("who-has", who_has, ("host", str), ("interface", str))
+    asker.add_argument("--wait", type=float, default=PATIENCE)
     command("send-tagged", send_tagged, ("interface", str), ("vlan", int), ("count", int))
     command("capture-tagged", capture_tagged, ("interface", str), ("count", int))
     command("capture-udp", capture_udp, ("interface", str), ("port", int), ("count", int))

@@ -23,14 +23,12 @@ from ipvs_oracle import BARRIER_IP, DEFAULT_SYSCTLS, IFACES, hexin, ipvs_lines, 
 from wire import Wire, end_with_parent, network_namespace, packet_socket
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "e2e"))
-from lab import DaemonExit, LabError, Namespace, Rpc, must  # noqa: E402
+from lab import PATIENCE, LabError, Namespace, Rpc, end_daemon, must  # noqa: E402
 
 PORTS = dict(zip(IFACES, ("port0", "port1")))
-START_PATIENCE = 30.0    # seconds for shuntd to answer; a build with sanitizers is slow
-NETWORK_PATIENCE = 10.0  # ... to learn an address of its twins
-SETTLE_PATIENCE = 5.0    # ... until no packet is between two workers
 MARKER_IP = "192.0.0.9"  # comes and goes on a twin, to see that what was said before is known
 NO_SUCH_METHOD = -32601
+REPORTS_PERIOD = 0.005  # seconds after which shuntd looks for what its workers have learnt
 
 # For interfaces that do not exist yet: the host behind the twins says nothing on its own.
 SILENT_INTERFACES = {"net.ipv6.conf.default.addr_gen_mode": 1,
@@ -53,6 +51,16 @@ def is_ipv4_fragment(frame):
     header = frame[at + 2:at + 22]
     return (frame[at:at + 2] == b"\x08\x00" and len(header) == 20
             and struct.unpack("!H", header[6:8])[0] & 0x3fff != 0)
+
+
+def is_icmp(frame):
+    """Whether an Ethernet frame, tagged or not, has an ICMP or ICMPv6 message in it, or might."""
+    at = 12
+    while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
+        at += 4
+    ethertype, packet = frame[at:at + 2], frame[at + 2:]
+    return (ethertype == b"\x08\x00" and packet[9:10] == b"\x01"
+            or ethertype == b"\x86\xdd" and packet[6:7] == b"\x3a")
 
 
 def sent_frames(scenario):
@@ -214,7 +222,7 @@ class Balancer:
             self.daemon = self.host.popen([self.build / "shuntd", "--config", config], stdout=log,
                                           stderr=subprocess.STDOUT,
                                           preexec_fn=lambda: end_with_parent(signal.SIGKILL))
-        end = time.monotonic() + START_PATIENCE
+        end = time.monotonic() + PATIENCE
         while self.rpc is None:
             if self.daemon.poll() is not None:
                 raise LabError(f"shuntd ended with {self.daemon.returncode} while it started: "
@@ -243,15 +251,8 @@ class Balancer:
 
     def stop_daemon(self):
         """SIGTERM, as systemd would; how the daemon took it."""
-        begin = time.monotonic()
         self.rpc.close()
-        self.daemon.send_signal(signal.SIGTERM)
-        try:
-            self.daemon.wait(10)
-        except subprocess.TimeoutExpired:
-            self.daemon.kill()
-            self.daemon.wait()
-        return DaemonExit(self.daemon.returncode, time.monotonic() - begin, self.daemon_output())
+        return end_daemon(self.daemon, self.log_path)
 
     # --- what the scenario says ------------------------------------------------------------------
 
@@ -320,7 +321,7 @@ class Balancer:
     def program(self, name, arguments, text=""):
         return subprocess.run([self.build / name, *arguments], env=self.environment(), input=text,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              timeout=60, check=False)
+                              timeout=2 * PATIENCE, check=False)
 
     def ipvsadm(self, arguments, text="", silent=False):
         """One process of the link; what it printed. silent: to print anything is a failure."""
@@ -336,7 +337,7 @@ class Balancer:
         for verb in ("add", "del"):
             self.host.ip(f"addr {verb} {MARKER_IP}/32 dev eth0\n")
             self.wait(lambda verb=verb: (MARKER_IP in self.known_addresses()) == (verb == "add"),
-                      NETWORK_PATIENCE, "shuntd does not follow the addresses of its twins")
+                      "shuntd does not follow the addresses of its twins")
 
     def known_addresses(self):
         return {address for port in self.rpc.call("port.list")["ports"]
@@ -344,19 +345,27 @@ class Balancer:
 
     def settle(self):
         """Returns when no packet is between two workers."""
-        self.wait(self.nothing_in_flight, SETTLE_PATIENCE, "packets stay between two workers")
+        self.wait(self.nothing_in_flight, "packets stay between two workers")
+
+    def let_learn(self):
+        """Returns when what the workers have told the control thread by now is known to all of
+        them. The thread looks for it at the times of its period; by the end of the second request
+        after such a time it has."""
+        time.sleep(1.2 * REPORTS_PERIOD)
+        for _ in range(2):
+            self.rpc.call("status.get")
 
     def nothing_in_flight(self):
         workers = self.rpc.call("worker.list")["workers"]
         return sum(row["handed_off"] for row in workers) == sum(row["taken_over"]
                                                                 for row in workers)
 
-    def wait(self, condition, patience, what):
-        end = time.monotonic() + patience
+    def wait(self, condition, what):
+        end = time.monotonic() + PATIENCE
         while not condition():
             self.check_alive()
             if time.monotonic() > end:
-                raise LabError(f"waited {patience:.0f} s in vain: {what}")
+                raise LabError(f"waited {PATIENCE:.0f} s in vain: {what}")
             time.sleep(0.002)
 
     # --- the end ---------------------------------------------------------------------------------

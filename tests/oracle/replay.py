@@ -4,13 +4,21 @@
 import shlex
 import time
 
+from balancer import is_icmp
 from ipvs_oracle import FORMAT, STATS_SETTLE, OracleError, hexin, ipvs_lines, is_noise, parse_state
 
 DUMPS = {"services": ["-Ln"], "connections": ["-Lnc"], "stats": ["-Ln", "--stats", "--exact"]}
 
 
+LATE = 0.8  # seconds that a scenario with timeouts of a few seconds may be behind its time
+
+
+class TooLate(Exception):
+    """The machine is too busy for the scenario's timeouts: what came out says nothing."""
+
+
 def has_short_timeouts(scenario):
-    """Whether it matters for what is in the tables that the kernel takes its time to count."""
+    """Whether it matters when things are done."""
     lines = list(ipvs_lines(scenario.get("ipvs", [])))
     for step in scenario["steps"]:
         lines += ipvs_lines(step.get("ipvs", []))
@@ -29,13 +37,17 @@ class Replay:
         for name in self.wire.sockets:
             self.wire.probe(name)
         self.wire.drain()
-        self.begin = time.monotonic()
+        self.begin = self.due = time.monotonic()
 
     def run(self):
         """Does all steps; returns the result."""
         for self.step, step in enumerate(self.scenario["steps"]):
+            begin = time.monotonic()
             self.do(step)
             self.balancer.check_alive()
+            if "wait" in step:
+                self.due = begin + float(step["wait"])
+            self.check_time()
         if "end" not in self.dumps:
             self.step += 1
             self.dump("end", self.scenario.get("stats", False))
@@ -61,12 +73,21 @@ class Replay:
         else:
             raise OracleError(f"unknown step {step!r}")
 
+    def check_time(self):
+        """Steps take no time but for what they wait; TooLate where that is too far from true."""
+        late = time.monotonic() - self.due
+        if self.counting_time and late > LATE:
+            raise TooLate(f"step {self.step} was done {late:.1f} s late, too late for the "
+                          "scenario's timeouts: this machine is too busy")
+
     def send(self, step):
         if "at" in step:
             self.record_others("at", self.wire.drain(self.begin + step["at"]))
         interface, frame = step["send"]["iface"], hexin(self.scenario, step["send"])
         record = {"step": self.step, "in": {"iface": interface, "hex": frame.hex()},
                   "out": self.outputs(self.wire.inject(interface, frame))}
+        if is_icmp(frame):
+            self.balancer.let_learn()  # as the kernel has, when the next packet comes
         if step.get("note"):
             record["note"] = step["note"]
         self.packets.append(record)
@@ -74,6 +95,7 @@ class Replay:
     def dump(self, label, stats):
         if stats and self.counting_time:
             self.record_others("at", self.wire.drain(time.monotonic() + self.counting_time))
+            self.due = time.monotonic()
         texts = {kind: self.balancer.ipvsadm(arguments) for kind, arguments in DUMPS.items()
                  if stats or kind != "stats"}
         self.dumps[label] = texts

@@ -25,6 +25,7 @@ import unittest.mock
 from pathlib import Path
 
 import balancer
+import replay
 import verdict
 import wire
 from ipvs_oracle import compare, csum16, load_scenario, write_pcap
@@ -390,6 +391,14 @@ class SettingUp(unittest.TestCase):
         self.assertFalse(balancer.is_ipv4_fragment(b"\xff" * 12 + b"\x08\x06" + b"\xff" * 28))
         self.assertFalse(balancer.is_ipv4_fragment(frame(D0, CLIENT_MAC, first)[:25]))
 
+    def test_icmp_is_found_behind_tags(self):
+        error = frame(D0, CLIENT_MAC, ipv4(CLIENT, VIP, 1, b"\3\4" + bytes(6)))
+        error6 = error[:12] + b"\x86\xdd\x60" + bytes(5) + b"\x3a" + bytes(40)
+        for sent, found in ((REQUEST, False), (error, True), (error6, True),
+                            (error[:12] + b"\x81\x00\x00\x05" + error[12:], True),
+                            (b"\xff" * 14, False)):
+            self.assertEqual(balancer.is_icmp(sent), found)
+
     def test_the_driver_that_keeps_fragments_apart(self):
         self.assertEqual(balancer.choose_driver(scenario()), "af_packet")
         pieces = frame(D0, CLIENT_MAC, ipv4(CLIENT, VIP, 17, b"12345678", flags=0x2000))
@@ -504,6 +513,34 @@ class Probing(unittest.TestCase):
         self.assertEqual(link.inject("eth0", REQUEST), [("eth1", REQUEST)])
 
 
+class Lateness(unittest.TestCase):
+    """Steps that take longer than they may, where timeouts are a few seconds and where not."""
+
+    def setUp(self):
+        self.now = 100.0
+        clock = unittest.mock.Mock(monotonic=lambda: self.now)
+        self.enterContext(unittest.mock.patch.object(replay, "time", clock))
+
+    def run_steps(self, ipvs, steps):
+        """`seconds`: how long a step of commands takes."""
+        def pass_time(seconds):
+            self.now += seconds
+        link = unittest.mock.Mock(sockets={}, **{"drain.return_value": []})
+        host = unittest.mock.Mock(wire=link, **{"commands.side_effect": pass_time})
+        made = replay.Replay(host, {**scenario(), "ipvs": ipvs, "steps": steps})
+        made.dump = unittest.mock.Mock()
+        made.run()
+
+    def test_counts_where_timeouts_are_short(self):
+        busy = [{"commands": 0.5 * replay.LATE}, {"commands": 0.6 * replay.LATE}]
+        with self.assertRaisesRegex(replay.TooLate, "step 1 was done 0.9 s late"):
+            self.run_steps(["--set 3 2 2"], busy)
+        self.run_steps([], busy)
+
+    def test_begins_anew_with_each_wait(self):
+        self.run_steps(["--set 3 2 2"], [{"commands": 0.6 * replay.LATE}, {"wait": 0}] * 3)
+
+
 # --- with shuntd ---------------------------------------------------------------------------------
 
 
@@ -534,7 +571,7 @@ class Replaying(unittest.TestCase):
                 *options, self.place.path / "scenarios"]
 
     def run_it(self, *options, **more):
-        done = subprocess.run(self.command(*options, **more), text=True, timeout=60, check=False,
+        done = subprocess.run(self.command(*options, **more), text=True, timeout=300, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return done.returncode, done.stdout.splitlines()
 
@@ -657,12 +694,12 @@ class Replaying(unittest.TestCase):
                                        start_new_session=True)
             replays = self.wait_for(lambda: self.replays_with_daemon(process.pid))
             os.kill(process.pid, number)
-            process.wait(20)
+            process.wait(60)
             self.wait_for(lambda: not any(self.left_by(pid) for pid in replays))
             shutil.rmtree(self.out)
 
     def wait_for(self, condition):
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while not condition():
             self.assertLess(time.monotonic(), end, "waited in vain")
             time.sleep(0.05)

@@ -26,7 +26,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 LARGEST_FRAME = 1 << 17
 
 PROBE_SENDER = bytes.fromhex("02ba441e")  # two more bytes: the number of the probe
-FIRST_PATIENCE, PATIENCE = 0.2, 5.0  # seconds for the answer to one probe, and to any of them
+FIRST_PATIENCE, PATIENCE = 0.2, 60.0  # seconds for the answer to one probe, and to any of them
 
 
 class WireError(Exception):
