@@ -13,116 +13,16 @@ import struct
 import sys
 import tempfile
 
+import error_cases
+import fragment_cases
+import method_cases
 import model
 import packets as p
 from packets import ACK, FIN, PSH, RST, SYN
+from setting import (ANY_WORKERS, CASES, CLIENT, CLIENT6, MAC, ROUTER, SERVER_MAC, VIP, VIP6, Talk,
+                     case, either, network, retag, server, service, with_good_one)
 
 HERE = pathlib.Path(__file__).resolve().parent
-
-# The MAC addresses that DPDK's pcap devices have, in the order of the ports.
-MAC = {"wan0": "02:70:63:61:70:00", "lan0": "02:70:63:61:70:01"}
-ROUTER = "02:00:00:00:00:fe"
-SERVER_MAC = {1: "02:00:00:00:01:01", 2: "02:00:00:00:01:02", 3: "02:00:00:00:01:03"}
-CLIENT, VIP, SERVER = "198.51.100.7", "192.0.2.10", "10.1.0.1{}"
-CLIENT6, VIP6, SERVER6 = "2001:db8:c::7", "2001:db8::10", "2001:db8:1::1{}"
-ANY_WORKERS = [1, 2, 4]
-
-
-def server(n, v6=False):
-    return (SERVER6 if v6 else SERVER).format(n)
-
-
-# --- Topology -------------------------------------------------------------------------------------
-
-def network(inside="wan0", client_vlan=0, server_vlan=0):
-    """Clients behind a router on wan0, three servers on the link of `inside`."""
-    outside = "wan0"
-    return {
-        "ports": {name: MAC[name] for name in dict.fromkeys((outside, inside))},
-        "addresses": [(outside, client_vlan, "192.0.2.1/24"), (outside, client_vlan, f"{VIP}/32"),
-                      (inside, server_vlan, "10.1.0.1/24"),
-                      (outside, client_vlan, "2001:db8::1/64"),
-                      (outside, client_vlan, f"{VIP6}/128"),
-                      (inside, server_vlan, "2001:db8:1::1/64")],
-        "routes": [("0.0.0.0/0", (outside, client_vlan, "192.0.2.254")),
-                   ("::/0", (outside, client_vlan, "2001:db8::fe"))],
-        "neighbours": [(outside, client_vlan, "192.0.2.254", ROUTER),
-                       (outside, client_vlan, "2001:db8::fe", ROUTER)] +
-                      [(inside, server_vlan, server(n, v6), mac)
-                       for n, mac in SERVER_MAC.items() for v6 in (False, True)],
-    }
-
-
-def service(protocol, port, servers, scheduler="rr", v6=False):
-    """`servers`: (number, port) or (number, port, weight)."""
-    return {"protocol": protocol, "address": (VIP6 if v6 else VIP, port), "scheduler": scheduler,
-            "servers": [(server(s[0], v6), s[1], s[2] if len(s) > 2 else 1) for s in servers]}
-
-
-class Talk:
-    """Frames of one conversation, as its two ends send them, at the end of `frames`."""
-
-    def __init__(self, protocol=p.TCP, *, v6=False, client=None, sport=40000, vport=80, real=1,
-                 dport=8080, port="wan0", client_tags=(), server_tags=(), frames=None):
-        self.protocol = protocol
-        self.client = (client or (CLIENT6 if v6 else CLIENT), sport)
-        self.virtual = (VIP6 if v6 else VIP, vport)
-        self.real = (server(real, v6), dport)
-        self.real_mac = SERVER_MAC[real]
-        self.mac = MAC[port]
-        self.client_tags, self.server_tags = client_tags, server_tags
-        self.frames = [] if frames is None else frames
-        self.seq = {True: 1000, False: 5000}
-
-    def packet(self, source, target, flags=0, payload=b"", tcp=None, **ip_options):
-        if self.protocol == p.UDP:
-            l4 = p.udp(*source, *target, payload, **(tcp or {}))
-        else:
-            ours = source == self.client
-            l4 = p.tcp(*source, *target, flags, payload, seq=self.seq[ours],
-                       ack=self.seq[not ours] if flags & ACK else 0, **(tcp or {}))
-            self.seq[ours] += len(payload) + bool(flags & (SYN | FIN))
-        return p.ip(source[0], target[0], self.protocol, l4, **ip_options)
-
-    def request(self, flags=0, payload=b"", padding=b"", **options):
-        packet = self.packet(self.client, self.virtual, flags, payload, **options)
-        self.frames.append(p.eth(self.mac, ROUTER, packet, tags=self.client_tags) + padding)
-        return self
-
-    def reply(self, flags=0, payload=b"", padding=b"", **options):
-        packet = self.packet(self.real, self.client, flags, payload, **options)
-        self.frames.append(p.eth(self.mac, self.real_mac, packet, tags=self.server_tags) + padding)
-        return self
-
-    def open(self):
-        return self.request(SYN).reply(SYN | ACK).request(ACK)
-
-    def close(self):
-        return self.request(FIN | ACK).reply(FIN | ACK).request(ACK)
-
-    def whole(self):
-        """A TCP conversation, with an odd number of bytes each way."""
-        self.open().request(PSH | ACK, b"GET / HTTP/1.0\r\n\r\nx")
-        return self.reply(ACK).reply(PSH | ACK, b"HTTP/1.0 200 OK\r\n\r\n" + b"body!").close()
-
-    def datagrams(self):
-        self.request(payload=b"").reply(payload=b"a")
-        return self.request(payload=b"question").reply(payload=b"odd answer.")
-
-
-def either(build):
-    """A pair of cases from one: IPv4 and IPv6."""
-    return build(False), build(True)
-
-
-CASES = {}
-
-
-def case(about, services, frames, *, net=None, workers=None, resolves=False):
-    """`frames`: a list for wan0, or {port: list}."""
-    return {"about": about, "services": services, "workers": workers or [1], "resolves": resolves,
-            "frames": frames if isinstance(frames, dict) else {"wan0": frames},
-            **(net or network())}
 
 
 # --- Cases: translation ---------------------------------------------------------------------------
@@ -453,7 +353,7 @@ def two_ports():
     # Servers behind a router inside, and behind the one outside; over IPv4 only.
     for port, address in ((55, "172.16.9.5"), (56, "203.0.113.9")):
         services.append({"protocol": "udp", "address": (VIP, port), "scheduler": "rr",
-                         "servers": [(address, 5500, 1)]})
+                         "servers": [(address, 5500, 1, "nat", None)]})
     Talk(p.UDP, sport=47000, vport=55, frames=outside).request(payload=b"behind a router")
     for n in range(5):
         Talk(p.UDP, sport=47001 + n, vport=56, client="10.1.0.77", port="lan0",
@@ -464,16 +364,7 @@ def two_ports():
         workers=ANY_WORKERS)
 
 
-def retag(frame, vlan):
-    return frame[:12] + struct.pack("!HH", p.VLAN, vlan) + frame[12:]
-
-
 # --- Cases: what is not forwarded -----------------------------------------------------------------
-
-def with_good_one(frames):
-    """A last packet that passes: the refused ones before it did no harm."""
-    return Talk(sport=49999, frames=frames).request(SYN).frames
-
 
 WEB = [service("tcp", 80, [(1, 8080)]), service("tcp", 80, [(1, 8080)], v6=True),
        service("udp", 53, [(1, 5353)]), service("udp", 53, [(1, 5353)], v6=True)]
@@ -622,10 +513,37 @@ def build_all():
                   tcp_states, long_flow, many_flows, two_ports, to_host, other_mac, truncated,
                   malformed, partial_checksum, long_frames):
         build()
+    for module in (method_cases, fragment_cases, error_cases):
+        module.build_all()
     return CASES
 
 
 # --- Files ----------------------------------------------------------------------------------------
+
+def mark_ports(mark):
+    return "-".join(map(str, mark["destination_ports"]))
+
+
+def server_text(address, port, weight, forward, tunnel):
+    text = f'{{ address = "{p.endpoint(address, port)}"; weight = {weight};'
+    if forward != "nat":
+        text += f' forward = "{forward}";'
+    if tunnel:
+        values = (f'{key} = {json.dumps(value)};' for key, value in tunnel.items())
+        text += f' tunnel = {{ {" ".join(values)} }};'
+    return text + " }"
+
+
+def service_text(s):
+    if "mark" in s:
+        name = f'mark = {s["mark"]}; family = "{s["family"]}"; '
+    else:
+        name = f'protocol = "{s["protocol"]}"; address = "{p.endpoint(*s["address"])}"; '
+    flags = " one_packet = true;" if s.get("one_packet") else ""
+    servers = ",\n                      ".join(server_text(*row) for row in s["servers"])
+    return (f'{{ {name}scheduler = "{s["scheduler"]}";{flags}\n          '
+            f'servers = ( {servers} ); }}')
+
 
 def configuration(name, c):
     """The text of shunt.conf."""
@@ -634,11 +552,15 @@ def configuration(name, c):
         body = ",\n".join(indent + "    " + entry for entry in entries)
         return f"{indent}{key} = (\n{body}\n{indent});" if entries else ""
 
-    def vlan(number):
-        return f" vlan = {number};" if number else ""
+    def number(key, value):
+        return f" {key} = {value};" if value else ""
 
-    ports = [f'{{ name = "{port}"; twin = false;\n          device = "net_pcap,'
-             f'rx_pcap={port}.in.pcap,tx_pcap={port}.out.pcap"; }}' for port in c["ports"]]
+    def vlan(tag):
+        return number("vlan", tag)
+
+    ports = [f'{{ name = "{port}"; twin = false;{number("mtu", c["mtu"].get(port))}\n          '
+             f'device = "net_pcap,rx_pcap={port}.in.pcap,tx_pcap={port}.out.pcap"; }}'
+             for port in c["ports"]]
     addresses = [f'{{ port = "{port}"; address = "{a}";{vlan(v)} }}'
                  for port, v, a in c["addresses"]]
     routes = []
@@ -647,14 +569,11 @@ def configuration(name, c):
         routes.append(f'{{ to = "{to}"; via = ( {hop} ); }}')
     neighbours = [f'{{ port = "{port}"; address = "{a}"; mac = "{mac}";{vlan(v)} }}'
                   for port, v, a, mac in c["neighbours"]]
-    services = []
-    for s in c["services"]:
-        servers = ",\n                      ".join(
-            f'{{ address = "{p.endpoint(a, port)}"; weight = {weight}; }}'
-            for a, port, weight in s["servers"])
-        services.append(f'{{ protocol = "{s["protocol"]}"; '
-                        f'address = "{p.endpoint(*s["address"])}"; '
-                        f'scheduler = "{s["scheduler"]}";\n          servers = ( {servers} ); }}')
+    marks = [f'{{ mark = {m["mark"]}; destination = "{m["destination"]}"; '
+             f'protocol = "{m["protocol"]}";\n          destination_ports = "{mark_ports(m)}"; }}'
+             for m in c["marks"]]
+    tunables = "".join(f" {key} = {value};" for key, value in c["tunables"].items())
+    services = [service_text(s) for s in c["services"]]
     return f"""# {name}: written by make_cases.py
 workers = 1;
 connections = 1024;
@@ -669,8 +588,8 @@ network = {{
 {rows("routes", routes)}
 {rows("neighbours", neighbours)}
 }};
-{rows("services", services, "")}
-"""
+{rows("marks", marks, "")}{rows("services", services, "")}
+{f"tunables = {{{tunables} }};" if tunables else ""}"""
 
 
 def write_case(folder, name, c):
@@ -690,6 +609,8 @@ def write_case(folder, name, c):
         "generated": balancer.generated,
         "forwarded": balancer.forwarded,
         "held": balancer.held,
+        "joined": balancer.joined,
+        "split": balancer.split,
         "drops": dict(sorted(balancer.drops.items())),
         "services": balancer.service_rows(),
         "connections": balancer.connection_rows(),
@@ -716,9 +637,10 @@ def check():
 
 
 def write_all(root):
+    cases = build_all()
     for counters in root.glob("*/counters.json"):
         shutil.rmtree(counters.parent)
-    for name, c in build_all().items():
+    for name, c in cases.items():
         write_case(root / name, name, c)
 
 

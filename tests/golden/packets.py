@@ -7,7 +7,9 @@ wire is bytes.
 import ipaddress
 import struct
 
-TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+TCP, UDP, ICMP, ICMP6, SCTP = 6, 17, 1, 58, 132
+IN_IPV4, IN_IPV6, GRE = 4, 41, 47  # protocol numbers of what is wrapped, and of GRE
+GUE_PORT = 6080                    # in these tests no datagram but GUE goes there
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 IPV4, IPV6, ARP, VLAN, QINQ = 0x0800, 0x86DD, 0x0806, 0x8100, 0x88A8
 EXTENSIONS = (0, 43, 60)  # hop by hop, routing, destination options
@@ -46,6 +48,21 @@ def l4_checksum(src, dst, protocol, segment):
     blank = segment[:at] + b"\0\0" + segment[at + 2:]
     value = checksum(pseudo_header(src, dst, protocol, len(segment)) + blank)
     return 0xFFFF if protocol == UDP and value == 0 else value
+
+
+def crc32c(data):
+    """The Castagnoli CRC of RFC 9260, appendix A: of "123456789" it is 0xE3069283."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def sctp_sealed(packet):
+    """With the right CRC32c, which goes on the wire with its lowest byte first."""
+    return packet[:8] + struct.pack("<I", crc32c(packet[:8] + bytes(4) + packet[12:])) + packet[12:]
 
 
 def put16(data, at, value):
@@ -127,6 +144,16 @@ def udp(src, sport, dst, dport, payload=b"", *, length=None, field=None):
     return put16(segment, 6, l4_checksum(src, dst, UDP, segment) if field is None else field)
 
 
+def sctp(sport, dport, *chunks, tag=0, field=None):
+    """`chunks`: (type, body) each; `field`: another checksum than the right one."""
+    packet = struct.pack("!HHII", sport, dport, tag, 0)
+    for kind, body in chunks:
+        packet += struct.pack("!BBH", kind, 0, 4 + len(body)) + body + bytes(-len(body) % 4)
+    if field is None:
+        return sctp_sealed(packet)
+    return packet[:8] + struct.pack("!I", field) + packet[12:]
+
+
 def icmp4(kind, code, rest, payload):
     message = struct.pack("!BBHI", kind, code, 0, rest) + payload
     return put16(message, 2, checksum(message))
@@ -142,6 +169,29 @@ def ip(src, dst, protocol, payload, *, ttl=64, **options):
     if ":" in src:
         return ip6(src, dst, protocol, payload, hops=ttl, **options)
     return ip4(src, dst, protocol, payload, ttl=ttl, **options)
+
+
+def fragments(packet, most, ident=None):
+    """The pieces of a whole IP packet without options or extension headers, none longer than
+    `most` bytes; all but the last are as long as that allows. `ident`: for IPv6."""
+    v6 = packet[0] >> 4 == 6
+    header, payload = (packet[:40], packet[40:]) if v6 else (packet[:20], packet[20:])
+    if len(packet) <= most:
+        return [packet]
+    room = (most - len(header) - (8 if v6 else 0)) & ~7
+    pieces = []
+    for at in range(0, len(payload), room):
+        part, more = payload[at:at + room], at + room < len(payload)
+        if v6:
+            head = put16(header, 4, 8 + len(part))
+            head = head[:6] + bytes([FRAGMENT]) + head[7:]
+            pieces.append(head + struct.pack("!BBHI", header[6], 0, at | more, ident) + part)
+        else:
+            head = put16(header, 2, 20 + len(part))
+            flags = struct.unpack_from("!H", header, 6)[0] & 0x4000 | (0x2000 if more else 0)
+            head = put16(put16(head, 6, flags | at // 8), 10, 0)
+            pieces.append(put16(head, 10, checksum(head)) + part)
+    return pieces
 
 
 # --- Captures -------------------------------------------------------------------------------------
@@ -179,7 +229,9 @@ class Decoded:
         self.ttl = self.length = self.df = self.ident = self.tos = None
         self.l4_at = 0          # in l3
         self.offset = 0         # of a fragment, bytes
-        self.fragment = False
+        self.fragment = self.more = False
+        self.fragment_at = None  # of the IPv6 fragment header, in l3
+        self.longest = 0        # of a datagram that came in fragments: the longest, bytes
         self.sport = self.dport = None
 
     @property
@@ -208,7 +260,7 @@ def decode_ip(d, data):
     if d.ethertype == IPV4 and len(data) >= 20:
         _, d.tos, d.length, d.ident, flags, d.ttl, d.protocol = struct.unpack_from("!BBHHHBB", data)
         d.source, d.target = unpacked(data[12:16]), unpacked(data[16:20])
-        d.df, d.offset = bool(flags & 0x4000), (flags & 0x1FFF) * 8
+        d.df, d.more, d.offset = bool(flags & 0x4000), bool(flags & 0x2000), (flags & 0x1FFF) * 8
         d.fragment = bool(flags & 0x3FFF)
         d.l4_at = (data[0] & 15) * 4
     elif d.ethertype == IPV6 and len(data) >= 40:
@@ -220,14 +272,15 @@ def decode_ip(d, data):
             if d.protocol in EXTENSIONS:
                 d.protocol, d.l4_at = data[d.l4_at], d.l4_at + 8 * (data[d.l4_at + 1] + 1)
             elif d.protocol == FRAGMENT:
-                d.fragment = True
-                d.offset = struct.unpack_from("!H", data, d.l4_at + 2)[0] & 0xFFF8
+                d.fragment, d.fragment_at = True, d.l4_at
+                place, d.ident = struct.unpack_from("!HI", data, d.l4_at + 2)
+                d.offset, d.more = place & 0xFFF8, bool(place & 1)
                 d.protocol, d.l4_at = data[d.l4_at], d.l4_at + 8
                 if d.offset:
                     break
             else:
                 break
-    if d.protocol in (TCP, UDP) and d.offset == 0 and len(data) >= d.l4_at + 4:
+    if d.protocol in (TCP, UDP, SCTP) and d.offset == 0 and len(data) >= d.l4_at + 4:
         d.sport, d.dport = struct.unpack_from("!HH", data, d.l4_at)
     return d
 
@@ -242,6 +295,26 @@ def quoted(d):
     return decode_ip(inner, d.l3[d.l4_at + 8:])
 
 
+def wrapped(d):
+    """The packet that a tunnel packet carries, as far as it is there, or None."""
+    if d.offset or d.protocol not in (IN_IPV4, IN_IPV6, GRE, UDP) or len(d.l4) < 12:
+        return None
+    kind, at = d.protocol, 0
+    if d.protocol == GRE:
+        flags, ethertype = struct.unpack_from("!HH", d.l4)
+        kind = {IPV4: IN_IPV4, IPV6: IN_IPV6}.get(ethertype)
+        at = 8 if flags & 0x8000 else 4
+    elif d.protocol == UDP:
+        if d.dport != GUE_PORT:
+            return None
+        kind, at = d.l4[9], 12 + 4 * (d.l4[8] & 31)
+    if kind not in (IN_IPV4, IN_IPV6):
+        return None
+    inner = Decoded()
+    inner.ethertype = IPV4 if kind == IN_IPV4 else IPV6
+    return decode_ip(inner, d.l4[at:])
+
+
 def describe_ip(d):
     if d.source is None:
         return f"type 0x{d.ethertype:04x}, {len(d.l3)} bytes"
@@ -249,8 +322,12 @@ def describe_ip(d):
     if d.tos:
         text += f" tos=0x{d.tos:02x}"
     if d.fragment:
-        text += f" fragment at {d.offset}"
+        text += f" id={d.ident} fragment at {d.offset}" + ("+" if d.more else "")
     l4 = d.l4
+    inner = wrapped(d)
+    if inner:
+        at = len(l4) - len(inner.l3)
+        return text + f" protocol {d.protocol} [{l4[:at].hex(' ')}] {{{describe_ip(inner)}}}"
     if d.protocol == TCP and d.sport is not None and len(l4) >= 20:
         flags = "".join(c for bit, c in ((SYN, "S"), (FIN, "F"), (RST, "R"), (PSH, "P"), (ACK, "A"))
                         if l4[13] & bit)

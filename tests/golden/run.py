@@ -22,10 +22,12 @@ import time
 import packets as p
 
 HERE = pathlib.Path(__file__).resolve().parent
-START_SECONDS = 20
-SETTLE_SECONDS = 10
-STOP_SECONDS = 10
-EXPIRY_SLACK = 20  # seconds that a connection may be older than when its last packet came
+# How long a slow and busy machine may take; where all is well nobody waits for the end of it.
+START_SECONDS = 60
+SETTLE_SECONDS = 30
+STOP_SECONDS = 60
+HOLD_SECONDS = 3  # after that shuntd gives up packets that wait for a link address
+ATTEMPTS = 3  # of a case whose timeouts were over before it could be asked about
 
 
 class Failure(Exception):
@@ -36,6 +38,7 @@ class Failure(Exception):
 
 class Daemon:
     def __init__(self, program, folder):
+        self.begin = time.monotonic()
         self.path = str(folder / "s")
         self.log = folder / "log"
         with open(self.log, "wb") as log:
@@ -70,6 +73,20 @@ class Daemon:
             raise Failure(f"{method}: {answer['error']}")
         return answer["result"]
 
+    def age(self):
+        """Seconds since its start; no packet is older."""
+        return time.monotonic() - self.begin
+
+    def connections(self):
+        """All of them: a busy worker may not fill a page at once."""
+        rows, cursor = [], None
+        while True:
+            page = self.call("conn.list", **({"cursor": cursor} if cursor else {}))
+            rows += page["connections"]
+            cursor = page["cursor"]
+            if cursor is None:
+                return rows
+
     def settle(self, received, held):
         """Waits until every packet has its verdict and so many wait; the statistics then."""
         deadline = time.monotonic() + SETTLE_SECONDS
@@ -79,9 +96,9 @@ class Daemon:
             for worker in stats["workers"]:
                 sums.update({k: v for k, v in worker.items() if isinstance(v, int)})
             ways_in = sum(sums[k] for k in ("received", "from_twin", "taken_over", "resumed",
-                                            "generated"))
+                                            "generated", "split"))
             verdicts = sum(sums[k] for k in ("forwarded", "to_host", "from_host", "handed_off",
-                                             "held", "dropped"))
+                                             "held", "joined", "dropped"))
             if (sums["received"] >= received and sums["held"] - sums["resumed"] == held and
                     sums["handed_off"] == sums["taken_over"] and ways_in == verdicts):
                 return stats, sums
@@ -109,30 +126,62 @@ def nonzero(counters):
 
 # --- Comparing ------------------------------------------------------------------------------------
 
-def normal(frame):
-    """ICMPv4 errors carry any identification: it is blanked, if the header checksum is right."""
-    d = p.decode_frame(frame)
-    if d.ethertype != p.IPV4 or d.protocol != p.ICMP or p.quoted(d) is None:
-        return frame
-    if p.ones_sum(d.l3[:d.l4_at]) != 0xFFFF:
-        return frame
-    at = len(frame) - len(d.l3)
-    return p.put16(p.put16(frame, at + 4, 0), at + 10, 0)
+def normal(frames):
+    """The frames of one flow without what Shunt may choose: the identification of ICMPv4 errors, of
+    IPv4 tunnel packets without DF and of IPv6 fragments, and the source port of GUE. What has to
+    hold for them is kept: they are blanked only where the checksums over them are right and the
+    port is one of 32768 to 60999; pieces of one datagram have one identification, and packets of
+    one flow one port."""
+    result, ident, port = [], None, None
+    for frame in frames:
+        d = p.decode_frame(frame)
+        at = len(frame) - len(d.l3)
+        tunnel = d.source is not None and (d.protocol in (p.IN_IPV4, p.IN_IPV6, p.GRE) or
+                                           p.wrapped(d) is not None)
+        if tunnel and d.protocol == p.UDP and gue_is_right(d) and port in (None, d.sport):
+            port = d.sport
+            l4 = p.put16(p.put16(d.l4, 0, 0), 6, bool(d.l4[6] | d.l4[7]))
+            frame = frame[:at + d.l4_at] + l4 + frame[at + d.length:]
+        if chosen_ident(d, tunnel) and (d.offset == 0 or d.ident == ident):
+            ident = d.ident
+            if d.v6:
+                frame = frame[:at + d.fragment_at + 4] + bytes(4) + frame[at + d.fragment_at + 8:]
+            else:
+                frame = p.put16(p.put16(frame, at + 4, 0), at + 10, 0)
+        result.append(frame)
+    return result
+
+
+def chosen_ident(d, tunnel):
+    """Is the identification the balancer's own? Then it may be any."""
+    if d.v6:
+        return d.fragment
+    error = d.source is not None and d.protocol == p.ICMP and p.quoted(d) is not None
+    return (error or tunnel and not d.df) and p.ones_sum(d.l3[:d.l4_at]) == 0xFFFF
+
+
+def gue_is_right(d):
+    return 32768 <= d.sport <= 60999 and (
+        d.l4[6:8] == b"\0\0" or
+        p.l4_checksum(d.source, d.target, p.UDP, d.l4) == int.from_bytes(d.l4[6:8], "big"))
 
 
 def flow_of(frame):
-    """What keeps its order: the packets of one flow, in one direction."""
+    """What keeps its order: the packets of one flow, in one direction. Fragments show no ports
+    but in the first one, so all between two hosts are one flow."""
     d = p.decode_frame(frame)
+    if d.fragment:
+        return "fragment", d.protocol, d.source, None, d.target, None
     inner = p.quoted(d) if d.source else None
-    d2 = inner or d
+    d2 = inner or (p.wrapped(d) if d.source else None) or d
     return (inner is None, d2.protocol, d2.source, d2.sport, d2.target, d2.dport)
 
 
 def compare_frames(port, expected, actual):
-    expected, actual = [[normal(f) for f in frames] for frames in (expected, actual)]
     flows = dict.fromkeys(map(flow_of, expected + actual))
     for flow in flows:
-        wanted, got = [[f for f in frames if flow_of(f) == flow] for frames in (expected, actual)]
+        wanted, got = [normal([f for f in frames if flow_of(f) == flow])
+                       for frames in (expected, actual)]
         compare_sequence(port, wanted, got)
 
 
@@ -159,10 +208,9 @@ def compare_values(what, expected, actual):
 
 def compare_services(expected, actual):
     """Each expected field must be there with its value; others (rates) are free."""
-    actual = {(s["service"]["protocol"], s["service"]["address"]): s for s in actual}
+    actual = {service_name(s): s for s in actual}
     for service in expected:
-        key = (service["service"]["protocol"], service["service"]["address"])
-        name = " ".join(key)
+        name = key = service_name(service)
         if key not in actual:
             raise Failure(f"service {name} is not there")
         got = actual.pop(key)
@@ -171,20 +219,28 @@ def compare_services(expected, actual):
         for server in got["servers"]:
             server["stats"].pop("rates")
             server.pop("persistent", None)
-            server.pop("forward")
+            if server.get("tunnel", {}).get("checksum") == "none":
+                del server["tunnel"]["checksum"]
         compare_values(f"servers of {name}", service["servers"], got["servers"])
-    compare_values("services too much", [], sorted(map(list, actual)))
+    compare_values("services too much", [], sorted(actual))
 
 
-def compare_connections(expected, actual):
+def service_name(row):
+    """As one text: protocol and address, or mark and family."""
+    return " ".join(str(value) for _, value in sorted(row["service"].items(), reverse=True))
+
+
+def compare_connections(expected, actual, age):
+    """age: for how many seconds at most they may have been silent."""
     def key(row):
         return row["protocol"], row["client"], row["virtual"]
 
     expected, actual = sorted(expected, key=key), sorted(actual, key=key)
     for row, got in zip(expected, actual):
-        wanted = {k: row[k] for k in ("protocol", "client", "virtual", "server", "state")}
+        wanted = {k: row[k] for k in ("protocol", "client", "virtual", "server", "forward",
+                                        "state")}
         compare_values("connection", wanted, {k: got[k] for k in wanted})
-        if not row["timeout"] - EXPIRY_SLACK <= got["expires"] <= row["timeout"]:
+        if not row["timeout"] - age - 1 <= got["expires"] <= row["timeout"]:
             raise Failure(f"connection of {row['client']} in {row['state']} expires in "
                           f"{got['expires']} s, its timeout is {row['timeout']} s")
     compare_values("number of connections", len(expected), len(actual))
@@ -199,6 +255,7 @@ def check_exit_line(log, counters):
     wanted = {"received": counters["received"], "generated": counters["generated"],
               "forwarded": counters["forwarded"],
               "dropped": sum(counters["drops"].values()) + counters["held"],
+              "joined": counters["joined"], "split": counters["split"],
               "to_host": 0, "from_host": 0, "held": 0}
     compare_values("last line of shuntd", wanted, {k: line.get(k) for k in wanted})
 
@@ -215,10 +272,11 @@ def prepare(case, folder, workers):
 def check_running(daemon, counters):
     stats, sums = daemon.settle(counters["received"], counters["held"])
     compare_values("drops", counters["drops"], nonzero(stats["drops"]))
-    for name in ("received", "generated", "forwarded"):
+    for name in ("received", "generated", "forwarded", "joined", "split"):
         compare_values(name, counters[name], sums[name])
     compare_services(counters["services"], daemon.call("service.list")["services"])
-    compare_connections(counters["connections"], daemon.call("conn.list")["connections"])
+    rows = daemon.connections()
+    compare_connections(counters["connections"], rows, daemon.age())
 
 
 def check_captures(case, folder):
@@ -227,9 +285,26 @@ def check_captures(case, folder):
                        p.read_pcap(folder / wanted.name))
 
 
+def shortest_timeout(counters):
+    """Seconds after which what shuntd keeps of the case's packets is not all there any more."""
+    return min([row["timeout"] for row in counters["connections"]]
+               + [HOLD_SECONDS for _ in range(counters["held"])], default=float("inf"))
+
+
 def run_case(program, case, workers):
-    """None, or why it fails. Bytes are told about before counters: they say more."""
+    """None, or why it fails. A machine that was too slow for the timeouts of the case has shown
+    nothing, and tries again."""
     counters = json.loads((case / "counters.json").read_text())
+    for _ in range(ATTEMPTS):
+        problem, seconds = attempt(program, case, workers, counters)
+        if problem is None or seconds < shortest_timeout(counters):
+            break
+    return problem
+
+
+def attempt(program, case, workers, counters):
+    """(None, or why it fails; the seconds until all that shuntd keeps was looked at). Bytes are told
+    about before counters: they say more."""
     with tempfile.TemporaryDirectory(prefix="shunt-golden-") as name:
         folder = pathlib.Path(name)
         prepare(case, folder, workers)
@@ -241,6 +316,7 @@ def run_case(program, case, workers):
         except (Failure, OSError, ValueError) as failure:
             problem = failure
         finally:
+            seconds = daemon.age()
             code = daemon.stop()
         log = daemon.log.read_text(errors="replace")
         try:
@@ -250,8 +326,8 @@ def run_case(program, case, workers):
             compare_values("exit code", 0, code)
             check_exit_line(log, counters)
         except (Failure, OSError, ValueError) as failure:
-            return f"{failure}" + (f"\n{log}" if code != 0 else "")
-    return None
+            return f"{failure}" + (f"\n{log}" if code != 0 else ""), seconds
+    return None, seconds
 
 
 def main():
