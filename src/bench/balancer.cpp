@@ -20,11 +20,12 @@ constexpr std::uint32_t timers_per_iteration = 64;
 
 }  // namespace
 
-Balancer::Balancer(const Scheduler& scheduler, std::uint32_t connections, LoopDevice& device)
+Balancer::Balancer(const Scheduler& scheduler, const Method& method, std::uint32_t connections,
+                   LoopDevice& device)
     : rcu_(static_cast<rte_rcu_qsbr*>(
                rte_zmalloc("rcu", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE)),
            rte_free),
-      snapshot_(lab_snapshot(scheduler)) {
+      snapshot_(lab_snapshot(scheduler, method)) {
     if (!rcu_ || rte_rcu_qsbr_init(rcu_.get(), 1) != 0)
         throw std::runtime_error("no memory for RCU state");
     shared_.rcu = rcu_.get();

@@ -16,7 +16,8 @@ class Balancer {
   public:
     /// `connections`: room for so many of each family; `device` outlives this. Throws
     /// std::runtime_error or std::bad_alloc.
-    Balancer(const Scheduler& scheduler, std::uint32_t connections, LoopDevice& device);
+    Balancer(const Scheduler& scheduler, const Method& method, std::uint32_t connections,
+             LoopDevice& device);
     ~Balancer();
     Balancer(const Balancer&) = delete;
     Balancer& operator=(const Balancer&) = delete;

@@ -14,8 +14,9 @@ namespace {
 template <class F>
 class Handshakes {
   public:
-    Handshakes(Balancer& balancer, LoopDevice& device, PageArray<std::uint8_t>& servers)
-        : balancer_(balancer), device_(device), servers_(servers) {
+    Handshakes(Balancer& balancer, LoopDevice& device, const Method& method,
+               PageArray<std::uint8_t>& servers)
+        : balancer_(balancer), device_(device), method_(method), servers_(servers) {
         const std::size_t length = device.frame_length();
         syn_ = FrameTemplate<F>(Direction::from_client, 0, TcpHeader::syn, length);
         ack_ = FrameTemplate<F>(Direction::from_client, 0, TcpHeader::ack, length);
@@ -30,9 +31,11 @@ class Handshakes {
             first, count, [&](std::uint32_t) -> const auto& { return syn_; });
         for (std::uint32_t i = 0; i < count; ++i)
             servers_[first + i] = server_of(device_.packets()[i]);
-        pass(
-            first,
-            count, [&](std::uint32_t flow) -> const auto& { return syn_acks_[servers_[flow]]; });
+        if (method_.replies_come_back())
+            pass(
+                first, count, [&](std::uint32_t flow) -> const auto& {
+                    return syn_acks_[servers_[flow]];
+                });
         pass(
             first, count, [&](std::uint32_t) -> const auto& { return ack_; });
     }
@@ -56,17 +59,24 @@ class Handshakes {
     }
 
     /// Whom the balancer sent the packet to.
-    [[nodiscard]] static std::uint8_t server_of(rte_mbuf* packet) {
+    [[nodiscard]] std::uint8_t server_of(rte_mbuf* packet) const {
         constexpr std::size_t at =
             sizeof(EthernetHeader) + offsetof(typename F::Header, destination);
-        const auto destination = PacketReader(first_bytes(packet)).read<typename F::Address>(at);
+        const PacketReader frame(first_bytes(packet));
+        const auto mac = frame.read<MacAddress>(0);
+        const auto address = frame.read<typename F::Address>(at);
+        const bool tunnel = method_.forward == ForwardMethod::tunnel;
+        const bool direct = method_.forward == ForwardMethod::direct;
         for (unsigned s = 0; s < server_count; ++s)
-            if (destination == server_address<F>(s)) return static_cast<std::uint8_t>(s);
+            if (direct ? mac == server_mac(s)
+                       : address == (tunnel ? tunnel_server_address<F>(s) : server_address<F>(s)))
+                return static_cast<std::uint8_t>(s);
         throw std::runtime_error("a SYN went to none of the real servers");
     }
 
     Balancer& balancer_;
     LoopDevice& device_;
+    Method method_;
     PageArray<std::uint8_t>& servers_;
     FrameTemplate<F> syn_;
     FrameTemplate<F> ack_;
@@ -77,11 +87,11 @@ class Handshakes {
 
 template <class F>
 PageArray<std::uint8_t> open_connections(Balancer& balancer, LoopDevice& device,
-                                         std::uint32_t flows,
+                                         const Method& method, std::uint32_t flows,
                                          const std::function<void(std::uint32_t)>& progress) {
     constexpr std::uint32_t flows_between_reports = 1U << 17;
     PageArray<std::uint8_t> servers(flows);
-    Handshakes<F> handshakes(balancer, device, servers);
+    Handshakes<F> handshakes(balancer, device, method, servers);
     device.set_hook(nullptr);
     for (std::uint32_t first = 0; first < flows; first += burst_size) {
         if (first % flows_between_reports == 0) progress(first);
@@ -92,9 +102,11 @@ PageArray<std::uint8_t> open_connections(Balancer& balancer, LoopDevice& device,
     return servers;
 }
 
-template PageArray<std::uint8_t> open_connections<Ipv4>(Balancer&, LoopDevice&, std::uint32_t,
+template PageArray<std::uint8_t> open_connections<Ipv4>(Balancer&, LoopDevice&, const Method&,
+                                                        std::uint32_t,
                                                         const std::function<void(std::uint32_t)>&);
-template PageArray<std::uint8_t> open_connections<Ipv6>(Balancer&, LoopDevice&, std::uint32_t,
+template PageArray<std::uint8_t> open_connections<Ipv6>(Balancer&, LoopDevice&, const Method&,
+                                                        std::uint32_t,
                                                         const std::function<void(std::uint32_t)>&);
 
 }  // namespace shunt::bench

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // Opens the connections of a run the way that clients and servers do: a SYN, a SYN/ACK and an ACK
-// of each go through the balancer.
+// of each go through the balancer; with direct routing and tunnels no SYN/ACK, which servers send
+// past it.
 #include <cstdint>
 #include <functional>
 
@@ -15,7 +16,7 @@ namespace shunt::bench {
 /// std::runtime_error when a packet did not come out at the other end.
 template <class F>
 PageArray<std::uint8_t> open_connections(Balancer& balancer, LoopDevice& device,
-                                         std::uint32_t flows,
+                                         const Method& method, std::uint32_t flows,
                                          const std::function<void(std::uint32_t)>& progress);
 
 }  // namespace shunt::bench

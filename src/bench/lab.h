@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// The benchmark's world: one balancer with one port, one service, real servers on its link, and
-// clients behind a gateway. Numbers become addresses here and nowhere else.
+// The benchmark's world: one balancer with one port, one service, clients behind a gateway, and
+// real servers: on the link, or behind a router when tunnels lead to them. Numbers become addresses
+// here and nowhere else.
 #include <bit>
 #include <cstdint>
 #include <memory>
 
+#include "bench/method.h"
 #include "dataplane/snapshot.h"
 #include "net/tuple.h"
 
@@ -15,8 +17,10 @@ inline constexpr unsigned server_count = 16;
 inline constexpr PortId lab_port{0};
 inline constexpr MacAddress balancer_mac{{0x02, 0, 0, 0, 0, 0x01}};
 inline constexpr MacAddress gateway_mac{{0x02, 0, 0, 0, 0, 0xFE}};
+inline constexpr MacAddress router_mac{{0x02, 0, 0, 0, 0, 0xFD}};
 inline constexpr L4Port service_port{std::uint16_t{80}};
-inline constexpr L4Port server_port{std::uint16_t{8080}};
+inline constexpr L4Port server_port{std::uint16_t{8080}};  ///< with NAT; else the service's
+inline constexpr L4Port gue_port{std::uint16_t{6080}};
 
 constexpr MacAddress server_mac(unsigned server) noexcept {
     return {{0x02, 0, 0, 0, 0x01, static_cast<std::uint8_t>(server)}};
@@ -26,6 +30,12 @@ template <class F>
 typename F::Address virtual_address() noexcept;
 template <class F>
 typename F::Address server_address(unsigned server) noexcept;
+/// The same server as it is to be reached by tunnel.
+template <class F>
+typename F::Address tunnel_server_address(unsigned server) noexcept;
+/// The balancer's own on the link.
+template <class F>
+typename F::Address balancer_address() noexcept;
 
 /// What tells one client's endpoint from another: the last four bytes of its address, and its port.
 struct Client {
@@ -64,6 +74,6 @@ typename F::Address client_address(Client client) noexcept {
 
 /// Services, routes and neighbours of both families as a worker's first snapshot. Throws
 /// std::runtime_error when memory is short.
-std::unique_ptr<const Snapshot> lab_snapshot(const Scheduler& scheduler);
+std::unique_ptr<const Snapshot> lab_snapshot(const Scheduler& scheduler, const Method& method);
 
 }  // namespace shunt::bench

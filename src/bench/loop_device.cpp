@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bench/loop_device.h"
 
+#include <rte_bus_vdev.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_ring.h>
@@ -48,14 +49,18 @@ void LoopDevice::start() {
     if (rte_eth_dev_configure(ethdev_, 1, 1, &conf) != 0 ||
         rte_eth_rx_queue_setup(ethdev_, 0, descriptors, 0, nullptr, pool_.get()) != 0 ||
         rte_eth_tx_queue_setup(ethdev_, 0, descriptors, 0, nullptr) != 0 ||
-        rte_eth_add_tx_callback(ethdev_, 0, &LoopDevice::transmitting, this) == nullptr ||
         rte_eth_dev_start(ethdev_) != 0)
         throw std::runtime_error("the loop device does not start");
+    callback_ = rte_eth_add_tx_callback(ethdev_, 0, &LoopDevice::transmitting, this);
+    if (callback_ == nullptr) throw std::runtime_error("no memory for the loop device's callback");
 }
 
 LoopDevice::~LoopDevice() {
+    // The next device with this number would call it otherwise.
+    rte_eth_remove_tx_callback(ethdev_, 0, callback_);
     rte_eth_dev_stop(ethdev_);
     rte_eth_dev_close(ethdev_);
+    rte_vdev_uninit("net_ring_bench");  // the driver's name for what start() made of rings
 }
 
 std::uint16_t LoopDevice::transmitting(std::uint16_t, std::uint16_t, rte_mbuf** packets,

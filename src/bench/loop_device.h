@@ -13,6 +13,8 @@
 #include "dataplane/batch.h"
 #include "dataplane/transmitter.h"
 
+struct rte_eth_rxtx_callback;
+
 namespace shunt::bench {
 
 /// Sees each burst as it is transmitted, and may rewrite its packets.
@@ -72,6 +74,7 @@ class LoopDevice {
     std::unique_ptr<rte_mempool, PoolFree> pool_;
     RingPtr ring_;
     std::uint16_t ethdev_ = 0;
+    const rte_eth_rxtx_callback* callback_ = nullptr;
     TransmitHook* hook_ = nullptr;
     std::array<rte_mbuf*, in_flight> packets_{};
 };

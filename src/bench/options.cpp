@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "sched/registry.h"
@@ -18,6 +17,10 @@ constexpr std::uint32_t most_repeats = 1000;
 constexpr std::uint16_t smallest_packet = 64;
 constexpr std::uint16_t largest_packet = 1518;
 
+const std::map<std::string, ForwardMethod> methods{
+    {"nat", ForwardMethod::nat}, {"dr", ForwardMethod::direct}, {"tun", ForwardMethod::tunnel}};
+const std::map<std::string, TunnelType> tunnels{
+    {"ipip", TunnelType::ipip}, {"gre", TunnelType::gre}, {"gue", TunnelType::gue}};
 const std::map<std::string, Traffic> directions{
     {"in", Traffic::in}, {"out", Traffic::out}, {"both", Traffic::both}};
 
@@ -29,7 +32,8 @@ const std::map<std::string, Traffic> directions{
 struct Words {
     std::string forward = "nat";
     int family = 4;
-    std::string direction = "both";
+    std::string tunnel;     ///< empty: not given
+    std::string direction;  ///< the same
     unsigned workers = 1;
     std::string report;
 };
@@ -52,7 +56,10 @@ void add_common(CLI::App& command, Options& options, Words& words) {
 
 void add_forward(CLI::App& command, Options& options, Words& words) {
     add_common(command, options, words);
-    command.add_option("--forward", words.forward, "forwarding method: nat")->capture_default_str();
+    command.add_option("--forward", words.forward, "forwarding method: nat, dr or tun")
+        ->capture_default_str();
+    command.add_option("--tunnel", words.tunnel, "with tun: ipip, gre or gue; default: ipip")
+        ->check(CLI::IsMember({"ipip", "gre", "gue"}));
     command.add_option("--family", words.family, "4 or 6")
         ->check(CLI::IsMember({4, 6}))
         ->capture_default_str();
@@ -61,9 +68,10 @@ void add_forward(CLI::App& command, Options& options, Words& words) {
                     "bytes with the frame check sequence; 78 is the least for IPv6")
         ->check(CLI::Range(smallest_packet, largest_packet))
         ->capture_default_str();
-    command.add_option("--direction", words.direction, "in, out or both")
-        ->check(CLI::IsMember({"in", "out", "both"}))
-        ->capture_default_str();
+    command
+        .add_option("--direction", words.direction,
+                    "in, out or both; default: both with nat, else in")
+        ->check(CLI::IsMember({"in", "out", "both"}));
     command.add_option("--scheduler", options.scheduler, "picks the real server")
         ->check(CLI::IsMember(scheduler_names()))
         ->capture_default_str();
@@ -71,10 +79,14 @@ void add_forward(CLI::App& command, Options& options, Words& words) {
 }
 
 void check_words(const Words& words) {
-    static constexpr std::array<std::string_view, 4> methods{"nat", "dr", "tun", "fullnat"};
-    if (std::ranges::find(methods, words.forward) == methods.end())
+    if (words.forward == "fullnat") refuse("--forward fullnat");
+    if (!methods.contains(words.forward))
         throw UsageError("--forward: " + words.forward + " is none of nat, dr, tun, fullnat");
-    if (words.forward != "nat") refuse("--forward " + words.forward);
+    if (!words.tunnel.empty() && words.forward != "tun")
+        throw UsageError("--tunnel: only with --forward tun");
+    if (words.forward != "nat" && (words.direction == "out" || words.direction == "both"))
+        throw UsageError("--direction " + words.direction + ": with --forward " + words.forward +
+                         " servers answer past the balancer, there is only in");
     if (words.workers > 1) refuse("--workers " + std::to_string(words.workers));
     if (!words.report.empty()) refuse("--report");
 }
@@ -111,7 +123,10 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
     check_words(words);
     options.command = *limit ? Options::Command::limit : Options::Command::forward;
     options.family = words.family == 6 ? Family::ipv6 : Family::ipv4;
-    options.direction = directions.at(words.direction);
+    options.method.forward = methods.at(words.forward);
+    if (!words.tunnel.empty()) options.method.tunnel = tunnels.at(words.tunnel);
+    options.direction = options.method.replies_come_back() ? Traffic::both : Traffic::in;
+    if (!words.direction.empty()) options.direction = directions.at(words.direction);
     return options;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/method.h"
 #include "net/address.h"
 
 namespace shunt::bench {
@@ -22,6 +23,7 @@ struct Options {
     enum class Command : std::uint8_t { forward, limit };
 
     Command command = Command::forward;
+    Method method;
     Family family = Family::ipv4;
     std::uint32_t flows = 1'000'000;
     std::uint16_t packet_size = 64;  ///< bytes on the wire with the frame check sequence

@@ -98,6 +98,8 @@ json::object to_object(const Options& options, const Run& run) {
 
 void add_forward(json::object& object, const Options& options, const Results& results,
                  const Summary& s) {
+    if (options.method.forward == ForwardMethod::tunnel)
+        object["tunnel"] = to_string(options.method.tunnel);
     object["family"] = static_cast<int>(options.family);
     object["direction"] = to_string(options.direction);
     object["scheduler"] = options.scheduler;
@@ -108,13 +110,19 @@ void add_forward(json::object& object, const Options& options, const Results& re
     object["latency_ns"] = to_object(s.latency);
 }
 
+std::string method_words(const Method& method) {
+    std::string words(to_string(method.forward));
+    if (method.forward == ForwardMethod::tunnel) words.append(" ").append(to_string(method.tunnel));
+    return words;
+}
+
 std::string forward_lines(const Options& options, const Results& results, const Summary& s) {
     return fmt::format(
-               "nat IPv{}, {} flows, {} bytes, direction {}, scheduler {}\n"
+               "{} IPv{}, {} flows, {} bytes, direction {}, scheduler {}\n"
                "{:>4} {:>9} {:>9} {:>9} {:>7} {:>10} {:>10} {:>10} {:>6}\n",
-               static_cast<int>(options.family), options.flows, results.packet_size,
-               to_string(options.direction), options.scheduler, "run", "Mpps", "cycles", "L Mpps",
-               "of L", "p50 ns", "p99 ns", "p999 ns", "CPU") +
+               method_words(options.method), static_cast<int>(options.family), options.flows,
+               results.packet_size, to_string(options.direction), options.scheduler, "run", "Mpps",
+               "cycles", "L Mpps", "of L", "p50 ns", "p99 ns", "p999 ns", "CPU") +
            [&] {
                std::string lines;
                int number = 0;
@@ -152,7 +160,7 @@ std::string to_json(const Options& options, const Results& results) {
     const Summary s = summarize(options, results);
     const bool forward = options.command == Options::Command::forward;
     json::object object = rate(s.mpps, s.cycles);
-    object["forward"] = forward ? "nat" : "limit";
+    object["forward"] = forward ? to_string(options.method.forward) : "limit";
     object["flows"] = options.flows;
     object["packet_size"] = results.packet_size;
     object["undisturbed_runs"] = results.runs.size() - s.disturbed;

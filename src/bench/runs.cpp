@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "bench/frame_check.h"
 #include "bench/handshakes.h"
 #include "bench/limit_loop.h"
 #include "bench/statistics.h"
-#include "bench/translation_check.h"
 #include "sched/registry.h"
 
 namespace shunt::bench {
@@ -57,8 +57,8 @@ class ForwardRuns {
     ForwardRuns(const Options& options, LoopDevice& device, const Progress& progress)
         : options_(options),
           device_(device),
-          balancer_(*find_scheduler(options.scheduler), options.flows, device),
-          servers_(open_connections<F>(balancer_, device, options.flows,
+          balancer_(*find_scheduler(options.scheduler), options.method, options.flows, device),
+          servers_(open_connections<F>(balancer_, device, options.method, options.flows,
                                        [&](std::uint32_t opened) {
                                            progress(
                                                "opening connections: " + std::to_string(opened) +
@@ -69,7 +69,7 @@ class ForwardRuns {
     }
 
     void measure(Run& run) {
-        check_translation();
+        check_frames();
         device_.refill(source_);
         const std::uint64_t before = balancer_.counters().forwarded.value();
         run.forward = Stopwatch(options_.seconds).run([&] { balancer_.iterate(); });
@@ -84,16 +84,16 @@ class ForwardRuns {
     }
 
   private:
-    void check_translation() {
-        TranslationCheck<F> check(source_, servers_);
+    void check_frames() {
+        FrameCheck<F> check(options_.method, source_, servers_);
         device_.refill(check);
         device_.set_hook(&check);
         for (unsigned i = 0; i < bursts_on_ring + checked_bursts; ++i) balancer_.iterate();
         device_.set_hook(&source_);
         if (check.wrong() != 0 || check.checked() == 0)
-            throw std::runtime_error(
-                std::to_string(check.wrong()) + " of " + std::to_string(check.checked()) +
-                " packets were translated wrongly; the first: " + check.difference());
+            throw std::runtime_error(std::to_string(check.wrong()) + " of " +
+                                     std::to_string(check.checked()) +
+                                     " packets came out wrong; the first: " + check.difference());
     }
 
     Latency measure_latency() {

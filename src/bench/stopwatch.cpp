@@ -3,12 +3,15 @@
 
 #include <time.h>
 
+#include <algorithm>
+
 #include "bench/statistics.h"
 
 namespace shunt::bench {
 
 namespace {
-constexpr double warm_up_seconds = 0.3;
+/// Not longer than the measurement itself.
+constexpr double longest_warm_up = 0.3;
 /// No packet is faster: bounds the number of chunks that are kept.
 constexpr double least_cycles_per_chunk = 1024 * 10;
 }  // namespace
@@ -22,7 +25,7 @@ std::chrono::nanoseconds thread_cpu_time() noexcept {
 Stopwatch::Stopwatch(double seconds) {
     const auto hz = static_cast<double>(rte_get_tsc_hz());
     cycles_ = static_cast<std::uint64_t>(seconds * hz);
-    warm_up_cycles_ = static_cast<std::uint64_t>(warm_up_seconds * hz);
+    warm_up_cycles_ = static_cast<std::uint64_t>(std::min(longest_warm_up, seconds) * hz);
     chunks_.reserve(static_cast<std::size_t>(seconds * hz / least_cycles_per_chunk) + 1);
 }
 

@@ -5,7 +5,7 @@
 
 #include <unordered_set>
 
-#include "bench/translation_check.h"
+#include "net/parse.h"
 #include "support/packet_builder.h"
 
 namespace shunt::bench {
@@ -53,22 +53,6 @@ TYPED_TEST(FrameTemplateTest, BothDirectionsNameTheSameClient) {
     EXPECT_EQ(reply.source_port, server_port);
     EXPECT_EQ(reply.destination, request.source);
     EXPECT_EQ(reply.destination_port, request.source_port);
-}
-
-TYPED_TEST(FrameTemplateTest, TheCheckersTranslationIsARightPacket) {
-    const auto request = frame_of<TypeParam>(Direction::from_client, 0, 5, 80);
-    const auto out = translated<TypeParam>(request, false, 9);
-    EXPECT_EQ(test::checksum_problem(out), "");
-    EXPECT_EQ(tuple_of<TypeParam>(out).source, tuple_of<TypeParam>(request).source);
-    EXPECT_EQ(tuple_of<TypeParam>(out).destination, server_address<TypeParam>(9));
-    EXPECT_EQ(tuple_of<TypeParam>(out).destination_port, server_port);
-
-    const auto back =
-        translated<TypeParam>(frame_of<TypeParam>(Direction::from_server, 9, 5, 80), true, 9);
-    EXPECT_EQ(test::checksum_problem(back), "");
-    EXPECT_EQ(tuple_of<TypeParam>(back).source, virtual_address<TypeParam>());
-    EXPECT_EQ(tuple_of<TypeParam>(back).source_port, service_port);
-    EXPECT_EQ(tuple_of<TypeParam>(back).destination, tuple_of<TypeParam>(request).source);
 }
 
 TEST(Client, NoTwoFlowsShareOne) {

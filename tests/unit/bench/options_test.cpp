@@ -43,6 +43,7 @@ TEST(Options, TakesEveryPromisedWord) {
 TEST(Options, HasDefaultsThatMeasureSomething) {
     const auto o = parse({"forward"});
     ASSERT_TRUE(o);
+    EXPECT_EQ(o->method.forward, ForwardMethod::nat);
     EXPECT_EQ(o->family, Family::ipv4);
     EXPECT_EQ(o->flows, 1'000'000U);
     EXPECT_EQ(o->packet_size, 64);
@@ -50,6 +51,30 @@ TEST(Options, HasDefaultsThatMeasureSomething) {
     EXPECT_EQ(o->scheduler, "rr");
     EXPECT_FALSE(o->json);
     EXPECT_FALSE(o->no_huge);
+}
+
+TEST(Options, TakesEveryMethod) {
+    EXPECT_EQ(parse({"forward", "--forward", "nat"})->method.forward, ForwardMethod::nat);
+    EXPECT_EQ(parse({"forward", "--forward", "dr"})->method.forward, ForwardMethod::direct);
+    const auto tun = parse({"forward", "--forward", "tun"});
+    EXPECT_EQ(tun->method.forward, ForwardMethod::tunnel);
+    EXPECT_EQ(tun->method.tunnel, TunnelType::ipip);
+    for (const auto& [word, type] :
+         {std::pair{"ipip", TunnelType::ipip}, std::pair{"gre", TunnelType::gre},
+          std::pair{"gue", TunnelType::gue}})
+        EXPECT_EQ(parse({"forward", "--forward", "tun", "--tunnel", word})->method.tunnel, type);
+}
+
+TEST(Options, OnlyNatHasPacketsFromServers) {
+    for (const std::string method : {"dr", "tun"}) {
+        EXPECT_EQ(parse({"forward", "--forward", method})->direction, Traffic::in);
+        EXPECT_EQ(parse({"forward", "--forward", method, "--direction", "in"})->direction,
+                  Traffic::in);
+        for (const std::string direction : {"out", "both"})
+            EXPECT_EQ(refusal({"forward", "--forward", method, "--direction", direction}),
+                      "--direction " + direction + ": with --forward " + method +
+                          " servers answer past the balancer, there is only in");
+    }
 }
 
 TEST(Options, LimitHasItsOwnCommand) {
@@ -62,8 +87,6 @@ TEST(Options, LimitHasItsOwnCommand) {
 }
 
 TEST(Options, SaysWhatIsNotInThisVersion) {
-    EXPECT_EQ(refusal({"forward", "--forward", "dr"}), "--forward dr: not in this version");
-    EXPECT_EQ(refusal({"forward", "--forward", "tun"}), "--forward tun: not in this version");
     EXPECT_EQ(refusal({"forward", "--forward", "fullnat"}),
               "--forward fullnat: not in this version");
     EXPECT_EQ(refusal({"forward", "--workers", "2"}), "--workers 2: not in this version");
@@ -87,6 +110,9 @@ TEST(Options, RefusesInOneLineThatNamesTheOption) {
         {{"forward", "--scheduler", "none"}, "--scheduler"},
         {{"forward", "--workers", "0"}, "--workers"},
         {{"forward", "--forward", "magic"}, "magic"},
+        {{"forward", "--tunnel", "gre"}, "--tunnel"},
+        {{"forward", "--forward", "dr", "--tunnel", "ipip"}, "--tunnel"},
+        {{"forward", "--forward", "tun", "--tunnel", "vxlan"}, "--tunnel"},
         {{"forward", "--nonsense"}, "--nonsense"},
         {{"nonsense"}, ""},
         {{}, ""},

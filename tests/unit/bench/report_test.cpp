@@ -67,6 +67,24 @@ TEST(Json, GivesMediansOverTheRuns) {
     EXPECT_NEAR(number(object.at("latency_ns").as_object(), "p99"), 2200, 1e-6);
 }
 
+TEST(Json, NamesTheMethod) {
+    Options options;
+    EXPECT_FALSE(parsed(to_json(options, three_runs())).contains("tunnel"));
+    options.method.forward = ForwardMethod::direct;
+    const auto direct = parsed(to_json(options, three_runs()));
+    EXPECT_EQ(direct.at("forward"), "dr");
+    EXPECT_FALSE(direct.contains("tunnel"));
+    options.method.forward = ForwardMethod::tunnel;
+    for (const auto& [type, word] :
+         {std::pair{TunnelType::ipip, "ipip"}, std::pair{TunnelType::gre, "gre"},
+          std::pair{TunnelType::gue, "gue"}}) {
+        options.method.tunnel = type;
+        const auto tunnel = parsed(to_json(options, three_runs()));
+        EXPECT_EQ(tunnel.at("forward"), "tun");
+        EXPECT_EQ(tunnel.at("tunnel"), word);
+    }
+}
+
 TEST(Json, MarksRunsThatSharedTheCpu) {
     const auto object = parsed(to_json(Options{}, three_runs()));
     EXPECT_EQ(object.at("undisturbed_runs"), 2);
@@ -94,6 +112,13 @@ TEST(Table, ShowsRatioAndMarks) {
     EXPECT_NE(table.find("50.0%"), std::string::npos) << table;
     EXPECT_NE(table.find("1 of 3 runs shared the CPU"), std::string::npos) << table;
     EXPECT_NE(table.find("108 bytes a connection"), std::string::npos) << table;
+}
+
+TEST(Table, NamesTheMethod) {
+    Options options;
+    EXPECT_EQ(to_table(options, three_runs()).find("nat IPv4,"), 0U);
+    options.method = {ForwardMethod::tunnel, TunnelType::gue};
+    EXPECT_EQ(to_table(options, three_runs()).find("tun gue IPv4,"), 0U);
 }
 
 }  // namespace

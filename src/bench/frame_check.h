@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// Compares what the balancer transmits, byte for byte, with what network address translation must
-// make of it; the checksums are computed from scratch by DPDK's own functions.
+// Compares what the balancer transmits, byte for byte, with what the forwarding method must make of
+// it (expected_frame.h).
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "bench/expected_frame.h"
 #include "bench/traffic_source.h"
 
 namespace shunt::bench {
 
-/// The frame after translation. `reply`: it comes from real server `server`, else it goes there.
-template <class F>
-std::vector<std::byte> translated(std::vector<std::byte> frame, bool reply, unsigned server);
-
 /// Makes traffic as TrafficSource does, and checks it; not for measured runs. Packets that it has
 /// not made itself are not checked.
 template <class F>
-class TranslationCheck final : public TransmitHook {
+class FrameCheck final : public TransmitHook {
   public:
-    TranslationCheck(TrafficSource<F>& source, const PageArray<std::uint8_t>& servers)
-        : source_(source), servers_(servers) {}
+    /// `source` and `servers`, the real server of each flow, outlive this.
+    FrameCheck(const Method& method, TrafficSource<F>& source,
+               const PageArray<std::uint8_t>& servers)
+        : method_(method), source_(source), servers_(servers) {}
 
     void sent(std::span<rte_mbuf*> packets) noexcept override;
 
@@ -30,8 +29,9 @@ class TranslationCheck final : public TransmitHook {
     [[nodiscard]] const std::string& difference() const noexcept { return difference_; }
 
   private:
-    void compare(const rte_mbuf* packet, const std::vector<std::byte>& expected);
+    void compare(const std::vector<std::byte>& actual, std::vector<std::byte> expected);
 
+    Method method_;
     TrafficSource<F>& source_;
     const PageArray<std::uint8_t>& servers_;
     std::unordered_map<const rte_mbuf*, std::vector<std::byte>> expected_;

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Short measurements of every forwarding method: each packet is forwarded and comes out right, else
+// they throw. What the figures are is not tested.
+#include "bench/runs.h"
+
+#include <gtest/gtest.h>
+
+namespace shunt::bench {
+namespace {
+
+Options quick(Family family, const Method& method) {
+    Options options;
+    options.family = family;
+    options.method = method;
+    options.direction = method.replies_come_back() ? Traffic::both : Traffic::in;
+    options.flows = 500;
+    options.seconds = 0.01;
+    options.repeat = 1;
+    return options;
+}
+
+class EveryMethod : public ::testing::TestWithParam<Method> {};
+INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod,
+                         ::testing::Values(Method{}, Method{.forward = ForwardMethod::direct},
+                                           Method{ForwardMethod::tunnel, TunnelType::ipip},
+                                           Method{ForwardMethod::tunnel, TunnelType::gre},
+                                           Method{ForwardMethod::tunnel, TunnelType::gue}),
+                         [](const auto& info) {
+                             return std::string(to_string(info.param.forward)) + "_" +
+                                    std::string(to_string(info.param.tunnel));
+                         });
+
+TEST_P(EveryMethod, ForwardsPacketsOfBothFamilies) {
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        const Results results = measure_forward(quick(family, GetParam()), [](const auto&) {});
+        ASSERT_EQ(results.runs.size(), 1U);
+        EXPECT_GT(results.runs[0].forward.packets, 0U);
+        EXPECT_GT(results.runs[0].limit.packets, 0U);
+        EXPECT_EQ(results.packet_size, family == Family::ipv4 ? 64 : 78);
+    }
+}
+
+TEST_P(EveryMethod, TakesTheLargestPacketWhole) {
+    Options options = quick(Family::ipv6, GetParam());
+    options.packet_size = 1518;
+    EXPECT_GT(measure_forward(options, [](const auto&) {}).runs[0].forward.packets, 0U);
+}
+
+}  // namespace
+}  // namespace shunt::bench
