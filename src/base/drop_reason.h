@@ -26,12 +26,15 @@ namespace shunt {
     X(fragment_overflow,    "too many fragments wait; the oldest are given up")                    \
     X(partial_checksum,     "the sender left the checksum to its card (ethtool -K IF tx off)")     \
     X(no_destination,       "no usable real server; the client got port unreachable")              \
+    X(no_call_id,           "no SIP message with a Call-ID, which its service needs")              \
     X(no_connection,        "from a real server, of no connection; it got port unreachable")       \
     X(icmp_bad_checksum,    "an ICMP error whose checksum is wrong")                               \
     X(tunnel_error,         "an ICMP error about a tunnel packet, told to the client")             \
     X(tunnel_refused,       "the way to a tunnel's end is too narrow, or the end is this host")    \
     X(martian,              "to or from an address that cannot stand there: loopback, group, own") \
     X(destination_removed,  "the connection's real server was taken out of its service")           \
+    X(refused_by_defence,   "one of the new connections that drop_packet refuses")                 \
+    X(prefix_limited,       "too many new connections a second from the client's network")         \
     X(connections_full,     "the connection table is full")                                        \
     X(ttl_expired,          "TTL or hop limit ran out here; the sender got time exceeded")         \
     X(no_route,             "no route to the next hop; the sender got host unreachable")           \

@@ -5,7 +5,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 namespace shunt {
@@ -14,6 +16,11 @@ template <class T>
 requires std::has_unique_object_representations_v<T>
 [[nodiscard]] inline std::uint64_t hash_of(const T& value, std::uint64_t seed) noexcept {
     return XXH3_64bits_withSeed(&value, sizeof(value), seed);
+}
+
+[[nodiscard]] inline std::uint64_t hash_of(std::span<const std::byte> bytes,
+                                           std::uint64_t seed) noexcept {
+    return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
 }  // namespace shunt

@@ -52,7 +52,8 @@ AffinityTable::Found AffinityTable::start(Template& t, TickTime now) noexcept {
 }
 
 std::optional<AffinityTable::Found> AffinityTable::make(std::uint32_t list, const AffinityKey& key,
-                                                        const Lease& lease, TickTime now) noexcept {
+                                                        const EngineData& data, const Lease& lease,
+                                                        TickTime now) noexcept {
     const std::uint32_t position = allot();
     if (position == 0) return std::nullopt;
     Template& t = templates_[position - 1];
@@ -62,6 +63,8 @@ std::optional<AffinityTable::Found> AffinityTable::make(std::uint32_t list, cons
     t.timeout = lease.timeout;
     t.connections = 0;
     t.port = lease.port;
+    t.data_size = data.size;
+    if (data.size != 0) engine_data_[position - 1] = EngineData(data.view());
     t.valid = true;
     t.assured = false;
     t.list.store(list + 1, std::memory_order_release);
@@ -76,6 +79,14 @@ void AffinityTable::release(AffinityRef ref, TickTime now) noexcept {
     assert(t.connections > 0);
     static_cast<void>(is_over(t, now));
     --t.connections;
+}
+
+void AffinityTable::abandon(AffinityRef ref, TickTime now) noexcept {
+    Template& t = templates_[ref];
+    const Guard guard(lock_of(t.list.load(std::memory_order_acquire) - 1));
+    assert(t.connections > 0);
+    static_cast<void>(is_over(t, now));
+    if (--t.connections == 0 && !t.assured) t.expires = now;
 }
 
 void AffinityTable::assure(AffinityRef ref) noexcept {
@@ -115,6 +126,17 @@ void AffinityTable::sweep(std::uint32_t from, std::uint32_t slots, TickTime now)
     }
 }
 
+AffinityTable::Row AffinityTable::row_of(const Template& t, TickTime now) const noexcept {
+    return {.key = t.key,
+            .data = t.data_size != 0 ? data_of(t) : EngineData(),
+            .dest = t.dest,
+            .port = t.port,
+            .valid = t.valid,
+            .assured = t.assured,
+            .left = t.expires - now,
+            .timeout = t.timeout};
+}
+
 std::optional<AffinityTable::Row> AffinityTable::look(std::uint32_t slot, TickTime now) noexcept {
     Template& t = templates_[slot];
     const std::uint32_t list = t.list.load(std::memory_order_acquire);
@@ -122,12 +144,7 @@ std::optional<AffinityTable::Row> AffinityTable::look(std::uint32_t slot, TickTi
     const Guard guard(lock_of(list - 1));
     // What is in this list now cannot leave it, and what is not has come to another one.
     if (t.list.load(std::memory_order_relaxed) != list || is_over(t, now)) return std::nullopt;
-    return Row{.key = t.key,
-               .dest = t.dest,
-               .port = t.port,
-               .valid = t.valid,
-               .assured = t.assured,
-               .left = t.expires - now};
+    return row_of(t, now);
 }
 
 }  // namespace shunt

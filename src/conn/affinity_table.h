@@ -12,12 +12,18 @@
 //
 // No timer runs: what a template's timer would have done until now is worked out when the template
 // is looked at, and sweep() gives free those that nobody looks at any more.
+//
+// What a persistence engine found is part of a template's key and stands in an array of its own,
+// which is there only when some service has an engine.
 #include <rte_spinlock.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/hash.h"
@@ -40,6 +46,27 @@ struct AffinityKey {
     bool operator==(const AffinityKey&) const noexcept = default;
 };
 static_assert(sizeof(AffinityKey) == 36);
+
+/// What the engine of a persistent service found in a packet: the Call-ID of SIP (ipvs-behaviour
+/// 5.5). Behind `size` the bytes mean nothing.
+struct EngineData {
+    static constexpr std::size_t most = 255;
+
+    std::uint8_t size = 0;  ///< 0: the service has no engine
+    std::array<std::byte, most> bytes;
+
+    EngineData() noexcept {}  // bytes that mean nothing are not written
+    /// `data` has at most that many bytes.
+    explicit EngineData(std::span<const std::byte> data) noexcept
+        : size(static_cast<std::uint8_t>(data.size())) {
+        assert(data.size() <= most);
+        std::copy(data.begin(), data.end(), bytes.begin());
+    }
+    [[nodiscard]] std::span<const std::byte> view() const noexcept {
+        return std::span(bytes).first(size);
+    }
+};
+static_assert(sizeof(EngineData) == 256);
 
 /// Thread: any, but for the constructor; now() of different threads may differ by some ticks.
 class AffinityTable {
@@ -66,39 +93,53 @@ class AffinityTable {
     /// A template as listings show it.
     struct Row {
         AffinityKey key;
+        EngineData data;
         DestId dest;
         L4Port port;
         bool valid = true;  ///< not yet found unusable
         bool assured = false;
         Ticks left{};
+        Ticks timeout{};  ///< what `left` was after the last connection that it was taken for
     };
 
     /// `servers`: DestIds are below that. `seed`: secret, so that clients cannot be chosen to
     /// collide. Throws std::bad_alloc.
     AffinityTable(std::uint32_t capacity, std::uint32_t servers, std::uint64_t seed);
 
-    /// The template of `key`, if there is one whose server `judge(DestId)` finds usable; for a
-    /// connection that is made from it now, and that is to be given to release() when it ends.
+    /// Makes room for the data of engines, if there is none yet. To be called before a worker can
+    /// come with any. Throws std::bad_alloc. Thread: control.
+    void prepare_engine_data() {
+        if (engine_data_.size() == 0) engine_data_ = PageArray<EngineData>(capacity_);
+    }
+
+    /// The template of `key` and `data`, if there is one whose server `judge(DestId)` finds usable;
+    /// for a connection that is made from it now, and that is to be given to release() when it
+    /// ends.
     template <class Fn>
-    [[nodiscard]] std::optional<Found> take(const AffinityKey& key, TickTime now,
-                                            Fn&& judge) noexcept {
-        const std::uint32_t list = list_of(key);
+    [[nodiscard]] std::optional<Found> take(const AffinityKey& key, TickTime now, Fn&& judge,
+                                            const EngineData& data = {}) noexcept {
+        const std::uint32_t list = list_of(key, data);
         const Guard guard(lock_of(list));
-        return follow(list, key, now, judge);
+        return follow(list, key, data, now, judge);
     }
 
     /// The same, and makes the template when there is none. Nothing when the table is full.
     template <class Fn>
     [[nodiscard]] std::optional<Found> take_or_make(const AffinityKey& key, const Lease& lease,
-                                                    TickTime now, Fn&& judge) noexcept {
-        const std::uint32_t list = list_of(key);
+                                                    TickTime now, Fn&& judge,
+                                                    const EngineData& data = {}) noexcept {
+        const std::uint32_t list = list_of(key, data);
         const Guard guard(lock_of(list));
-        if (const auto found = follow(list, key, now, judge)) return found;
-        return make(list, key, lease, now);
+        if (const auto found = follow(list, key, data, now, judge)) return found;
+        return make(list, key, data, lease, now);
     }
 
     /// The end of a connection that take() or take_or_make() was called for.
     void release(AffinityRef ref, TickTime now) noexcept;
+
+    /// The same, and the template is over if no connection of it ever came to life or lives still
+    /// (ipvs-behaviour 2.8).
+    void abandon(AffinityRef ref, TickTime now) noexcept;
 
     /// Such a connection has come to life (ipvs-behaviour 2.9).
     void assure(AffinityRef ref) noexcept;
@@ -119,13 +160,19 @@ class AffinityTable {
             if (const auto row = look(i, now)) fn(*row);
     }
 
+    /// Ends the template in a slot if `fn(const Row&)` returns true for it, under its lock: nobody
+    /// is tied by it any more, and it goes at once, or within a minute of the last of its
+    /// connections. False also for one that was ended before.
+    template <class Fn>
+    bool end_if(std::uint32_t slot, TickTime now, Fn&& fn) noexcept;
+
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
     /// Slots that were ever used; sweep() and for_each() see nothing beyond.
     [[nodiscard]] std::uint32_t slots_used() const noexcept {
         return used_.load(std::memory_order_acquire);
     }
     [[nodiscard]] std::size_t bytes() const noexcept {
-        return heads_.bytes() + templates_.bytes() + counts_.bytes();
+        return heads_.bytes() + templates_.bytes() + counts_.bytes() + engine_data_.bytes();
     }
 
   private:
@@ -139,8 +186,9 @@ class AffinityTable {
         Ticks timeout;
         std::uint32_t connections;
         L4Port port;
-        bool valid;
-        bool assured;
+        std::uint8_t data_size;  ///< EngineData::size
+        bool valid : 1;
+        bool assured : 1;
     };
     static_assert(sizeof(Template) == 64);
 
@@ -158,8 +206,11 @@ class AffinityTable {
         Lock& lock_;
     };
 
-    [[nodiscard]] std::uint32_t list_of(const AffinityKey& key) const noexcept {
-        return static_cast<std::uint32_t>(hash_of(key, seed_)) & list_mask_;
+    [[nodiscard]] std::uint32_t list_of(const AffinityKey& key,
+                                        const EngineData& data) const noexcept {
+        std::uint64_t hash = hash_of(key, seed_);
+        if (data.size != 0) hash = hash_of(data.view(), hash);
+        return static_cast<std::uint32_t>(hash) & list_mask_;
     }
     [[nodiscard]] Lock& lock_of(std::uint32_t list) noexcept {
         return locks_[list % locks_.size()];
@@ -167,10 +218,19 @@ class AffinityTable {
 
     // To be called under the lock of the list.
     template <class Fn>
-    std::optional<Found> follow(std::uint32_t list, const AffinityKey& key, TickTime now,
-                                Fn& judge) noexcept;
-    std::optional<Found> make(std::uint32_t list, const AffinityKey& key, const Lease& lease,
-                              TickTime now) noexcept;
+    std::optional<Found> follow(std::uint32_t list, const AffinityKey& key, const EngineData& data,
+                                TickTime now, Fn& judge) noexcept;
+    std::optional<Found> make(std::uint32_t list, const AffinityKey& key, const EngineData& data,
+                              const Lease& lease, TickTime now) noexcept;
+    [[nodiscard]] bool is_of(const Template& t, const AffinityKey& key,
+                             const EngineData& data) const noexcept {
+        return t.key == key && t.data_size == data.size &&
+               (data.size == 0 || std::ranges::equal(data_of(t).view(), data.view()));
+    }
+    /// Of a template that has some.
+    [[nodiscard]] const EngineData& data_of(const Template& t) const noexcept {
+        return engine_data_[static_cast<std::size_t>(&t - templates_.data())];
+    }
     [[nodiscard]] static bool is_over(Template& t, TickTime now) noexcept;
     void drop_over(std::uint32_t list, TickTime now) noexcept;
     Found start(Template& t, TickTime now) noexcept;
@@ -179,6 +239,7 @@ class AffinityTable {
     [[nodiscard]] std::uint32_t allot() noexcept;
     void give_free(std::uint32_t position) noexcept;
 
+    [[nodiscard]] Row row_of(const Template& t, TickTime now) const noexcept;
     [[nodiscard]] std::optional<Row> look(std::uint32_t slot, TickTime now) noexcept;
 
     std::uint32_t capacity_;
@@ -187,6 +248,7 @@ class AffinityTable {
     PageArray<std::uint32_t> heads_;
     PageArray<Template> templates_;
     PageArray<std::atomic<std::uint32_t>> counts_;  ///< by DestId
+    PageArray<EngineData> engine_data_;  ///< by position of the template; empty: no engine
     std::array<Lock, 64> locks_;
     Lock free_lock_;
     std::uint32_t free_head_ = 0;
@@ -195,18 +257,34 @@ class AffinityTable {
 
 template <class Fn>
 std::optional<AffinityTable::Found> AffinityTable::follow(std::uint32_t list,
-                                                          const AffinityKey& key, TickTime now,
+                                                          const AffinityKey& key,
+                                                          const EngineData& data, TickTime now,
                                                           Fn& judge) noexcept {
     drop_over(list, now);
     for (std::uint32_t at = heads_[list]; at != 0;) {
         Template& t = templates_[at - 1];
         at = t.next;
-        if (!t.valid || t.key != key) continue;
+        if (!t.valid || !is_of(t, key, data)) continue;
         const Verdict verdict = judge(std::as_const(t.dest));
         if (verdict == Verdict::usable) return start(t, now);
         t.valid = verdict == Verdict::unknown;
     }
     return std::nullopt;
+}
+
+template <class Fn>
+bool AffinityTable::end_if(std::uint32_t slot, TickTime now, Fn&& fn) noexcept {
+    Template& t = templates_[slot];
+    const std::uint32_t list = t.list.load(std::memory_order_acquire);
+    if (list == 0) return false;
+    const Guard guard(lock_of(list - 1));
+    const bool moved = t.list.load(std::memory_order_relaxed) != list;
+    if (moved || is_over(t, now) || !fn(row_of(t, now))) return false;
+    const bool ends = t.valid || t.connections == 0;
+    t.valid = false;
+    if (ends) t.expires = now;
+    drop_over(list - 1, now);
+    return ends;
 }
 
 }  // namespace shunt

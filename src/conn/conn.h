@@ -7,6 +7,7 @@
 
 #include "base/id.h"
 #include "base/time.h"
+#include "conn/half_open.h"
 #include "net/checksum.h"
 #include "net/tuple.h"
 #include "service/real_server.h"
@@ -55,8 +56,10 @@ struct alignas(64) Conn {
     ForwardMethod method = ForwardMethod::nat;  ///< that of the server when it was chosen
     bool one_packet = false;                    ///< in no table, gone with its packet
     bool assured = false;                       ///< its template was told that it came to life
+    bool half_open = false;                     ///< stands in the table's HalfOpenRing
     /// The template that it was made from, and that stays as long as it does.
     AffinityRef affinity = no_affinity;
+    HalfOpenPlace half_open_place = 0;
 
     /// The tuple of packets in direction `d`, as they arrive here.
     [[nodiscard]] FlowTuple<F> tuple(Direction d) const noexcept {

@@ -34,6 +34,7 @@ ConnTable<F>::ConnTable(std::uint32_t capacity, std::uint64_t seed, TickTime now
       buckets_(bucket_mask_ + 1),
       conns_(capacity),
       wheel_(capacity, now),
+      half_open_(capacity),
       free_head_(no_slot) {}
 
 template <class F>
@@ -152,7 +153,7 @@ Conn<F>* ConnTable<F>::insert(const Conn<F>& conn) noexcept {
         put_first(tuple, h, file(h, index << 1 | static_cast<std::uint32_t>(d)));
     }
     wheel_.arm(index, conn.expires);
-    ++size_;
+    size_.add();
     return &conns_[index];
 }
 
@@ -168,10 +169,31 @@ void ConnTable<F>::release(std::uint32_t index) noexcept {
     Conn<F>& conn = conns_[index];
     for (const auto d : {Direction::from_client, Direction::from_server})
         unfile(hash(conn.tuple(d)), index << 1 | static_cast<std::uint32_t>(d));
+    set_half_open(conn, false);
     conn.protocol = Protocol::none;
     conn.generation = free_head_;
     free_head_ = index;
-    --size_;
+    size_.sub();
+}
+
+template <class F>
+void ConnTable<F>::set_half_open(Conn<F>& conn, bool half_open) noexcept {
+    if (conn.half_open == half_open) return;
+    if (!half_open) {
+        conn.half_open = false;
+        return half_open_.remove();
+    }
+    const auto index = static_cast<std::uint32_t>(&conn - conns_.data());
+    conn.half_open_place =
+        half_open_.add(index, stands(), [this](std::uint32_t slot, HalfOpenPlace place) noexcept {
+            conns_[slot].half_open_place = place;
+        });
+    conn.half_open = true;
+}
+
+template <class F>
+Conn<F>* ConnTable<F>::oldest_half_open() noexcept {
+    return half_open_.count() == 0 ? nullptr : &conns_[half_open_.oldest(stands())];
 }
 
 template <class F>

@@ -57,13 +57,19 @@ class ConnTable {
     [[nodiscard]] ConnRef<F> find(const FlowTuple<F>& tuple, std::uint32_t hash) noexcept;
 
     /// Files a copy of `conn` under both its keys and arms its timer for conn.expires. Null when
-    /// the table is full. The client's key may not be in the table yet: see find(). The server's
-    /// may: one client port can reach one server by two virtual addresses; its replies then belong
-    /// to the connection made last, for as long as that exists.
+    /// the table is full. A key may be in the table already: one client port can reach one server by
+    /// two virtual addresses, and two servers can call one client port from one virtual endpoint.
+    /// Packets then belong to the connection made last, for as long as that exists.
     Conn<F>* insert(const Conn<F>& conn) noexcept;
 
     /// Removes a connection of this table; its slot may be given out again at once.
     void erase(Conn<F>& conn) noexcept;
+
+    /// A connection of this table begins to be half-open, or ends to be; nothing if it is so.
+    void set_half_open(Conn<F>& conn, bool half_open) noexcept;
+    [[nodiscard]] std::uint32_t half_open() const noexcept { return half_open_.count(); }
+    /// The one that has been half-open for longest; null when there is none.
+    [[nodiscard]] Conn<F>* oldest_half_open() noexcept;
 
     /// To be called when conn.expires moved to an earlier tick; later ones need no call.
     void expires_sooner(Conn<F>& conn) noexcept;
@@ -83,6 +89,14 @@ class ConnTable {
         });
     }
 
+    /// Calls `over(Conn&)` for the live connections in slots [from, from+count) and erases those
+    /// that it returns true for.
+    template <class Fn>
+    void sweep(std::uint32_t from, std::uint32_t count, Fn&& over) noexcept {
+        for (std::uint32_t i = from; i < slots_used_ && i - from < count; ++i)
+            if (conns_[i].protocol != Protocol::none && over(conns_[i])) erase(conns_[i]);
+    }
+
     /// Calls `fn(const Conn&)` for the live connections in slots [from, from+count).
     template <class Fn>
     void for_each(std::uint32_t from, std::uint32_t count, Fn&& fn) const {
@@ -90,13 +104,14 @@ class ConnTable {
             if (conns_[i].protocol != Protocol::none) fn(conns_[i]);
     }
 
-    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+    /// Thread: any.
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_.value(); }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
     /// Slots that were ever used; for_each sees nothing beyond.
     [[nodiscard]] std::uint32_t slots_used() const noexcept { return slots_used_; }
-    /// Bytes reserved for buckets, connections and timers together.
+    /// Bytes reserved for buckets, connections, timers and the ring together.
     [[nodiscard]] std::size_t bytes() const noexcept {
-        return buckets_.bytes() + conns_.bytes() + wheel_.bytes();
+        return buckets_.bytes() + conns_.bytes() + wheel_.bytes() + half_open_.bytes();
     }
 
   private:
@@ -120,6 +135,11 @@ class ConnTable {
     void put_first(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint32_t& filed) noexcept;
     void unfile(std::uint32_t hash, std::uint32_t ref) noexcept;
     void release(std::uint32_t index) noexcept;
+    [[nodiscard]] auto stands() const noexcept {
+        return [this](std::uint32_t slot, HalfOpenPlace place) noexcept {
+            return conns_[slot].half_open && conns_[slot].half_open_place == place;
+        };
+    }
 
     std::uint32_t capacity_;
     std::uint64_t seed_;
@@ -127,7 +147,8 @@ class ConnTable {
     PageArray<Bucket> buckets_;
     PageArray<Conn<F>> conns_;
     TimerWheel wheel_;
-    std::uint32_t size_ = 0;
+    HalfOpenRing half_open_;
+    Gauge size_;
     std::uint32_t slots_used_ = 0;
     std::uint32_t free_head_;  ///< erased slots, chained through Conn::generation
 };

@@ -89,6 +89,11 @@ constexpr bool sctp_active(SctpState s) noexcept {
     return s == SctpState::established;
 }
 
+/// Is an association in this state not known to be wanted by both its ends?
+constexpr bool sctp_half_open(SctpState s) noexcept {
+    return s < SctpState::established || s == SctpState::rejected;
+}
+
 /// The name in connection listings.
 std::string_view sctp_state_name(SctpState s) noexcept;
 

@@ -5,7 +5,6 @@ namespace shunt {
 
 namespace {
 
-[[maybe_unused]] constexpr auto NO = TcpState::none;
 constexpr auto ES = TcpState::established;
 constexpr auto SS = TcpState::syn_sent;
 constexpr auto SR = TcpState::syn_recv;
@@ -15,7 +14,7 @@ constexpr auto CL = TcpState::close;
 constexpr auto CW = TcpState::close_wait;
 constexpr auto LA = TcpState::last_ack;
 constexpr auto LI = TcpState::listen;
-[[maybe_unused]] constexpr auto SA = TcpState::synack;
+constexpr auto SA = TcpState::synack;
 
 constexpr std::array<std::string_view, tcp_state_count> names = {
     "NONE",  "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "TIME_WAIT",
@@ -41,6 +40,28 @@ constexpr TcpTransitions tcp_transitions = {{
     }},
     {{  // only the client is seen
     /* SYN */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
+    /* FIN */ {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
+    /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
+    /* RST */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+    }},
+}};
+
+constexpr TcpTransitions tcp_secure_transitions = {{
+    {{  // from the client
+    //        NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA
+    /* SYN */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SA},
+    /* FIN */ {CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, SA},
+    /* ACK */ {ES, ES, SS, SR, FW, TW, CL, CW, CL, LI, SA},
+    /* RST */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+    }},
+    {{  // from the server
+    /* SYN */ {SS, ES, SS, SA, SS, SS, SS, SS, SS, LI, SA},
+    /* FIN */ {TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW},
+    /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES},
+    /* RST */ {CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL},
+    }},
+    {{  // only the client is seen
+    /* SYN */ {SA, ES, ES, SR, SA, SA, SA, SA, SA, SA, SA},
     /* FIN */ {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
     /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
     /* RST */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// The TCP connection states and their constant transition table (ipvs-behaviour 3.1, 3.3).
+// The TCP connection states and their constant transition table (ipvs-behaviour 3.1 to 3.3).
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -43,17 +43,26 @@ enum class TcpSide : std::uint8_t { from_client, from_server, client_only };
 /// [side][event][state], for the events that have a row of their own.
 using TcpTransitions = std::array<std::array<std::array<TcpState, tcp_state_count>, 4>, 3>;
 extern const TcpTransitions tcp_transitions;
+/// While secure_tcp is on: a connection is established by the server's word only (3.2).
+extern const TcpTransitions tcp_secure_transitions;
 
 /// The state after `event`. A segment without SYN, FIN, ACK and RST closes.
-inline TcpState tcp_next(TcpState state, TcpSide side, TcpEvent event) noexcept {
+inline TcpState tcp_next(TcpState state, TcpSide side, TcpEvent event,
+                         const TcpTransitions& table = tcp_transitions) noexcept {
     if (event == TcpEvent::none) return TcpState::close;
-    return tcp_transitions[static_cast<std::size_t>(side)][static_cast<std::size_t>(event)]
-                          [static_cast<std::size_t>(state)];
+    return table[static_cast<std::size_t>(side)][static_cast<std::size_t>(event)]
+                [static_cast<std::size_t>(state)];
 }
 
 /// Does the state count as active on the real server?
 constexpr bool tcp_active(TcpState s) noexcept {
     return s == TcpState::established || s == TcpState::syn_sent || s == TcpState::syn_recv ||
+           s == TcpState::synack;
+}
+
+/// Is a connection in this state not known to be wanted by both its ends?
+constexpr bool tcp_half_open(TcpState s) noexcept {
+    return s == TcpState::none || s == TcpState::syn_sent || s == TcpState::syn_recv ||
            s == TcpState::synack;
 }
 

@@ -127,17 +127,6 @@ AddressWithLength read_address_with_length(const Value& v, const char* example) 
     return {*address, static_cast<std::uint8_t>(length)};
 }
 
-IpAddress network_of(const IpAddress& address, unsigned length) {
-    return address.visit([length](auto a) -> IpAddress {
-        std::array<std::uint8_t, sizeof(a)> bytes;
-        std::memcpy(bytes.data(), &a, sizeof(a));
-        for (unsigned bit = length; bit < bytes.size() * 8; ++bit)
-            bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
-        std::memcpy(&a, bytes.data(), sizeof(a));
-        return a;
-    });
-}
-
 IpPrefix read_prefix(const Value& v) {
     const auto given = read_address_with_length(v, "192.0.2.0/24 or 2001:db8::/32");
     const IpPrefix prefix{network_of(given.address, given.length), given.length};
@@ -411,6 +400,11 @@ Keys<ServiceConfig> service_keys() {
                [](const Value& v, ServiceConfig& out) {
                    persistence_of(out).granularity = static_cast<std::uint8_t>(v.number({0, 128}));
                })
+        .value("engine", Need::optional, show(engine_words()), "none",
+               "with persistence: what tells the calls of a client apart; \"sip\": their Call-ID",
+               [](const Value& v, ServiceConfig& out) {
+                   persistence_of(out).engine = v.word(engine_words());
+               })
         .list("servers", Need::optional, &ServiceConfig::servers, server_keys(),
               "the real servers");
     return keys;
@@ -473,11 +467,15 @@ Keys<Config> log_keys() {
 
 Keys<Config> timeout_keys() {
     Keys<Config> keys;
-    keys.number("tcp", &Config::tcp_timeout, {1, timeout_max},
-                "seconds that an established TCP connection may be silent")
-        .number("tcp_fin", &Config::tcp_fin_timeout, {1, timeout_max},
-                "the same after the first FIN")
-        .number("udp", &Config::udp_timeout, {1, timeout_max}, "the same for UDP");
+    keys.number(
+            "tcp", [](Config & c) -> auto& { return c.tunables.timeout_established; },
+            {1, timeout_max}, "seconds that an established TCP connection may be silent")
+        .number(
+            "tcp_fin", [](Config & c) -> auto& { return c.tunables.timeout_finwait; },
+            {1, timeout_max}, "the same after the first FIN")
+        .number(
+            "udp", [](Config & c) -> auto& { return c.tunables.timeout_udp; }, {1, timeout_max},
+            "the same for UDP");
     return keys;
 }
 

@@ -52,6 +52,7 @@ struct PersistenceConfig {
     std::chrono::seconds timeout{0};  ///< 1 second to longest_persistence
     std::optional<std::uint8_t>
         granularity{};  ///< first bits of their addresses that count; or all
+    PersistenceEngine engine = PersistenceEngine::none;
     bool operator==(const PersistenceConfig&) const = default;
 };
 inline constexpr std::chrono::seconds longest_persistence{2'678'400};
@@ -125,9 +126,6 @@ struct Config {
     NetworkProvider network = NetworkProvider::kernel;
     FixedNetwork fixed;
 
-    std::chrono::seconds tcp_timeout{900};
-    std::chrono::seconds tcp_fin_timeout{120};
-    std::chrono::seconds udp_timeout{300};
     Tunables tunables;
 
     std::vector<MarkConfig> marks;  ///< the first one that fits counts

@@ -13,6 +13,7 @@
 #include <csignal>
 
 #include "ctl/dataplane.h"
+#include "ctl/defence_control.h"
 #include "ctl/fixed_network.h"
 #include "ctl/housekeeping.h"
 #include "ctl/methods.h"
@@ -53,14 +54,6 @@ std::unique_ptr<Eal> start_eal(const Config& config, const Sizes& sizes) {
                                    ? "huge pages"
                                    : "ordinary pages (huge pages are not free, or switched off)");
     return std::make_unique<Eal>(options);
-}
-
-Timeouts timeouts_of(const Config& config) {
-    Timeouts timeouts;
-    timeouts.tcp[static_cast<std::size_t>(TcpState::established)] = config.tcp_timeout;
-    timeouts.tcp[static_cast<std::size_t>(TcpState::fin_wait)] = config.tcp_fin_timeout;
-    timeouts.udp = config.udp_timeout;
-    return timeouts;
 }
 
 std::vector<std::string> port_names(const Config& config) {
@@ -126,6 +119,7 @@ class Daemon::Impl {
     boost::asio::io_context io_{1};
     BusyMeter busy_;
     std::vector<WorkerState*> workers_;
+    DefenceControl defence_;
     ConnectionLister lister_;
     MethodTable methods_;
     RpcServer server_;
@@ -153,8 +147,9 @@ Daemon::Impl::Impl(const Config& config)
       path_mtus_(publisher_),
       busy_(dataplane_.counters(), rte_rdtsc()),
       workers_(dataplane_.workers()),
-      lister_(io_, config_.workers, post_to(workers_),
-              templates_of(dataplane_.shared(), publisher_)),
+      defence_(publisher_, dataplane_.shared().defence,
+               [this] { return room_of(workers_, dataplane_.shared().pool); }),
+      lister_(io_, config_.workers, dataplane_.shared().affinity != nullptr, post_to(workers_)),
       methods_(make_methods(context())),
       server_(io_, methods_,
               {.path = config_.socket_path,
@@ -172,7 +167,6 @@ Daemon::Impl::Impl(const Config& config)
             status.name, status.device, to_string(status.mac), status.mtu, status.receive_queues,
             status.transmit_queues, status.steering, status.twin ? status.name : "none");
     }
-    publisher_.set_timeouts(timeouts_of(config_));
     publisher_.set_tunables(config_.tunables);
     marks_.set(config_.marks);
     registry_.load(config_.services);
@@ -249,6 +243,7 @@ void Daemon::Impl::watch() {
         mirror_->keep_fresh(std::move(servers));
     }
     path_mtus_.forget(PathMtuLearner::Clock::now());
+    defence_.update();
     sweep_templates();
     std::uint64_t partial = 0;
     for (const WorkerCounters* c : dataplane_.counters())

@@ -12,6 +12,7 @@
 
 #include "base/drop_reason.h"
 #include "ctl/config_text.h"
+#include "ctl/conn_methods.h"
 #include "ctl/rpc_read.h"
 #include "ctl/rpc_write.h"
 
@@ -22,8 +23,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr int protocol_version = 1;
-constexpr std::uint64_t default_list_limit = 1000;
-constexpr std::uint64_t most_list_limit = 10'000;
 
 /// The host's addresses on a port, its VLANs included, as the workers know them.
 json::array addresses_json(const Publisher& publisher, PortId port) {
@@ -76,6 +75,8 @@ json::array workers_json(const MethodContext& c) {
                         {"held", n.held.value()},
                         {"joined", n.joined.value()},
                         {"dropped", n.all_dropped()},
+                        {"ended_early", n.ended_early.value()},
+                        {"evicted_half_open", n.evicted_half_open.value()},
                         {"errors_suppressed", n.errors_suppressed.value()},
                         {"connections", c.registry.connections(id)}});
     }
@@ -98,13 +99,8 @@ json::object drops_json(const MethodContext& c) {
     return drops;
 }
 
-json::object timeouts_json(const Timeouts& t) {
-    const auto seconds = [](Ticks ticks) {
-        return std::chrono::floor<std::chrono::seconds>(ticks).count();
-    };
-    return {{"tcp", seconds(t.tcp_in(TcpState::established))},
-            {"tcp_fin", seconds(t.tcp_in(TcpState::fin_wait))},
-            {"udp", seconds(t.udp)}};
+json::object timeouts_json(const Tunables& t) {
+    return {{"tcp", t.timeout_established}, {"tcp_fin", t.timeout_finwait}, {"udp", t.timeout_udp}};
 }
 
 json::object to_json(const TunableAbout& about, const Tunables& tunables) {
@@ -205,17 +201,16 @@ json::object stats_zero(const MethodContext& c, const Params& p) {
 }
 
 json::object timeout_set(const MethodContext& c, const Params& p) {
-    Timeouts timeouts = c.publisher.current().timeouts;
-    const auto set = [&p](std::string_view name, Ticks& out) {
-        const std::chrono::duration<std::uint32_t> given(
-            static_cast<std::uint32_t>(p.number_or(name, 0, longest_timeout, 0)));
-        if (given.count() != 0) out = given;
+    Tunables tunables = c.publisher.current().tunables;
+    const auto set = [&p](std::string_view name, std::int64_t& out) {
+        const auto given = p.number_or(name, 0, longest_timeout, 0);
+        if (given != 0) out = static_cast<std::int64_t>(given);
     };
-    set("tcp", timeouts.tcp[static_cast<std::size_t>(TcpState::established)]);
-    set("tcp_fin", timeouts.tcp[static_cast<std::size_t>(TcpState::fin_wait)]);
-    set("udp", timeouts.udp);
-    c.publisher.set_timeouts(timeouts);
-    return timeouts_json(timeouts);
+    set("tcp", tunables.timeout_established);
+    set("tcp_fin", tunables.timeout_finwait);
+    set("udp", tunables.timeout_udp);
+    c.publisher.set_tunables(tunables);
+    return timeouts_json(tunables);
 }
 
 const TunableAbout& find_tunable(const Params& p) {
@@ -231,7 +226,7 @@ json::object tunable_get(const MethodContext& c, const Params& p) {
 json::object tunable_set(const MethodContext& c, const Params& p) {
     const TunableAbout& about = find_tunable(p);
     Tunables tunables = c.publisher.current().tunables;
-    tunables.*about.value = static_cast<std::uint32_t>(p.number("value", about.least, about.most));
+    tunables.*about.value = p.integer("value", about.least, about.most);
     c.publisher.set_tunables(tunables);
     return to_json(about, tunables);
 }
@@ -239,19 +234,6 @@ json::object tunable_set(const MethodContext& c, const Params& p) {
 json::object mark_set(const MethodContext& c, const Params& p) {
     c.marks.set(read_marks(p));
     return {};
-}
-
-void conn_list(const MethodContext& c, const Params& p, const Respond& respond) {
-    ListPosition from;
-    if (p.has("cursor")) {
-        const auto given = parse_list_position(p.text("cursor"), c.lister.workers());
-        if (!given) p.fail("cursor", quote(p.text("cursor")) + " is no cursor of this list");
-        from = *given;
-    }
-    const auto most = p.number_or("limit", 1, most_list_limit, default_list_limit);
-    c.lister.list(from, most, [respond](ConnectionList list, std::optional<RpcError> error) {
-        respond(error ? Reply(*error) : Reply(to_json(list)));
-    });
 }
 
 /// A method that answers at once.
@@ -272,7 +254,7 @@ MethodTable make_methods(const MethodContext& context) {
     const Parameter server{"server", true};
     const Parameter name{"name", true};
     const std::vector<Parameter> service_options{
-        service, {"scheduler"}, {"flags"}, {"persistence"}};
+        service, {"scheduler"}, {"flags"}, {"persistence"}, {"engine"}};
     const std::vector<Parameter> server_options{service,    server,    {"forward"}, {"tunnel"},
                                                 {"weight"}, {"upper"}, {"lower"}};
     const auto on = [&c](auto run) { return [c, run](const Params& p) { return run(*c, p); }; };
@@ -282,32 +264,32 @@ MethodTable make_methods(const MethodContext& context) {
             return json::object{{key, run(*c)}};
         };
     };
-    return MethodTable(
-        {direct("status.get", {}, get(status_get)),
-         direct("service.list", {{"service"}}, on(service_list)),
-         direct("service.add", service_options, on(service_add)),
-         direct("service.edit", service_options, on(service_edit)),
-         direct("service.delete", {service}, on(service_delete)),
-         direct("service.flush", {}, get(service_flush)),
-         direct("dest.add", server_options, on(dest_add)),
-         direct("dest.edit", server_options, on(dest_edit)),
-         direct("dest.delete", {service, server}, on(dest_delete)),
-         {"conn.list",
-          {{"cursor"}, {"limit"}},
-          [c](const Params& p, const Respond& respond) { conn_list(*c, p, respond); }},
-         direct("stats.get", {}, get(stats_get)),
-         direct("stats.zero", {{"service"}}, on(stats_zero)),
-         direct("timeout.get", {}, get([](const MethodContext& m) {
-                    return timeouts_json(m.publisher.current().timeouts);
-                })),
-         direct("timeout.set", {{"tcp"}, {"tcp_fin"}, {"udp"}}, on(timeout_set)),
-         direct("tunable.list", {}, list("tunables", tunables_json)),
-         direct("tunable.get", {name}, on(tunable_get)),
-         direct("tunable.set", {name, {"value", true}}, on(tunable_set)),
-         direct("mark.list", {}, list("rules", marks_json)),
-         direct("mark.set", {{"rules", true}}, on(mark_set)),
-         direct("worker.list", {}, list("workers", workers_json)),
-         direct("port.list", {}, list("ports", ports_json))});
+    return MethodTable({direct("status.get", {}, get(status_get)),
+                        direct("service.list", {{"service"}}, on(service_list)),
+                        direct("service.add", service_options, on(service_add)),
+                        direct("service.edit", service_options, on(service_edit)),
+                        direct("service.delete", {service}, on(service_delete)),
+                        direct("service.flush", {}, get(service_flush)),
+                        direct("dest.add", server_options, on(dest_add)),
+                        direct("dest.edit", server_options, on(dest_edit)),
+                        direct("dest.delete", {service, server}, on(dest_delete)),
+                        conn_list(context.lister, context.registry),
+                        conn_count(context.lister, context.registry),
+                        conn_find(context.lister),
+                        conn_flush(context.lister, context.registry),
+                        direct("stats.get", {}, get(stats_get)),
+                        direct("stats.zero", {{"service"}}, on(stats_zero)),
+                        direct("timeout.get", {}, get([](const MethodContext& m) {
+                                   return timeouts_json(m.publisher.current().tunables);
+                               })),
+                        direct("timeout.set", {{"tcp"}, {"tcp_fin"}, {"udp"}}, on(timeout_set)),
+                        direct("tunable.list", {}, list("tunables", tunables_json)),
+                        direct("tunable.get", {name}, on(tunable_get)),
+                        direct("tunable.set", {name, {"value", true}}, on(tunable_set)),
+                        direct("mark.list", {}, list("rules", marks_json)),
+                        direct("mark.set", {{"rules", true}}, on(mark_set)),
+                        direct("worker.list", {}, list("workers", workers_json)),
+                        direct("port.list", {}, list("ports", ports_json))});
 }
 
 }  // namespace shunt::ctl

@@ -29,15 +29,10 @@ Publisher::Grace Publisher::set_network(std::shared_ptr<const NetTable> network)
     return publish(std::move(next));
 }
 
-Publisher::Grace Publisher::set_timeouts(const Timeouts& timeouts) {
-    auto next = std::make_unique<Snapshot>(*current_);
-    next->timeouts = timeouts;
-    return publish(std::move(next));
-}
-
 Publisher::Grace Publisher::set_tunables(const Tunables& tunables) {
     auto next = std::make_unique<Snapshot>(*current_);
     next->tunables = tunables;
+    next->timeouts = Timeouts::of(tunables);
     return publish(std::move(next));
 }
 

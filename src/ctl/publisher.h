@@ -28,7 +28,6 @@ class Publisher {
 
     Grace set_services(std::shared_ptr<const ServiceTable> services);
     Grace set_network(std::shared_ptr<const NetTable> network);
-    Grace set_timeouts(const Timeouts& timeouts);
     Grace set_tunables(const Tunables& tunables);
     /// Null: no packet gets a mark.
     Grace set_marks(std::shared_ptr<const MarkRules> marks);

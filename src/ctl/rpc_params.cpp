@@ -67,20 +67,36 @@ std::string_view Params::text_or(std::string_view name, std::string_view missing
     return has(name) ? text(name) : missing;
 }
 
-std::uint64_t Params::number(std::string_view name, std::uint64_t least, std::uint64_t most) const {
+template <class T>
+T Params::whole_number(std::string_view name, T least, T most) const {
     const auto range = std::to_string(least) + " to " + std::to_string(most);
     const auto& value = at(name);
     if (!value.is_number()) fail_type(name, value, "a number, " + range);
     boost::system::error_code error;
-    const auto number = value.to_number<std::uint64_t>(error);
+    const auto number = value.to_number<T>(error);
     if (error || number < least || number > most)
         fail(name, "is out of range, expected a whole number, " + range);
     return number;
 }
 
+std::uint64_t Params::number(std::string_view name, std::uint64_t least, std::uint64_t most) const {
+    return whole_number(name, least, most);
+}
+
+std::int64_t Params::integer(std::string_view name, std::int64_t least, std::int64_t most) const {
+    return whole_number(name, least, most);
+}
+
 std::uint64_t Params::number_or(std::string_view name, std::uint64_t least, std::uint64_t most,
                                 std::uint64_t missing) const {
     return has(name) ? number(name, least, most) : missing;
+}
+
+bool Params::flag(std::string_view name) const {
+    if (!has(name)) return false;
+    const auto* flag = at(name).if_bool();
+    if (flag == nullptr) fail_type(name, at(name), "true or false");
+    return *flag;
 }
 
 Params Params::object(std::string_view name, std::span<const Parameter> known) const {

@@ -29,6 +29,7 @@ class Params {
            std::string path = {});
 
     [[nodiscard]] bool has(std::string_view name) const { return object_->contains(name); }
+    [[nodiscard]] bool empty() const noexcept { return object_->empty(); }
     /// Is it there, and not null?
     [[nodiscard]] bool has_value(std::string_view name) const;
     [[nodiscard]] std::string_view text(std::string_view name) const;
@@ -36,8 +37,13 @@ class Params {
     /// A whole number from `least` to `most`.
     [[nodiscard]] std::uint64_t number(std::string_view name, std::uint64_t least,
                                        std::uint64_t most) const;
+    /// The same, and it may be below zero.
+    [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t least,
+                                       std::int64_t most) const;
     [[nodiscard]] std::uint64_t number_or(std::string_view name, std::uint64_t least,
                                           std::uint64_t most, std::uint64_t missing) const;
+    /// True or false; false when it is missing.
+    [[nodiscard]] bool flag(std::string_view name) const;
     [[nodiscard]] Params object(std::string_view name, std::span<const Parameter> known) const;
     /// An array of objects; the path of the first is "name[0]".
     [[nodiscard]] std::vector<Params> objects(std::string_view name,
@@ -50,6 +56,8 @@ class Params {
     [[nodiscard]] std::string path(std::string_view name) const;
 
   private:
+    template <class T>
+    [[nodiscard]] T whole_number(std::string_view name, T least, T most) const;
     [[nodiscard]] const boost::json::value& at(std::string_view name) const;
     [[nodiscard]] const boost::json::array& array(std::string_view name) const;
     [[noreturn]] void fail_type(std::string_view name, const boost::json::value& value,

@@ -2,6 +2,7 @@
 #include "ctl/rpc_read.h"
 
 #include <array>
+#include <cerrno>
 
 #include "ctl/config_text.h"
 #include "ctl/port_range.h"
@@ -80,6 +81,19 @@ std::optional<PersistenceConfig> read_persistence(const Params& p) {
     return persistence;
 }
 
+PersistenceEngine read_engine(const Params& p, const ServiceSettings& settings) {
+    if (!p.has_value("engine")) return PersistenceEngine::none;
+    const auto name = p.text("engine");
+    const auto engine = find_word(engine_words(), name);
+    if (!engine)
+        throw refused(
+            ENOENT,
+            "no persistence engine " + quote(name) + ", there is " + list_words(engine_words()),
+            p.path("engine"));
+    if (!settings.persistence) p.fail("engine", "needs persistence");
+    return *engine;
+}
+
 std::optional<IpPrefix> read_prefix(const Params& p, std::string_view name) {
     if (!p.has(name)) return {};
     const auto prefix = parse_prefix(p.text(name));
@@ -118,6 +132,50 @@ MarkConfig read_mark_rule(const Params& p) {
     return config;
 }
 
+ConnectionStates read_states(const Params& p) {
+    const auto name = p.text("state");
+    const ConnectionStates states = states_named(name);
+    if (states.none())
+        p.fail("state", quote(name) + " is not known, expected one of " + all_state_names());
+    return states;
+}
+
+/// What connections and templates can be of.
+const Words<Protocol>& row_protocol_words() {
+    static const Words<Protocol> words = [] {
+        auto all = protocol_words();
+        all.emplace_back("ip", Protocol::none);
+        return all;
+    }();
+    return words;
+}
+
+const Words<ForwardMethod>& row_forward_words() {
+    static const Words<ForwardMethod> words = [] {
+        auto all = forward_words();
+        all.emplace_back("bypass", ForwardMethod::bypass);
+        return all;
+    }();
+    return words;
+}
+
+const Words<ConnectionKind>& connection_kind_words() {
+    static const Words<ConnectionKind> words{{"connection", ConnectionKind::connection},
+                                             {"template", ConnectionKind::client_template}};
+    return words;
+}
+
+constexpr std::uint64_t longest_idle = 31ULL * 24 * 60 * 60;
+
+template <class F>
+FlowTuple<F> tuple_of(Protocol protocol, const Endpoint& client, const Endpoint& virtual_service) {
+    return {.source = F::of(client.address),
+            .destination = F::of(virtual_service.address),
+            .source_port = client.port,
+            .destination_port = virtual_service.port,
+            .protocol = protocol};
+}
+
 }  // namespace
 
 ServiceKey read_service(const Params& p) {
@@ -135,6 +193,8 @@ ServiceSettings read_settings(const Params& p) {
     ServiceSettings settings;
     settings.scheduler = p.text_or("scheduler", settings.scheduler);
     settings.persistence = read_persistence(p);
+    const PersistenceEngine engine = read_engine(p, settings);
+    if (settings.persistence) settings.persistence->engine = engine;
     if (!p.has("flags")) return settings;
     const auto words = scheduler_flag_words(settings.scheduler);
     const auto flags = p.texts("flags");
@@ -177,6 +237,43 @@ std::vector<MarkConfig> read_marks(const Params& p) {
     std::vector<MarkConfig> rules;
     for (const auto& rule : p.objects("rules", known)) rules.push_back(read_mark_rule(rule));
     return rules;
+}
+
+std::optional<ConnectionFilter> read_connection_filter(const Params& p) {
+    static const std::array<Parameter, 8> known{{{"kind"},
+                                                 {"protocol"},
+                                                 {"forward"},
+                                                 {"state"},
+                                                 {"client"},
+                                                 {"server"},
+                                                 {"service"},
+                                                 {"idle"}}};
+    if (!p.has("filter")) return {};
+    const Params given = p.object("filter", known);
+    if (given.empty()) return {};
+    ConnectionFilter filter;
+    if (given.has("kind")) filter.kind = read_word(given, "kind", connection_kind_words());
+    if (given.has("protocol")) filter.protocol = read_word(given, "protocol", row_protocol_words());
+    if (given.has("forward")) filter.method = read_word(given, "forward", row_forward_words());
+    if (given.has("state")) filter.states = read_states(given);
+    filter.client = read_prefix(given, "client");
+    if (given.has("server")) filter.server = read_server(given);
+    if (given.has("service")) filter.service = ServiceMatch{read_service(given), {}};
+    if (given.has("idle"))
+        filter.idle = std::chrono::duration<std::uint32_t>(
+            static_cast<std::uint32_t>(given.number("idle", 0, longest_idle)));
+    return filter;
+}
+
+ClientTuple read_client_tuple(const Params& p) {
+    const auto protocol = read_word(p, "protocol", protocol_words());
+    const Endpoint client = read_endpoint(p, "client");
+    const Endpoint virtual_service = read_endpoint(p, "virtual");
+    if (client.address.family() != virtual_service.address.family())
+        p.fail("virtual", "is not of the client's address family");
+    if (client.address.family() == Family::ipv4)
+        return tuple_of<Ipv4>(protocol, client, virtual_service);
+    return tuple_of<Ipv6>(protocol, client, virtual_service);
 }
 
 }  // namespace shunt::ctl

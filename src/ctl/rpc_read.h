@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ctl/config.h"
+#include "ctl/conn_request.h"
 #include "ctl/rpc_params.h"
 
 namespace shunt::ctl {
@@ -19,5 +20,10 @@ Endpoint read_server(const Params& p);
 ServerConfig read_server_config(const Params& p);
 /// "rules".
 std::vector<MarkConfig> read_marks(const Params& p);
+
+/// "filter", but for ServiceMatch::servers. Nothing when it is not given or empty.
+std::optional<ConnectionFilter> read_connection_filter(const Params& p);
+/// "protocol", "client" and "virtual".
+ClientTuple read_client_tuple(const Params& p);
 
 }  // namespace shunt::ctl

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ctl/rpc_write.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 
 #include "ctl/port_range.h"
@@ -61,16 +62,11 @@ std::string_view method_word(ForwardMethod method) {
     return method == ForwardMethod::bypass ? "bypass" : word_of(forward_words(), method);
 }
 
-json::object to_json(const ConnectionRow& row) {
-    // A template of a service on a mark stands for all protocols.
-    return {{"protocol", row.protocol == Protocol::none ? "ip" : to_string(row.protocol)},
-            {"client", to_string(row.client)},
-            {"virtual", to_string(row.virtual_service)},
-            {"server", to_string(row.server)},
-            {"forward", method_word(row.method)},
-            {"state", state_name(row)},
-            {"expires", row.expires.count()},
-            {"worker", row.is_template ? json::value(nullptr) : json::value(row.worker.value())}};
+/// JSON has no place for other bytes.
+std::string printable(std::string text) {
+    std::ranges::replace_if(
+        text, [](char c) { return c < ' ' || c > '~'; }, '?');
+    return text;
 }
 
 }  // namespace
@@ -94,9 +90,30 @@ json::object to_json(const ServiceView& view) {
     for (const auto& server : view.servers) servers.push_back(to_json(server));
     json::object out{
         {"service", to_json(view.key)}, {"scheduler", view.scheduler}, {"flags", flags_json(view)}};
-    if (view.persistence) out["persistence"] = to_json(*view.persistence);
+    if (view.persistence) {
+        out["persistence"] = to_json(*view.persistence);
+        const auto engine = word_of(engine_words(), view.persistence->engine);
+        if (!engine.empty()) out["engine"] = engine;
+    }
     out["stats"] = to_json(view.stats);
     out["servers"] = std::move(servers);
+    return out;
+}
+
+json::object to_json(const ConnectionRow& row) {
+    // A template of a service on a mark stands for all protocols.
+    json::object out{
+        {"protocol", row.protocol == Protocol::none ? "ip" : to_string(row.protocol)},
+        {"client", to_string(row.client)},
+        {"virtual", to_string(row.virtual_service)},
+        {"server", to_string(row.server)},
+        {"forward", method_word(row.method)},
+        {"state", state_name(row)},
+        {"expires", row.expires.count()},
+        {"worker", row.is_template ? json::value(nullptr) : json::value(row.worker.value())}};
+    if (row.engine_data.empty()) return out;
+    out["engine"] = "sip";
+    out["engine_data"] = printable(row.engine_data);
     return out;
 }
 
@@ -106,6 +123,10 @@ json::object to_json(const ConnectionList& list) {
     for (const auto& row : list.rows) rows.push_back(to_json(row));
     return {{"connections", std::move(rows)},
             {"cursor", list.next ? json::value(to_string(*list.next)) : json::value(nullptr)}};
+}
+
+json::object to_json(const ConnectionTally& tally) {
+    return {{"connections", tally.connections}, {"templates", tally.templates}};
 }
 
 json::object to_json(const MarkConfig& config) {

@@ -12,7 +12,9 @@ boost::json::object to_json(const Stats& stats);
 /// A service's name, as requests give it.
 boost::json::object to_json(const ServiceKey& key);
 boost::json::object to_json(const ServiceView& view);
+boost::json::object to_json(const ConnectionRow& row);
 boost::json::object to_json(const ConnectionList& list);
+boost::json::object to_json(const ConnectionTally& tally);
 boost::json::object to_json(const MarkConfig& rule);
 
 }  // namespace shunt::ctl

@@ -24,7 +24,8 @@ std::optional<Persistence> persistence_of(const ServiceKey& key, const ServiceSe
     const std::chrono::duration<std::uint32_t> timeout(
         static_cast<std::uint32_t>(settings.persistence->timeout.count()));
     return Persistence{.timeout = timeout,
-                       .granularity = settings.persistence->granularity.value_or(all)};
+                       .granularity = settings.persistence->granularity.value_or(all),
+                       .engine = settings.persistence->engine};
 }
 
 /// Do connections go to other ports of servers than theirs (ipvs-behaviour 5.3 step 4)?
@@ -59,7 +60,7 @@ bool ServiceOrder::operator()(const ServiceKey& a, const ServiceKey& b) const no
 }
 
 ServiceRegistry::ServiceRegistry(Publisher& publisher, const std::vector<DestCounters*>& counters,
-                                 std::uint32_t slots, const AffinityTable* affinity,
+                                 std::uint32_t slots, AffinityTable* affinity,
                                  OverloadTable* overload)
     : publisher_(publisher), affinity_(affinity), overload_(overload), slots_(counters, slots) {}
 
@@ -67,6 +68,7 @@ ServiceRegistry::ServiceRegistry(Publisher& publisher, const std::vector<DestCou
 
 void ServiceRegistry::add_service(const ServiceKey& key, const ServiceSettings& settings) {
     check(key, settings);
+    prepare_engine(settings);
     if (services_.contains(key))
         throw refused(EEXIST, "service " + name_of(key) + " exists already", "service");
     const Service& service = make_service(key, settings);
@@ -77,6 +79,7 @@ void ServiceRegistry::add_service(const ServiceKey& key, const ServiceSettings& 
 void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings& settings) {
     Service& service = find(key);
     check(key, settings);
+    prepare_engine(settings);
     const Scheduler& wanted = find_scheduler(settings.scheduler);
     const bool rescheduled = service.scheduler != &wanted;
     const auto persistence = persistence_of(key, settings);
@@ -180,6 +183,17 @@ void ServiceRegistry::check(const ServiceKey& key, const ServerConfig& server) {
            [](const std::string& field) { return field == "address" ? "server.address" : field; });
 }
 
+void ServiceRegistry::prepare_engine(const ServiceSettings& settings) {
+    if (affinity_ == nullptr || !settings.persistence ||
+        settings.persistence->engine == PersistenceEngine::none)
+        return;
+    try {
+        affinity_->prepare_engine_data();
+    } catch (const std::bad_alloc&) {
+        throw refused(ENOMEM, "no memory for what a persistence engine keeps", "engine");
+    }
+}
+
 void ServiceRegistry::check_room(const Scheduler& scheduler, std::size_t servers) {
     if (servers > scheduler.most_servers())
         throw refused(EINVAL,
@@ -194,6 +208,7 @@ void ServiceRegistry::check_load(std::span<const ServiceConfig> services) {
     for (const auto& config : services) {
         const ServiceKey& key = config.key;
         check(key, config.settings);
+        prepare_engine(config.settings);
         check_room(find_scheduler(config.settings.scheduler), config.servers.size());
         if (services_.contains(key) || !keys.insert(key).second)
             throw refused(EEXIST, "service " + name_of(key) + " exists already", "service");
@@ -457,6 +472,15 @@ std::vector<ServiceView> ServiceRegistry::list() const {
     views.reserve(services_.size());
     for (const auto& [key, service] : services_) views.push_back(view(service, removed));
     return views;
+}
+
+std::vector<DestId> ServiceRegistry::servers_ever_of(const ServiceKey& key) const {
+    std::vector<DestId> all;
+    for (const Removed& removed : removed_)
+        if (removed.service == key) all.push_back(removed.server.real.id);
+    if (!all.empty() && !services_.contains(key)) return all;
+    for (const Server& server : find(key).servers) all.push_back(server.real.id);
+    return all;
 }
 
 ServiceView ServiceRegistry::view(const ServiceKey& key) const {

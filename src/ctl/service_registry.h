@@ -68,7 +68,7 @@ class ServiceRegistry {
     /// more (WorkerState::no_server). `affinity`: the templates, which name servers as connections
     /// do; outlives this; null: there are none.
     ServiceRegistry(Publisher& publisher, const std::vector<DestCounters*>& counters,
-                    std::uint32_t slots, const AffinityTable* affinity = nullptr,
+                    std::uint32_t slots, AffinityTable* affinity = nullptr,
                     OverloadTable* overload = nullptr);
 
     void add_service(const ServiceKey& key, const ServiceSettings& settings);
@@ -94,6 +94,9 @@ class ServiceRegistry {
 
     [[nodiscard]] std::vector<ServiceView> list() const;
     [[nodiscard]] ServiceView view(const ServiceKey& key) const;
+    /// The servers of the service, with those removed whose connections may live on; the service
+    /// itself may be gone. ESRCH when there is neither.
+    [[nodiscard]] std::vector<DestId> servers_ever_of(const ServiceKey& key) const;
     /// Everything that was counted, for deleted services too.
     [[nodiscard]] Stats total() const;
     [[nodiscard]] std::size_t services() const noexcept { return services_.size(); }
@@ -142,6 +145,8 @@ class ServiceRegistry {
     [[nodiscard]] const Service& find(const ServiceKey& key) const;
     static void check(const ServiceKey& key, const ServiceSettings& settings);
     static void check(const ServiceKey& key, const ServerConfig& server);
+    /// Makes room for what the engine of such a service keeps.
+    void prepare_engine(const ServiceSettings& settings);
     static void check_room(const Scheduler& scheduler, std::size_t servers);
     [[nodiscard]] static const Scheduler& find_scheduler(std::string_view name);
     [[nodiscard]] static std::vector<Server>::iterator find(Service& service,
@@ -177,7 +182,7 @@ class ServiceRegistry {
     void zero(Service& service, const CountsByInstance& removed);
 
     Publisher& publisher_;
-    const AffinityTable* affinity_;
+    AffinityTable* affinity_;
     OverloadTable* overload_;
     DestSlots slots_;
     std::map<ServiceKey, Service, ServiceOrder> services_;

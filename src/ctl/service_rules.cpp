@@ -40,7 +40,7 @@ std::optional<Problem> persistence_problem(const PersistenceConfig& persistence,
     if (persistence.timeout < std::chrono::seconds(1) || persistence.timeout > longest_persistence)
         return Problem{"persistence", "clients are brought back for 1 to " +
                                           std::to_string(longest_persistence.count()) +
-                                          " seconds, and a granularity is for no others"};
+                                          " seconds; granularity and engine are for no others"};
     const unsigned least = address.family() == Family::ipv4 ? 0 : 1;
     if (persistence.granularity &&
         (*persistence.granularity < least || *persistence.granularity > address.bits()))

@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "service/real_server.h"
 #include "service/scheduler_flags.h"
+#include "service/service_table.h"
 
 namespace shunt::ctl {
 
@@ -40,6 +41,11 @@ inline const Words<TunnelChecksum>& tunnel_checksum_words() {
 
 inline const Words<Family>& family_words() {
     static const Words<Family> words{{"ipv4", Family::ipv4}, {"ipv6", Family::ipv6}};
+    return words;
+}
+
+inline const Words<PersistenceEngine>& engine_words() {
+    static const Words<PersistenceEngine> words{{"sip", PersistenceEngine::sip}};
     return words;
 }
 

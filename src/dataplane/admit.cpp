@@ -132,11 +132,34 @@ Conn<F> connection_past_servers(const WorkerState& worker, const FlowTuple<F>& t
     return conn;
 }
 
+/// Is the packet a connection of its own (2.12)?
+template <class F>
+bool is_one_packet(const VirtualService& service, const FlowTuple<F>& tuple) noexcept {
+    return service.one_packet && tuple.protocol == Protocol::udp;
+}
+
 /// The connection that a packet takes the place of is over; nothing of it is kept.
 template <class F>
 void end_connection(WorkerState& worker, Conn<F>& conn) noexcept {
     uncount_connection<F>(worker, conn);
     worker.conns<F>().erase(conn);
+}
+
+/// Files a connection among those of the table. When half-open ones have their share, or there is
+/// no more room, the oldest of them goes for it.
+template <class F>
+Conn<F>* insert(WorkerState& worker, const Conn<F>& conn) noexcept {
+    ConnTable<F>& table = worker.conns<F>();
+    const auto share = static_cast<std::uint64_t>(worker.tunables().half_open_share);
+    const auto most =
+        static_cast<std::uint64_t>(worker.tunables().conn_max) / worker.shared.workers;
+    const bool full = table.size() >= std::min<std::uint64_t>(table.capacity(), most);
+    if ((full || std::uint64_t{table.half_open()} * 100 >= table.capacity() * share) &&
+        !evict_half_open<F>(worker) && full)
+        return nullptr;
+    Conn<F>* filed = table.insert(conn);
+    if (filed != nullptr) table.set_half_open(*filed, true);
+    return filed;
 }
 
 /// Files a connection, or, when each packet is one of its own, keeps it for this burst.
@@ -146,7 +169,7 @@ Conn<F>* file(WorkerState& worker, const Conn<F>& conn, std::uint8_t place) noex
     if (conn.one_packet) {
         filed = &(worker.one_packet<F>()[place] = conn);
     } else {
-        filed = worker.conns<F>().insert(conn);
+        filed = insert<F>(worker, conn);
         if (filed == nullptr) return nullptr;
         count_connection<F>(worker, conn);
     }
@@ -161,7 +184,7 @@ bool may_bypass(const WorkerState& worker, const VirtualService& service,
                 const Opening<F>& what) noexcept {
     return worker.tunables().cache_bypass != 0 && service.key.mark != Mark{} && !what.by_error &&
            !not_one_host(what.tuple.destination) &&
-           worker.network().route<F>(what.tuple.destination, 0).kind == Route<F>::Kind::via;
+           worker.network().route<F>(what.tuple.destination, 0).kind != Route<F>::Kind::local;
 }
 
 /// No server for a packet of a service (1.6): what becomes of the packet. Null: it was disposed of.
@@ -169,7 +192,9 @@ template <class F>
 Conn<F>* leave(WorkerState& worker, const VirtualService& service, const Opening<F>& what,
                std::uint8_t place) noexcept {
     if (may_bypass<F>(worker, service, what)) {
-        Conn<F>* conn = file<F>(worker, connection_past_servers<F>(worker, what.tuple), place);
+        Conn<F> past = connection_past_servers<F>(worker, what.tuple);
+        past.one_packet = is_one_packet<F>(service, what.tuple);
+        Conn<F>* conn = file<F>(worker, past, place);
         if (conn == nullptr) worker.drop(what.packet, DropReason::connections_full);
         return conn;
     }
@@ -183,43 +208,101 @@ Conn<F>* leave(WorkerState& worker, const VirtualService& service, const Opening
     return nullptr;
 }
 
+/// Files a connection of the service to this target. Null: there is no room.
+template <class F>
+Conn<F>* file_to(WorkerState& worker, const VirtualService& service, const FlowTuple<F>& tuple,
+                 const std::optional<Target>& target, std::uint8_t place) noexcept {
+    if (!target) return nullptr;
+    Conn<F> conn = connection_to<F>(worker, *target, tuple);
+    conn.one_packet = is_one_packet<F>(service, tuple);
+    if (conn.one_packet) conn.affinity = no_affinity;
+    Conn<F>* filed = file<F>(worker, conn, place);
+    if (filed == nullptr || conn.one_packet) let_go(worker, target->affinity);
+    return filed;
+}
+
 /// Files a connection for the packet. Null: there is no room, and the packet is dropped.
 template <class F>
 Conn<F>* connect(WorkerState& worker, const VirtualService& service, const Opening<F>& what,
                  const std::optional<Target>& target, std::uint8_t place) noexcept {
-    Conn<F>* filed = nullptr;
-    if (target) {
-        Conn<F> conn = connection_to<F>(worker, *target, what.tuple);
-        conn.one_packet = service.one_packet && what.tuple.protocol == Protocol::udp;
-        if (conn.one_packet) conn.affinity = no_affinity;
-        filed = file<F>(worker, conn, place);
-        if (filed == nullptr || conn.one_packet) let_go(worker, target->affinity);
-    }
+    Conn<F>* filed = file_to<F>(worker, service, what.tuple, target, place);
     if (filed == nullptr) worker.drop(what.packet, DropReason::connections_full);
     return filed;
+}
+
+/// Why a new connection may not begin now, whatever its service.
+template <class F>
+std::optional<DropReason> kept_out(WorkerState& worker, const Opening<F>& what) noexcept {
+    if (is_martian_source<F>(worker, what.tuple.source)) return DropReason::martian;
+    if (!what.by_error && what.tuple.protocol != Protocol::sctp &&
+        has_partial_checksum<F>(what.packet, what.meta))
+        return DropReason::partial_checksum;
+    if (!worker.defence.allows(what.tuple.source, worker.now, worker.tunables(),
+                               worker.shared.workers))
+        return DropReason::prefix_limited;
+    if (worker.defence.refuses()) return DropReason::refused_by_defence;
+    return std::nullopt;
+}
+
+/// The same as open() below for a persistent service.
+template <class F>
+Conn<F>* open_tied(WorkerState& worker, const VirtualService& service, const Opening<F>& what,
+                   std::uint8_t place) noexcept {
+    const auto data = engine_data<F>(service, what.packet, what.meta);
+    if (!data) {
+        worker.drop(what.packet, DropReason::no_call_id);
+        return nullptr;
+    }
+    if (const auto tied = tied_target<F>(worker, service, what.tuple, *data))
+        return connect<F>(worker, service, what, tied, place);
+    const RealServer* server = choose<F>(worker, service, what.tuple);
+    if (server == nullptr) return leave<F>(worker, service, what, place);
+    return connect<F>(worker, service, what, tie<F>(worker, service, what.tuple, *server, *data),
+                      place);
 }
 
 /// A new connection for the packet, or null when the packet was disposed of.
 template <class F>
 Conn<F>* open(WorkerState& worker, const VirtualService& service, const Opening<F>& what,
               std::uint8_t place) noexcept {
-    if (is_martian_source<F>(worker, what.tuple.source)) {
-        worker.drop(what.packet, DropReason::martian);
+    if (const auto reason = kept_out<F>(worker, what)) {
+        worker.drop(what.packet, *reason);
         return nullptr;
     }
-    if (!what.by_error && what.tuple.protocol != Protocol::sctp &&
-        has_partial_checksum<F>(what.packet, what.meta)) {
-        worker.drop(what.packet, DropReason::partial_checksum);
-        return nullptr;
-    }
-    if (service.persistence)
-        if (const auto tied = tied_target<F>(worker, service, what.tuple))
-            return connect<F>(worker, service, what, tied, place);
+    if (service.persistence) return open_tied<F>(worker, service, what, place);
     const RealServer* server = choose<F>(worker, service, what.tuple);
     if (server == nullptr) return leave<F>(worker, service, what, place);
-    const auto target = service.persistence ? tie<F>(worker, service, what.tuple, *server)
-                                            : target_of<F>(*server, what.tuple);
-    return connect<F>(worker, service, what, target, place);
+    return connect<F>(worker, service, what, target_of<F>(*server, what.tuple), place);
+}
+
+/// Does a packet leave this host by ordinary forwarding, as far as its end and its life tell?
+template <class F>
+bool goes_on(const WorkerState& worker, const Opening<F>& what) noexcept {
+    return (what.batch.from_host || what.meta.ttl > 1) &&
+           worker.network().route<F>(what.tuple.destination, 0).kind == Route<F>::Kind::via;
+}
+
+/// A server of a persistence engine begins a call: the connection is as if the client had called
+/// (1.8 step 6, 5.5). Null: it does not, or there is no room; the packet is untouched.
+template <class F>
+Conn<F>* open_for_server(WorkerState& worker, const Opening<F>& what, std::uint8_t place) noexcept {
+    if (what.by_error || !what.meta.has_ports || what.tuple.protocol != Protocol::udp)
+        return nullptr;
+    const auto* caller =
+        worker.services().template find_caller<F>(what.tuple.source, what.tuple.source_port);
+    if (caller == nullptr || !goes_on<F>(worker, what)) return nullptr;
+    const VirtualService& service = *caller->service;
+    const auto data = engine_data<F>(service, what.packet, what.meta);
+    if (!data) return nullptr;
+    const FlowTuple<F> tuple{.source = what.tuple.destination,
+                             .destination = F::of(service.key.endpoint.address),
+                             .source_port = what.tuple.destination_port,
+                             .destination_port = service.key.endpoint.port,
+                             .protocol = Protocol::udp};
+    const auto target = tie_to_caller<F>(worker, service, tuple, *caller->server, *data);
+    // A connection that stays tells the template itself (2.9).
+    if (target && service.one_packet) worker.shared.affinity->assure(target->affinity);
+    return file_to<F>(worker, service, tuple, target, place);
 }
 
 /// A server's packet of no connection may be answered, so that the server forgets it (1.8 step 7).
@@ -246,17 +329,19 @@ void refuse_stray_reply(WorkerState& worker, const Opening<F>& what) noexcept {
 
 /// A packet of no living connection: opens one, which is returned, or is disposed of.
 template <class F>
-Conn<F>* admit(WorkerState& worker, const Opening<F>& what, Conn<F>* replaced,
-               std::uint8_t place) noexcept {
+ConnRef<F> admit(WorkerState& worker, const Opening<F>& what, Conn<F>* replaced,
+                 std::uint8_t place) noexcept {
     const VirtualService* service = find_service<F>(worker, what);
     if (replaced != nullptr) end_connection<F>(worker, *replaced);
-    if (service != nullptr) return open<F>(worker, *service, what, place);
+    if (service != nullptr) return {open<F>(worker, *service, what, place)};
+    if (Conn<F>* conn = open_for_server<F>(worker, what, place); conn != nullptr)
+        return {conn, Direction::from_server};
     if (is_stray_reply<F>(worker, what)) {
         refuse_stray_reply<F>(worker, what);
     } else {
         pass_by<F>(worker, what.batch, what.packet, what.meta);
     }
-    return nullptr;
+    return {};
 }
 
 }  // namespace
@@ -273,8 +358,9 @@ ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, PlaceList& unclaim
             admitted.push({place, known.direction, batch.port, known.conn});
         } else if (!admitted.empty()) {
             break;
-        } else if (Conn<F>* conn = admit<F>(worker, what, known.conn, place); conn != nullptr) {
-            admitted.push({place, Direction::from_client, batch.port, conn});
+        } else if (const auto [conn, direction] = admit<F>(worker, what, known.conn, place);
+                   conn != nullptr) {
+            admitted.push({place, direction, batch.port, conn});
         }
         ++taken;
     }
@@ -285,7 +371,7 @@ ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, PlaceList& unclaim
 template <class F>
 Conn<F>* admit_for_error(WorkerState& worker, const Batch& batch, rte_mbuf* packet,
                          const PacketMeta& meta, const FlowTuple<F>& tuple) noexcept {
-    return admit<F>(worker, {batch, packet, meta, tuple, true}, nullptr, 0);
+    return admit<F>(worker, {batch, packet, meta, tuple, true}, nullptr, 0).conn;
 }
 
 template ClaimedList<Ipv4> stage_admit(WorkerState&, Batch&, PlaceList&) noexcept;

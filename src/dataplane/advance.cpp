@@ -40,6 +40,7 @@ void advance_sctp(WorkerState& worker, Conn<F>& conn, std::uint8_t chunk,
     if (state == before) return;
     conn.state = static_cast<std::uint8_t>(state);
     count_active<F>(worker, conn, sctp_active(state));
+    worker.conns<F>().set_half_open(conn, sctp_half_open(state));
     if (state == SctpState::established) assure<F>(worker, conn);
 }
 
@@ -47,17 +48,22 @@ template <class F>
 void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
                  Direction direction) noexcept {
     const auto before = static_cast<TcpState>(conn.state);
-    const TcpState state = tcp_next(before, side_of(conn, direction), tcp_event(flags));
+    const TcpState state =
+        tcp_next(before, side_of(conn, direction), tcp_event(flags), worker.defence.tcp());
     restart_timer(worker, conn, worker.snapshot->timeouts.tcp_in(state));
     if (state == before) return;
     conn.state = static_cast<std::uint8_t>(state);
     count_active<F>(worker, conn, tcp_active(state));
+    worker.conns<F>().set_half_open(conn, tcp_half_open(state));
     if (state == TcpState::established) assure<F>(worker, conn);
 }
 
 template <class F>
 void advance_udp(WorkerState& worker, Conn<F>& conn, Direction direction) noexcept {
     restart_timer(worker, conn, worker.snapshot->timeouts.udp);
+    // An answer, or a second datagram of a client whose server is not heard here.
+    if (conn.half_open && (direction == Direction::from_server || conn.packets_in > 0))
+        worker.conns<F>().set_half_open(conn, false);
     if (direction == Direction::from_server) assure<F>(worker, conn);
 }
 
@@ -121,7 +127,8 @@ ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedLis
         if (conn.generation != worker.snapshot->generation) [[unlikely]]
             refresh_connection<F>(worker, conn);
         if (conn.replaced || is_orphan(worker, claim) ||
-            (may_begin(meta) && begins_anew<F>(worker, conn, meta, claim.direction))) [[unlikely]] {
+            (may_begin(meta) && conn.packets_in != 0 &&
+             begins_anew<F>(worker, conn, meta, claim.direction))) [[unlikely]] {
             conn.replaced = true;
             late.push(claim.place);
             continue;

@@ -81,11 +81,11 @@ void count_connection(WorkerState& worker, const Conn<F>& conn) noexcept {
 }
 
 template <class F>
-void uncount_connection(WorkerState& worker, const Conn<F>& conn) noexcept {
+void uncount_connection(WorkerState& worker, const Conn<F>& conn, Ending how) noexcept {
     DestCounters& dest = worker.counters_of(conn.dest);
     dest.total.sub();
     if (conn.counted_active) dest.active.sub();
-    let_go(worker, conn.affinity);
+    how == Ending::forced ? give_up(worker, conn.affinity) : let_go(worker, conn.affinity);
     update_overload<F>(worker, conn);
 }
 
@@ -107,8 +107,8 @@ template void refresh_connection<Ipv4>(WorkerState&, Conn<Ipv4>&) noexcept;
 template void refresh_connection<Ipv6>(WorkerState&, Conn<Ipv6>&) noexcept;
 template void count_connection<Ipv4>(WorkerState&, const Conn<Ipv4>&) noexcept;
 template void count_connection<Ipv6>(WorkerState&, const Conn<Ipv6>&) noexcept;
-template void uncount_connection<Ipv4>(WorkerState&, const Conn<Ipv4>&) noexcept;
-template void uncount_connection<Ipv6>(WorkerState&, const Conn<Ipv6>&) noexcept;
+template void uncount_connection<Ipv4>(WorkerState&, const Conn<Ipv4>&, Ending) noexcept;
+template void uncount_connection<Ipv6>(WorkerState&, const Conn<Ipv6>&, Ending) noexcept;
 template void count_active<Ipv4>(WorkerState&, Conn<Ipv4>&, bool) noexcept;
 template void count_active<Ipv6>(WorkerState&, Conn<Ipv6>&, bool) noexcept;
 

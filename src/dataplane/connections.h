@@ -40,10 +40,16 @@ void refresh_connection(WorkerState& worker, Conn<F>& conn) noexcept;
 template <class F>
 void count_connection(WorkerState& worker, const Conn<F>& conn) noexcept;
 
+enum class Ending : std::uint8_t {
+    natural,
+    forced,  ///< for want of room: its template goes with it if it never came to life
+};
+
 /// Uncounts a connection on its real server and lets its template go; to be called once, before it
 /// is erased.
 template <class F>
-void uncount_connection(WorkerState& worker, const Conn<F>& conn) noexcept;
+void uncount_connection(WorkerState& worker, const Conn<F>& conn,
+                        Ending how = Ending::natural) noexcept;
 
 /// Counts the connection as active or not.
 template <class F>

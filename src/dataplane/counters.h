@@ -31,6 +31,8 @@ struct alignas(64) WorkerCounters {
     Counter joined;      ///< became one packet with other fragments, which goes on as that one
     std::array<Counter, drop_reason_count> dropped;
 
+    Counter ended_early;        ///< connections that drop_entry ended
+    Counter evicted_half_open;  ///< connections that made room for newer ones
     Counter errors_suppressed;  ///< ICMP errors that the limits kept from being made
 
     // Work.

@@ -239,14 +239,26 @@ bool to_be_clamped(const WorkerState& worker, const PacketMeta& meta) noexcept {
     return (meta.tcp_flags & TcpHeader::syn) != 0 && worker.tunables().mss_clamp != 0;
 }
 
-/// The longest outer packet. What came in fragments goes in fragments no longer than those, as it
-/// leaves a host that puts it together; between families their lengths mean nothing to each other.
+/// How an outer packet is cut that is longer than `whole`.
+struct Cut {
+    std::uint16_t whole;
+    std::uint16_t limit;
+    Pieces pieces = Pieces::even;
+};
+
+/// What came in fragments goes in fragments no longer than those, as it leaves a host that puts it
+/// together; between families their lengths mean nothing to each other. Of IPv6 it goes as it came
+/// where the outer headers leave room for that, and even pieces are not tiny.
 template <class F>
-std::uint16_t piece_limit(const rte_mbuf* packet, const PacketMeta& meta, const TunnelEnds& ends,
-                          std::uint16_t mtu) noexcept {
+Cut how_to_cut(const rte_mbuf* packet, const PacketMeta& meta, const TunnelEnds& ends,
+               std::uint16_t mtu) noexcept {
     constexpr std::uint16_t least = F::family == Family::ipv4 ? 0 : 1280;
-    if (meta.fragment != FragmentKind::joined || ends.destination.family() != F::family) return mtu;
-    return std::min(mtu, std::max(least, largest_fragment(packet)));
+    if (meta.fragment != FragmentKind::joined || ends.destination.family() != F::family)
+        return {mtu, mtu};
+    const std::uint16_t longest = largest_fragment(packet);
+    return {.whole = std::min(mtu, longest),
+            .limit = std::min(mtu, std::max(least, longest)),
+            .pieces = std::is_same_v<F, Ipv6> ? Pieces::as_they_came : Pieces::even};
 }
 
 /// The way is not at hand, the outer packet has to be cut, or the server is this host: then the
@@ -266,16 +278,17 @@ template <class F>
     const std::uint32_t length = std::uint32_t{ends.overhead} + meta.l3_length;
     const std::uint32_t most = 0xFFFF + (over_v4 ? 0U : std::uint32_t{sizeof(Ipv6Header)});
     const auto mtu = static_cast<std::uint16_t>(way.fits + ends.overhead);
-    const std::uint16_t limit = piece_limit<F>(packet, meta, ends, mtu);
+    const Cut cut = how_to_cut<F>(packet, meta, ends, mtu);
     if (length > most) return worker.drop(packet, DropReason::too_big);
     if (to_be_clamped<F>(worker, meta)) clamp<F>(packet, meta, way.fits);
-    const auto leaves = length <= limit ? Leaves::whole : Leaves::in_pieces;
+    const auto leaves = length <= cut.whole ? Leaves::whole : Leaves::in_pieces;
     if (!wrap_up<F>(worker, packet, meta, ends, leaves))
         return worker.drop(packet, DropReason::no_buffer);
     rte_pktmbuf_adj(packet, meta.l3_offset);
     const auto hash = flow_hash(worker, *claim.conn, Direction::from_client);
-    over_v4 ? send_in_pieces<Ipv4>(worker, packet, ends.destination.v4(), hash, limit)
-            : send_in_pieces<Ipv6>(worker, packet, ends.destination.v6(), hash, limit);
+    const auto how = leaves == Leaves::whole ? Pieces::even : cut.pieces;
+    over_v4 ? send_in_pieces<Ipv4>(worker, packet, ends.destination.v4(), hash, cut.limit, how)
+            : send_in_pieces<Ipv6>(worker, packet, ends.destination.v6(), hash, cut.limit, how);
 }
 
 }  // namespace

@@ -64,7 +64,8 @@ void send_on(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
 }
 
 /// Sends a finished packet that begins with its network header toward `target`, in pieces of at
-/// most `limit` bytes when it is longer; waits for the next hop if need be. Takes the packet.
+/// most `limit` bytes when it is longer; with Pieces::as_they_came when it is shorter, too, if each
+/// piece can go again so. Waits for the next hop if need be. Takes the packet.
 template <class F>
 void send_in_pieces(WorkerState& worker, rte_mbuf* packet, const typename F::Address& target,
                     std::uint32_t flow_hash, std::uint16_t limit,

@@ -107,6 +107,7 @@ Cutter<F>::Cutter(const rte_mbuf* packet, std::uint16_t mtu, rte_mempool* pool,
 
 template <class F>
 bool Cutter<F>::buffers_are_pieces() const noexcept {
+    if (packet_->next == nullptr) return false;
     std::uint32_t at = header_;
     for (const rte_mbuf* buffer = packet_; buffer != nullptr; buffer = buffer->next) {
         if (buffer->data_len <= at) return false;

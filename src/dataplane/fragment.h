@@ -30,7 +30,7 @@ class Cutter {
     ~Cutter();
 
     /// Does the packet need no cut?
-    [[nodiscard]] bool fits() const noexcept { return header_ + left_ <= mtu_; }
+    [[nodiscard]] bool fits() const noexcept { return !a_buffer_each_ && header_ + left_ <= mtu_; }
     /// Takes the buffers; false when the pool has not enough, or the MTU holds no header with data.
     [[nodiscard]] bool reserve() noexcept;
     /// The next piece, the caller's; null after the last one.
@@ -69,7 +69,7 @@ extern template class Cutter<Ipv6>;
 /// bytes and calls `send(rte_mbuf*)` for each in order; pieces have the usual headroom, and
 /// buffers of `pool`. Returns how many there were: the packet is consumed. 0: there were not enough
 /// buffers, or no headers with eight bytes of data fit; then nothing was sent, and the packet is
-/// still the caller's. A packet that fits is itself the one piece.
+/// still the caller's. A packet that fits, and need not go as it came, is itself the one piece.
 ///
 /// IPv4: identification and DF stay, which the caller has judged; a fragment may be cut again; only
 /// the first piece has the options that are not to be copied. IPv6: a fragment header with

@@ -44,9 +44,10 @@ bool fits(const WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
     if (meta.l3_length <= most || unasked_tunnel) return true;
     // Replies that their sender cut himself fit if the pieces do. IPv4's DF forbids this toward the
     // server alone, where IPVS judges the whole.
-    if (joined && (std::is_same_v<F, Ipv6> || claim.direction == Direction::from_server))
-        return largest_fragment(packet) <= most;
-    return may_be_fragmented<F>(packet, meta);
+    const bool cut_by_sender =
+        joined && largest_fragment(packet) <= most &&
+        (std::is_same_v<F, Ipv6> || claim.direction == Direction::from_server);
+    return cut_by_sender || may_be_fragmented<F>(packet, meta);
 }
 
 /// May a packet for this host itself go there? One that is not rewritten has to be for an address

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "net/sip_call_id.h"
+
 namespace shunt {
 
 namespace {
@@ -68,37 +70,94 @@ Target target_of(const WorkerState& worker, const VirtualService& service,
         .dest = found.dest, .port = use_own ? own : tuple.destination_port, .affinity = found.ref};
 }
 
+/// What a server gets that the client was tied to by its own service's port, or by any.
+AffinityTable::Lease lease_of(const VirtualService& service, L4Port port,
+                              const RealServer& server) noexcept {
+    return {.dest = server.id,
+            .port = ties_all_ports(service, port) ? L4Port{} : server.endpoint.port,
+            .timeout = service.persistence->timeout};
+}
+
+EngineData call_id(std::span<const std::byte> message) noexcept {
+    return EngineData(sip_call_id(PacketReader(message)));
+}
+static_assert(longest_call_id <= EngineData::most);
+
+/// Of a message that does not lie in one buffer. Not inlined: its stack is for the rare case only.
+[[gnu::noinline]] EngineData split_call_id(const rte_mbuf* packet, std::uint32_t offset,
+                                           std::uint32_t length) noexcept {
+    constexpr std::uint32_t largest_packet = 65535 + sizeof(Ipv6Header);
+    std::array<std::byte, largest_packet> copy;
+    if (length > copy.size()) return {};
+    const void* message = rte_pktmbuf_read(packet, offset, length, copy.data());
+    if (message == nullptr) return {};
+    return call_id({static_cast<const std::byte*>(message), length});
+}
+
 }  // namespace
 
 template <class F>
+std::optional<EngineData> engine_data(const VirtualService& service, const rte_mbuf* packet,
+                                      const PacketMeta& meta) noexcept {
+    if (service.persistence->engine == PersistenceEngine::none) return EngineData();
+    if (!meta.has_ports || meta.tuple<F>().protocol != Protocol::udp) return std::nullopt;
+    const std::uint32_t offset = meta.l4_offset + std::uint32_t{sizeof(UdpHeader)};
+    const std::uint32_t end = meta.l3_offset + std::uint32_t{meta.l3_length};
+    const std::span<const std::byte> first = bytes_of(packet);
+    const EngineData data = end <= first.size() ? call_id(first.first(end).subspan(offset))
+                                                : split_call_id(packet, offset, end - offset);
+    if (data.size == 0) return std::nullopt;
+    return data;
+}
+
+template <class F>
 std::optional<Target> tied_target(WorkerState& worker, const VirtualService& service,
-                                  const FlowTuple<F>& tuple) noexcept {
-    const auto found =
-        worker.shared.affinity->take(key_of<F>(service, tuple), worker.now, judge_for(worker));
+                                  const FlowTuple<F>& tuple, const EngineData& data) noexcept {
+    const auto found = worker.shared.affinity->take(key_of<F>(service, tuple), worker.now,
+                                                    judge_for(worker), data);
     if (!found) return std::nullopt;
     return target_of<F>(worker, service, tuple, *found);
 }
 
 template <class F>
 std::optional<Target> tie(WorkerState& worker, const VirtualService& service,
-                          const FlowTuple<F>& tuple, const RealServer& server) noexcept {
-    const bool all_ports = ties_all_ports(service, tuple.destination_port);
-    const AffinityTable::Lease lease{.dest = server.id,
-                                     .port = all_ports ? L4Port{} : server.endpoint.port,
-                                     .timeout = service.persistence->timeout};
+                          const FlowTuple<F>& tuple, const RealServer& server,
+                          const EngineData& data) noexcept {
+    const auto lease = lease_of(service, tuple.destination_port, server);
     const auto found = worker.shared.affinity->take_or_make(key_of<F>(service, tuple), lease,
-                                                            worker.now, judge_for(worker));
+                                                            worker.now, judge_for(worker), data);
     if (!found) return std::nullopt;
     return target_of<F>(worker, service, tuple, *found);
 }
 
-template std::optional<Target> tied_target<Ipv4>(WorkerState&, const VirtualService&,
-                                                 const FlowTuple<Ipv4>&) noexcept;
-template std::optional<Target> tied_target<Ipv6>(WorkerState&, const VirtualService&,
-                                                 const FlowTuple<Ipv6>&) noexcept;
-template std::optional<Target> tie<Ipv4>(WorkerState&, const VirtualService&,
-                                         const FlowTuple<Ipv4>&, const RealServer&) noexcept;
-template std::optional<Target> tie<Ipv6>(WorkerState&, const VirtualService&,
-                                         const FlowTuple<Ipv6>&, const RealServer&) noexcept;
+template <class F>
+std::optional<Target> tie_to_caller(WorkerState& worker, const VirtualService& service,
+                                    const FlowTuple<F>& tuple, const RealServer& server,
+                                    const EngineData& data) noexcept {
+    const auto usable = judge_for(worker);
+    const auto judge = [&](DestId dest) noexcept {
+        return dest == server.id ? usable(dest) : AffinityTable::Verdict::unusable;
+    };
+    const auto lease = lease_of(service, tuple.destination_port, server);
+    const auto found = worker.shared.affinity->take_or_make(key_of<F>(service, tuple), lease,
+                                                            worker.now, judge, data);
+    if (!found) return std::nullopt;
+    return target_of<F>(worker, service, tuple, *found);
+}
+
+#define SHUNT_X(F)                                                                             \
+    template std::optional<EngineData> engine_data<F>(const VirtualService&, const rte_mbuf*,  \
+                                                      const PacketMeta&) noexcept;             \
+    template std::optional<Target> tied_target<F>(                                             \
+        WorkerState&, const VirtualService&, const FlowTuple<F>&, const EngineData&) noexcept; \
+    template std::optional<Target> tie<F>(WorkerState&, const VirtualService&,                 \
+                                          const FlowTuple<F>&, const RealServer&,              \
+                                          const EngineData&) noexcept;                         \
+    template std::optional<Target> tie_to_caller<F>(WorkerState&, const VirtualService&,       \
+                                                    const FlowTuple<F>&, const RealServer&,    \
+                                                    const EngineData&) noexcept;
+SHUNT_X(Ipv4)
+SHUNT_X(Ipv6)
+#undef SHUNT_X
 
 }  // namespace shunt

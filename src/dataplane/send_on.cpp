@@ -40,7 +40,7 @@ std::uint32_t next_fragment_id(const WorkerState& worker) noexcept {
 template <class F>
 void send_in_pieces(WorkerState& worker, rte_mbuf* packet, const typename F::Address& target,
                     std::uint32_t flow_hash, std::uint16_t limit, Pieces how) noexcept {
-    if (packet->pkt_len <= limit) {
+    if (packet->pkt_len <= limit && how == Pieces::even) {
         route_and_send<F>(worker, packet, target, flow_hash);
         return;
     }
@@ -63,10 +63,10 @@ void send_slowly(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
         return;
     }
     const std::uint16_t limit = piece_limit(packet, meta, way.fits);
+    const auto how = meta.l3_length <= limit ? Pieces::even : pieces_of<F>(meta, claim.direction);
     rte_pktmbuf_adj(packet, meta.l3_offset);
     send_in_pieces<F>(worker, packet, target_of<F>(worker, claim),
-                      flow_hash(worker, *claim.conn, claim.direction), limit,
-                      pieces_of<F>(meta, claim.direction));
+                      flow_hash(worker, *claim.conn, claim.direction), limit, how);
 }
 
 template void send_in_pieces<Ipv4>(WorkerState&, rte_mbuf*, const Ipv4Address&, std::uint32_t,

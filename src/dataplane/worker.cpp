@@ -56,6 +56,7 @@ WorkerState::WorkerState(WorkerId worker, SharedState& state, const Limits& limi
       handoff(worker, *state.handoff, counters),
       held(limits.held_packets),
       icmp_limit(hash_seed),
+      defence(hash_seed),
       requests(make_ring("requests", request_depth, RING_F_SP_ENQ | RING_F_SC_DEQ)) {}
 
 void Worker::run() noexcept {
@@ -81,6 +82,7 @@ std::uint32_t Worker::iterate() noexcept {
     const std::uint64_t begin = rte_rdtsc();
     state_.now = state_.shared.tick_at(begin);
     adopt_snapshot();
+    state_.defence.follow(state_.shared.defence);
     std::uint32_t moved = receive();
     moved += state_.handoff.take([&](Handoff::Arrival from, std::span<rte_mbuf*> packets) noexcept {
         batch_.port = from.port;
@@ -143,6 +145,7 @@ std::uint32_t Worker::serve_request() noexcept {
 void Worker::advance_time() noexcept {
     advance_timers<Ipv4>(state_);
     advance_timers<Ipv6>(state_);
+    end_some_connections(state_);
     expire_fragments<Ipv4>(state_);
     expire_fragments<Ipv6>(state_);
     if (state_.held.empty() || last_retry_ == state_.now) return;

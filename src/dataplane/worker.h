@@ -9,6 +9,7 @@
 
 #include "conn/affinity_table.h"
 #include "dataplane/batch.h"
+#include "dataplane/defence.h"
 #include "dataplane/handoff.h"
 #include "dataplane/hold_queue.h"
 #include "dataplane/icmp_limit.h"
@@ -61,6 +62,7 @@ struct SharedState {
     std::unique_ptr<AffinityTable> affinity;   ///< null: no service may be persistent
     std::vector<DestCounters*> dest_counters;  ///< one array a worker, for Loads
     OverloadTable overload;                    ///< of all DestId slots
+    DefenceOrders defence;
     std::uint64_t start_tsc = 0;
     std::uint64_t tsc_per_tick = 0;
     std::uint16_t workers = 1;
@@ -151,6 +153,7 @@ struct WorkerState {
     Handoff handoff;
     HoldQueue held;
     IcmpLimit icmp_limit;
+    Defence defence;
     std::uint32_t tunnel_ids = 0;  ///< outer IPv4 headers that were given a number
     std::array<Conn<Ipv4>, burst_size> one_packet_v4;
     std::array<Conn<Ipv6>, burst_size> one_packet_v6;

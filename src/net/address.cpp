@@ -32,6 +32,19 @@ bool host_bits_are_zero(const IpAddress& a, unsigned length) {
 
 }  // namespace
 
+IpAddress network_of(const IpAddress& a, unsigned bits) noexcept {
+    return a.visit([bits](auto address) noexcept -> IpAddress {
+        std::array<std::uint8_t, sizeof(address)> bytes;
+        std::memcpy(bytes.data(), &address, sizeof(address));
+        for (unsigned i = 0; i < bytes.size(); ++i) {
+            const unsigned kept = bits > i * 8 ? std::min(bits - i * 8, 8U) : 0U;
+            bytes[i] &= static_cast<std::uint8_t>(0xFF00U >> kept);
+        }
+        std::memcpy(&address, bytes.data(), sizeof(address));
+        return address;
+    });
+}
+
 std::optional<std::string_view> not_one_host(const IpAddress& address) noexcept {
     return address.visit([](const auto& a) -> std::optional<std::string_view> {
         if (a.is_unspecified()) return "unspecified";

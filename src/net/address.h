@@ -125,6 +125,9 @@ struct IpPrefix {
     constexpr auto operator<=>(const IpPrefix&) const noexcept = default;
 };
 
+/// The address with all bits behind the first `bits` zero; `bits` at most those of the family.
+IpAddress network_of(const IpAddress& a, unsigned bits) noexcept;
+
 /// What keeps the address from being that of one host, as words to follow "is"; nothing when it may
 /// be one.
 std::optional<std::string_view> not_one_host(const IpAddress& a) noexcept;

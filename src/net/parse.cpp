@@ -185,8 +185,9 @@ constexpr bool walked_over(std::uint8_t type) noexcept {
         if (next == ipv6_extension::fragment) {
             length = sizeof(Ipv6ExtensionHeader);
             const auto kind = fragment_kind<Ipv6ExtensionHeader>(header->fragment.value());
-            if (kind != FragmentKind::none || chain.fragment == FragmentKind::none) {
-                chain.fragment = kind;
+            const bool atomic = kind == FragmentKind::none;
+            if (!atomic || chain.fragment == FragmentKind::none) {
+                chain.fragment = atomic ? FragmentKind::atomic : kind;
                 chain.fragment_offset = at;
                 chain.naming_offset = naming;
             }

@@ -18,6 +18,7 @@ enum class FragmentKind : std::uint8_t {
     none,
     first,
     later,
+    atomic,  ///< whole, and yet with a fragment header (RFC 6946); IPv6
     joined,  ///< a whole datagram that was put together from fragments; parse() never says so
 };
 

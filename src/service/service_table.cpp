@@ -34,6 +34,7 @@ void ServiceTable::index(FamilySets<F>& sets) {
         sets.services.emplace(FamilyEndpoint<F>{address, endpoint.port, service->key.protocol},
                               service.get());
         sets.virtuals.insert(address);
+        index_callers(sets, *service);
     }
     for (const auto& slot : slots_) {
         if (!slot.in_use) continue;
@@ -47,6 +48,24 @@ void ServiceTable::index(FamilySets<F>& sets) {
         if (slot.any_port) sets.reals.insert(FamilyEndpoint<F>{address, {}, Protocol::none});
         sets.real_addresses.insert(address);
         sets.any_port |= slot.any_port || slot.endpoint.port == L4Port{};
+    }
+}
+
+/// Ports have to be known on both sides, for a call to come from one of the service
+/// (ipvs-behaviour 5.5).
+template <class F>
+void ServiceTable::index_callers(FamilySets<F>& sets, const VirtualService& service) {
+    const bool sees_calls =
+        service.persistence && service.persistence->engine == PersistenceEngine::sip;
+    if (!sees_calls || service.key.protocol != Protocol::udp ||
+        service.key.endpoint.port == L4Port{})
+        return;
+    for (const RealServer& server : service.servers) {
+        const auto& [address, port] = server.endpoint;
+        if (server.forward == ForwardMethod::nat && address.family() == F::family &&
+            port != L4Port{})
+            sets.callers.emplace(FamilyEndpoint<F>{F::of(address), port, Protocol::none},
+                                 Caller{&service, &server});
     }
 }
 

@@ -28,10 +28,18 @@ struct ServiceKey {
     auto operator<=>(const ServiceKey&) const noexcept = default;
 };
 
+/// What tells the calls of one client apart, each of which is brought back to its own server
+/// (ipvs-behaviour 5.5).
+enum class PersistenceEngine : std::uint8_t {
+    none,  ///< a client is one
+    sip,   ///< the Call-ID
+};
+
 /// A service brings a client back to the server that it once chose for it (ipvs-behaviour 5).
 struct Persistence {
     Ticks timeout{};               ///< for so long after the client's last new connection
     std::uint8_t granularity = 0;  ///< clients are one whose addresses agree in so many first bits
+    PersistenceEngine engine = PersistenceEngine::none;
     bool operator==(const Persistence&) const noexcept = default;
 };
 
@@ -70,6 +78,12 @@ class ServiceTable {
         bool any_port = false;
     };
 
+    /// A NAT server whose own calls come from its service, and that service.
+    struct Caller {
+        const VirtualService* service;
+        const RealServer* server;
+    };
+
     ServiceTable() = default;
     /// `slots` is indexed by DestId and holds removed servers too while connections name them.
     ServiceTable(std::vector<std::shared_ptr<const VirtualService>> services,
@@ -101,6 +115,16 @@ class ServiceTable {
         return sets<F>().real_addresses.contains(address);
     }
 
+    /// Of a UDP service with an engine that sees calls begin; null when this endpoint is none's.
+    template <class F>
+    [[nodiscard]] const Caller* find_caller(const typename F::Address& address,
+                                            L4Port port) const noexcept {
+        const auto& callers = sets<F>().callers;
+        if (callers.empty()) return nullptr;
+        const auto at = callers.find({address, port, Protocol::none});
+        return at == callers.end() ? nullptr : &at->second;
+    }
+
     [[nodiscard]] const DestSlot& slot(DestId id) const noexcept { return slots_[id.value()]; }
     [[nodiscard]] std::span<const DestSlot> slots() const noexcept { return slots_; }
     [[nodiscard]] std::span<const std::shared_ptr<const VirtualService>> services() const noexcept {
@@ -126,6 +150,7 @@ class ServiceTable {
         boost::unordered_flat_set<typename F::Address, Hash> virtuals;
         boost::unordered_flat_set<FamilyEndpoint<F>, Hash> reals;
         boost::unordered_flat_set<typename F::Address, Hash> real_addresses;
+        boost::unordered_flat_map<FamilyEndpoint<F>, Caller, Hash> callers;
         bool ftp = false;       ///< some TCP service is on port 21
         bool any_port = false;  ///< some real server takes every port
     };
@@ -138,6 +163,8 @@ class ServiceTable {
     }
     template <class F>
     void index(FamilySets<F>& sets);
+    template <class F>
+    static void index_callers(FamilySets<F>& sets, const VirtualService& service);
 
     std::vector<std::shared_ptr<const VirtualService>> services_;
     std::vector<DestSlot> slots_;

@@ -28,6 +28,12 @@ void put(json::object& object, const char* name, const std::optional<std::int64_
     if (number) object[name] = *number;
 }
 
+std::string upper_case(std::string word) {
+    for (auto& c : word)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    return word;
+}
+
 void check_endpoint(const char* name, const std::string& text) {
     if (!parse_endpoint(text))
         throw CLI::ValidationError(name, "\"" + text +
@@ -147,6 +153,48 @@ void ServerOptionArgs::put_into(json::object& params) const {
     if (!tunnel.empty()) params["tunnel"] = std::move(tunnel);
     put(params, "upper", upper_);
     put(params, "lower", lower_);
+}
+
+void ConnectionFilterArgs::add_to(CLI::App& verb) {
+    const auto word = [&verb](const char* option, std::string& to, const char* help,
+                              const char* type) {
+        return verb.add_option(option, to, help)->type_name(type);
+    };
+    word("--client", client_, "clients of a network, such as 192.0.2.0/24, or one", "NETWORK");
+    word("--server", server_, "where they go to; port 0: any", "ADDRESS:PORT");
+    word("--state", state_, "ESTABLISHED, SYN_RECV, UDP, ...; of templates ASSURED or NONE",
+         "NAME");
+    verb.add_option("--idle", idle_, "for so long without a packet, or for longer")
+        ->check(from_to(0, most_timeout))
+        ->type_name("SECONDS");
+    word("--protocol", protocol_, "tcp, udp or sctp; ip: templates of marks", "NAME");
+    word("--forward", forward_, "nat, direct, tunnel or bypass", "METHOD");
+    word("--kind", kind_, "connection or template; default: both", "KIND");
+}
+
+void ConnectionFilterArgs::put_into(json::object& params, const ServiceArgs& service) const {
+    json::object filter = service.params();
+    put(filter, "client", client_);
+    if (!server_.empty()) filter["server"] = json::object{{"address", server_}};
+    put(filter, "state", upper_case(state_));
+    put(filter, "idle", idle_);
+    put(filter, "protocol", protocol_);
+    put(filter, "forward", forward_);
+    put(filter, "kind", kind_);
+    if (!filter.empty()) params["filter"] = std::move(filter);
+}
+
+void ConnectionNameArgs::add_to(CLI::App& verb) {
+    const auto word = [&verb](const char* name, std::string& to, const char* help) {
+        verb.add_option(name, to, help)->required()->type_name("");
+    };
+    word("PROTOCOL", protocol_, "tcp, udp or sctp");
+    word("CLIENT", client_, "the client's ADDRESS:PORT");
+    word("VIRTUAL", virtual_, "the ADDRESS:PORT that the client sends to");
+}
+
+json::object ConnectionNameArgs::params() const {
+    return {{"protocol", protocol_}, {"client", client_}, {"virtual", virtual_}};
 }
 
 void MarkRuleArgs::add_to(CLI::App& verb) {

@@ -68,6 +68,35 @@ class ServerOptionArgs {
     std::optional<std::int64_t> lower_;
 };
 
+/// What connections have to be, besides of a service.
+class ConnectionFilterArgs {
+  public:
+    void add_to(CLI::App& verb);
+    /// "filter", with the service if one was named; nothing if nothing was given.
+    void put_into(boost::json::object& params, const ServiceArgs& service) const;
+
+  private:
+    std::string client_;
+    std::string server_;
+    std::string state_;
+    std::optional<std::int64_t> idle_;
+    std::string protocol_;
+    std::string forward_;
+    std::string kind_;
+};
+
+/// PROTOCOL CLIENT VIRTUAL: what names one connection.
+class ConnectionNameArgs {
+  public:
+    void add_to(CLI::App& verb);
+    [[nodiscard]] boost::json::object params() const;
+
+  private:
+    std::string protocol_;
+    std::string client_;
+    std::string virtual_;
+};
+
 /// A rule that gives packets a mark.
 class MarkRuleArgs {
   public:

@@ -139,8 +139,20 @@ std::string connection_text(const std::vector<ConnectionRow>& rows) {
     for (const auto& row : rows)
         table.add({row.protocol, to_string(row.client), to_string(row.destination),
                    to_string(row.server), row.forward, row.state, std::to_string(row.expires),
-                   std::to_string(row.worker)});
+                   row.worker ? std::to_string(*row.worker) : "-"});
     return table.text();
+}
+
+std::string tally_text(const json::value& result) {
+    Table table({{"CONNECTIONS", Align::right}, {"TEMPLATES", Align::right}});
+    table.add({member_text(result, "connections"), member_text(result, "templates")});
+    return table.text();
+}
+
+std::string found_text(const json::value& result) {
+    const auto& connection = part(result, "connection");
+    if (connection.is_null()) return "no such connection\n";
+    return connection_text(connection_rows(json::object{{"connections", {connection}}}));
 }
 
 std::string stats_text(const json::value& result) {

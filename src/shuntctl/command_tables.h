@@ -14,6 +14,10 @@ namespace shunt::cli {
 std::string service_text(const boost::json::value& result);
 /// All pages of a list at once.
 std::string connection_text(const std::vector<ConnectionRow>& rows);
+/// How many were counted or ended.
+std::string tally_text(const boost::json::value& result);
+/// The one connection, or that there is none.
+std::string found_text(const boost::json::value& result);
 std::string stats_text(const boost::json::value& result);
 std::string timeout_text(const boost::json::value& result);
 std::string tunables_text(const boost::json::value& result);

@@ -35,6 +35,8 @@ constexpr const char* examples = R"(Examples:
   shuntctl service add --mark 7 --scheduler wlc
   shuntctl dest add --mark 7 10.1.0.12:80 --forward tunnel --tunnel-type gue --tunnel-port 6080
   shuntctl conn list --limit 20
+  shuntctl conn list tcp 192.0.2.10:80 --client 198.51.100.0/24 --state ESTABLISHED
+  shuntctl conn flush --server 10.1.0.11:80 --idle 60
   shuntctl stats show --json | jq .total
   shuntctl ipvsadm -Ln
 
@@ -189,10 +191,30 @@ class Shuntctl {
 
     void add_connections() {
         const auto list = [this] { list_connections(); };
-        auto* const app = verb(noun("conn", "connections", list), "list", "show them", list);
-        app->add_option("--limit", limit_, "at most so many, 0: all; default 1000")
+        auto* const conn =
+            noun("conn", "connections, and the templates of persistent services", list);
+        const auto filtered = [this](CLI::App* app) {
+            service_.add_to(*app, ServiceArgs::Names::service_if_any);
+            connection_filter_.add_to(*app);
+            return app;
+        };
+        filtered(verb(conn, "list", "show them, or those that match all that is given", list))
+            ->add_option("--limit", limit_, "at most so many, 0: all; default 1000")
             ->check(CLI::NonNegativeNumber)
             ->type_name("NUMBER");
+        filtered(verb(conn, "count", "count them, or those that match",
+                      ask("conn.count", tally_text, [this] { return connection_params(); })));
+        connection_name_.add_to(
+            *verb(conn, "find", "show one",
+                  ask("conn.find", found_text, [this] { return connection_name_.params(); })));
+        filtered(verb(conn, "flush", "end those that match, or all",
+                      ask("conn.flush", tally_text,
+                          [this] {
+                              auto params = connection_params();
+                              if (all_) params["all"] = true;
+                              return params;
+                          })))
+            ->add_flag("--all", all_, "all of them; then nothing else may be given");
     }
 
     void add_counters() {
@@ -277,6 +299,12 @@ class Shuntctl {
         noun("status", "the daemon at a glance", ask("status.get", status_text));
     }
 
+    json::object connection_params() const {
+        json::object params;
+        connection_filter_.put_into(params, service_);
+        return params;
+    }
+
     void set_rules(json::array rules) {
         ask("mark.set", nullptr, [&rules] { return json::object{{"rules", std::move(rules)}}; })();
     }
@@ -309,7 +337,7 @@ class Shuntctl {
     /// Page by page; with --json a line for every page.
     void list_connections() {
         std::vector<ConnectionRow> rows;
-        json::object params;
+        json::object params = connection_params();
         for (std::int64_t left = limit_ != 0 ? limit_ : INT64_MAX; left > 0;) {
             params["limit"] = std::min(left, connections_a_page);
             const auto page = call("conn.list", params);
@@ -339,6 +367,9 @@ class Shuntctl {
     ServiceArgs service_;
     ServiceOptionArgs service_options_;
     ServerOptionArgs server_options_;
+    ConnectionFilterArgs connection_filter_;
+    ConnectionNameArgs connection_name_;
+    bool all_ = false;
     MarkRuleArgs rule_;
     std::size_t at_ = 0;  ///< a rule's number; 0: not given
     std::string file_;

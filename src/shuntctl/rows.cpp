@@ -83,6 +83,12 @@ StatsRow stats_of(const json::value& object) {
     return stats != nullptr ? stats_row(*stats) : StatsRow{};
 }
 
+std::optional<std::uint64_t> count_if_any(const json::value& object, std::string_view name) {
+    const auto* value = member(object, name);
+    if (value == nullptr || value->is_null()) return std::nullopt;
+    return member_count(object, name);
+}
+
 TunnelRow tunnel_row(const json::value& server) {
     const auto* tunnel = member(server, "tunnel");
     if (tunnel == nullptr || tunnel->is_null()) return {};
@@ -152,7 +158,7 @@ std::vector<ConnectionRow> connection_rows(const json::value& conn_list_result) 
                         .forward = word(row, "forward"),
                         .state = word(row, "state"),
                         .expires = member_count(row, "expires"),
-                        .worker = member_count(row, "worker"),
+                        .worker = count_if_any(row, "worker"),
                         .engine = member_word(row, "engine"),
                         .engine_data = member_word(row, "engine_data")});
     return rows;

@@ -74,7 +74,7 @@ struct ConnectionRow {
     std::string forward;
     std::string state;
     std::uint64_t expires = 0;  ///< seconds
-    std::uint64_t worker = 0;
+    std::optional<std::uint64_t> worker;  ///< none has what is not of one connection
     std::string engine;       ///< persistence engine that made it; empty: none
     std::string engine_data;  ///< by which that engine knows the client
 };

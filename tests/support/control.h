@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,12 @@ class Control {
         return answer;
     }
 
+    /// The tables of a worker.
+    struct Connections {
+        ConnTable<Ipv4> v4{64, 1, {}};
+        ConnTable<Ipv6> v6{64, 1, {}};
+    };
+
     std::array<std::array<DestCounters, servers + 1>, 2> dests;
     std::array<WorkerCounters, 2> counters;
     SharedState shared;
@@ -45,19 +52,16 @@ class Control {
     ctl::MarkRegistry marks{publisher, {"wan0", "lan0"}, [](std::span<const MarkRule>) {
                                 return MarkRules::build({});
                             }};
-    /// What a worker does with a page; from empty tables unless a test sets it.
-    std::function<void(WorkerId, ctl::ConnectionPage&)> serve = [](WorkerId,
-                                                                   ctl::ConnectionPage& page) {
-        static const ConnTable<Ipv4> v4(16, 1, {});
-        static const ConnTable<Ipv6> v6(16, 1, {});
-        while (!page.step(v4, v6, {}, {})) {
-        }
-    };
+    /// What the workers have; empty unless a test changes it.
+    std::array<Connections, 2> connections;
+    /// Templates, if a test has some. The services are those that are in force.
+    std::unique_ptr<AffinityTable> affinity;
+    TickTime now;
     ctl::ConnectionLister lister{io,
                                  2,
-                                 [this](WorkerId worker, ctl::ConnectionPage& page) {
-                                     serve(worker, page);
-                                     page.finish();
+                                 true,
+                                 [this](WorkerId worker, ctl::ConnectionRequest& request) {
+                                     serve(connections[worker.value()], request);
                                      return true;
                                  },
                                  {.poll = std::chrono::milliseconds(0)}};
@@ -74,6 +78,21 @@ class Control {
                                                   .connections_capacity = 4096,
                                                   .version = "1.2.3",
                                                   .started = std::chrono::steady_clock::now()});
+
+  private:
+    void serve(Connections& of, ctl::ConnectionRequest& request) {
+        static const ServiceTable no_services;
+        const auto& services = publisher.current().services;
+        while (!request.step({.v4 = of.v4,
+                              .v6 = of.v6,
+                              .affinity = affinity.get(),
+                              .services = services ? *services : no_services,
+                              .timeouts = publisher.current().timeouts,
+                              .now = now,
+                              .worker = nullptr})) {
+        }
+        request.finish();
+    }
 };
 
 }  // namespace shunt::test

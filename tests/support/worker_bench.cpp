@@ -150,6 +150,7 @@ WorkerBench::WorkerBench(const BenchOptions& options)
     if (!pool_ || !rcu_ || rte_rcu_qsbr_init(rcu_.get(), options_.workers) != 0)
         throw std::runtime_error("no memory for packets");
     add_neighbours(network);
+    tunables.half_open_share = 100;
     OwnerFunction::Key key;
     for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(i * 73 + 41);
 

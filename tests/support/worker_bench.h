@@ -130,7 +130,7 @@ class WorkerBench {
     // What the next publish() puts in force.
     NetTableBuilder network;  ///< at first links() with add_neighbours()
     Timeouts timeouts;
-    Tunables tunables;
+    Tunables tunables;  ///< at first without a share for half-open connections
     std::vector<MarkRule> marks;
     PathMtus path_mtus;
     struct Server {

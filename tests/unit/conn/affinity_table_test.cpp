@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -294,6 +296,104 @@ TEST(AffinityThreads, ShareOneTable) {
     std::size_t left = 0;
     table.for_each(0, table.capacity(), TickTime(), [&](const AffinityTable::Row&) { ++left; });
     EXPECT_EQ(left, 0U);
+}
+
+EngineData engine_data(std::string_view text) {
+    return EngineData(std::as_bytes(std::span(text)));
+}
+
+class AffinityWithEngine : public Affinity {
+  protected:
+    AffinityWithEngine() { table.prepare_engine_data(); }
+
+    std::optional<DestId> tie(const EngineData& by, DestId dest) {
+        const auto found = table.take_or_make(
+            client(1), {.dest = dest, .port = {}, .timeout = Seconds(300)}, start, any, by);
+        if (!found) return {};
+        table.release(found->ref, start);
+        return found->dest;
+    }
+    std::optional<DestId> tied(const EngineData& by) {
+        const auto found = table.take(client(1), start, any, by);
+        if (!found) return {};
+        table.release(found->ref, start);
+        return found->dest;
+    }
+};
+
+TEST_F(AffinityWithEngine, DataIsPartOfTheKey) {
+    EXPECT_EQ(tie(engine_data("one@host"), first), first);
+    EXPECT_EQ(tie(engine_data("two@host"), second), second);
+    EXPECT_EQ(tied(engine_data("one@host")), first);
+    EXPECT_EQ(tied(engine_data("two@host")), second);
+    for (const char* other : {"one@hos", "one@hosts", "ONE@host", "one@hosT", "o"})
+        EXPECT_EQ(tied(engine_data(other)), std::nullopt) << other;
+    EXPECT_EQ(tied({}), std::nullopt);
+    EXPECT_FALSE(table.take(client(2), start, any, engine_data("one@host")));
+}
+
+/// There are more names than lists to hang them in.
+TEST_F(AffinityWithEngine, NamesInOneListAreToldApart) {
+    const auto name = [](std::uint32_t i) { return engine_data(std::to_string(100 + i)); };
+    for (std::uint32_t i = 0; i < 16; ++i) EXPECT_EQ(tie(name(i), DestId(i % 4)), DestId(i % 4));
+    for (std::uint32_t i = 0; i < 16; ++i) EXPECT_EQ(tied(name(i)), DestId(i % 4)) << i;
+    for (std::uint32_t i = 16; i < 200; ++i) EXPECT_EQ(tied(name(i)), std::nullopt) << i;
+}
+
+TEST_F(AffinityWithEngine, WithoutDataAClientIsOneAsEver) {
+    EXPECT_EQ(tie({}, first), first);
+    EXPECT_EQ(tie(engine_data("one@host"), second), second);
+    EXPECT_EQ(tied({}), first);
+    EXPECT_EQ(dest_of(client(1), start), first);
+}
+
+TEST_F(AffinityWithEngine, AllOfTheLongestDataCounts) {
+    const std::string longest(EngineData::most, 'a');
+    std::string other = longest;
+    other.back() = 'b';
+    EXPECT_EQ(tie(engine_data(longest), first), first);
+    EXPECT_EQ(tie(engine_data(other), second), second);
+    EXPECT_EQ(tied(engine_data(longest)), first);
+    EXPECT_EQ(tied(engine_data(std::string_view(longest).substr(1))), std::nullopt);
+}
+
+TEST_F(AffinityWithEngine, RowsHaveIt) {
+    tie(engine_data("one@host"), first);
+    tie({}, second);
+    const auto all = rows(start);
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_TRUE(std::ranges::equal(all[0].data.view(), engine_data("one@host").view()));
+    EXPECT_EQ(all[1].data.size, 0U);
+}
+
+TEST_F(AffinityWithEngine, ASlotIsUsedAgainWithOtherDataOrNone) {
+    AffinityTable one(1, 4, 0x5EED);
+    one.prepare_engine_data();
+    const auto lease = [](std::uint32_t timeout) {
+        return AffinityTable::Lease{.dest = first, .port = {}, .timeout = Seconds(timeout)};
+    };
+    std::uint32_t now = 0;
+    for (const auto& by :
+         {engine_data("one@host"), engine_data("two"), EngineData(), engine_data("one@host")}) {
+        const auto found = one.take_or_make(client(1), lease(10), after(now), any, by);
+        ASSERT_TRUE(found) << now;
+        one.release(found->ref, after(now));
+        one.for_each(0, 1, after(now), [&](const AffinityTable::Row& row) {
+            EXPECT_TRUE(std::ranges::equal(row.data.view(), by.view())) << now;
+        });
+        now += 10;
+        one.sweep(0, 1, after(now));
+        EXPECT_FALSE(one.take(client(1), after(now), any, by)) << now;
+    }
+}
+
+TEST_F(AffinityWithEngine, RoomForDataIsMadeOnce) {
+    AffinityTable plain(16, 4, 0x5EED);
+    EXPECT_EQ(table.bytes(), plain.bytes() + 16 * sizeof(EngineData));
+    tie(engine_data("one@host"), first);
+    table.prepare_engine_data();
+    EXPECT_EQ(table.bytes(), plain.bytes() + 16 * sizeof(EngineData));
+    EXPECT_EQ(tied(engine_data("one@host")), first);
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ TEST(SctpState, NumbersNamesAndTimeouts) {
         EXPECT_EQ(row[1], std::to_string(i));
         const auto state = static_cast<SctpState>(i);
         EXPECT_EQ(row[2], sctp_state_name(state));
-        EXPECT_EQ(Ticks(std::chrono::seconds(std::stoi(row[3]))), Timeouts::sctp_in(state))
+        EXPECT_EQ(Ticks(std::chrono::seconds(std::stoi(row[3]))), Timeouts{}.sctp_in(state))
             << row[2];
     }
 }

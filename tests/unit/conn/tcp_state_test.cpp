@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The normal table, typed from the protocol description cell by cell, not from the code.
+// The tables, typed from the protocol description cell by cell, not from the code.
 #include "conn/tcp_state.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,8 @@ struct Row {
     std::uint8_t flag;
     std::string_view cells;
 };
-const std::array<Row, 12> rows = {{
+using Rows = std::array<Row, 12>;
+const Rows rows = {{
     {TcpSide::from_client, TcpHeader::syn, "SR ES ES SR SR SR SR SR SR SR SR"},
     {TcpSide::from_client, TcpHeader::fin, "CL CW SS TW TW TW CL CW LA LI TW"},
     {TcpSide::from_client, TcpHeader::ack, "ES ES SS ES FW TW CL CW CL LI ES"},
@@ -36,15 +37,38 @@ const std::array<Row, 12> rows = {{
     {TcpSide::client_only, TcpHeader::rst, "CL CL CL SR CL CL CL CL LA LI CL"},
 }};
 
-TEST(TcpState, EveryCellOfTheNormalTable) {
-    for (const Row& row : rows)
+const Rows secure_rows = {{
+    {TcpSide::from_client, TcpHeader::syn, "SR ES ES SR SR SR SR SR SR SR SA"},
+    {TcpSide::from_client, TcpHeader::fin, "CL CW SS TW TW TW CL CW LA LI SA"},
+    {TcpSide::from_client, TcpHeader::ack, "ES ES SS SR FW TW CL CW CL LI SA"},
+    {TcpSide::from_client, TcpHeader::rst, "CL CL CL SR CL CL CL CL LA LI CL"},
+    {TcpSide::from_server, TcpHeader::syn, "SS ES SS SA SS SS SS SS SS LI SA"},
+    {TcpSide::from_server, TcpHeader::fin, "TW FW SS TW FW TW CL TW LA LI TW"},
+    {TcpSide::from_server, TcpHeader::ack, "ES ES SS ES FW TW CL CW LA ES ES"},
+    {TcpSide::from_server, TcpHeader::rst, "CL CL SS CL CL TW CL CL CL CL CL"},
+    {TcpSide::client_only, TcpHeader::syn, "SA ES ES SR SA SA SA SA SA SA SA"},
+    {TcpSide::client_only, TcpHeader::fin, "CL FW SS TW FW TW CL CW LA LI TW"},
+    {TcpSide::client_only, TcpHeader::ack, "ES ES SS ES FW TW CL CW CL LI ES"},
+    {TcpSide::client_only, TcpHeader::rst, "CL CL CL SR CL CL CL CL LA LI CL"},
+}};
+
+void expect_table(const TcpTransitions& table, const Rows& expected) {
+    for (const Row& row : expected)
         for (std::size_t from = 0; from < tcp_state_count; ++from) {
             const TcpState next =
-                tcp_next(static_cast<TcpState>(from), row.side, tcp_event(row.flag));
+                tcp_next(static_cast<TcpState>(from), row.side, tcp_event(row.flag), table);
             EXPECT_EQ(columns.at(static_cast<std::size_t>(next)), row.cells.substr(from * 3, 2))
                 << "side " << static_cast<int>(row.side) << " flags " << int{row.flag} << " from "
                 << columns[from];
         }
+}
+
+TEST(TcpState, EveryCellOfTheNormalTable) {
+    expect_table(tcp_transitions, rows);
+}
+
+TEST(TcpState, EveryCellOfTheSecureTable) {
+    expect_table(tcp_secure_transitions, secure_rows);
 }
 
 TEST(TcpState, ASegmentWithoutAnyOfTheFourFlagsCloses) {
@@ -122,6 +146,30 @@ TEST(Timeouts, UdpAndTheFirstMoment) {
     EXPECT_EQ(Timeouts().udp, 300s);
     EXPECT_EQ(initial_timeout, 3s);
     EXPECT_EQ(Ticks(10), 1s);
+}
+
+TEST(TcpState, HalfOpenIsWhatTheServerDidNotConfirm) {
+    std::string half_open;
+    for (std::size_t i = 0; i < tcp_state_count; ++i)
+        if (tcp_half_open(static_cast<TcpState>(i))) half_open += std::string(columns[i]) + " ";
+    EXPECT_EQ(half_open, "NO SS SR SA ");
+}
+
+TEST(Timeouts, AreThoseOfTheTunables) {
+    const Timeouts standard = Timeouts::of(Tunables{});
+    EXPECT_EQ(standard.tcp, Timeouts{}.tcp) << "as ipvs-behaviour 3.3 says";
+    EXPECT_EQ(standard.sctp, Timeouts{}.sctp);
+    EXPECT_EQ(standard.udp, Timeouts{}.udp);
+    Tunables tunables;
+    tunables.timeout_synrecv = 7;
+    tunables.timeout_sctp = 8;
+    tunables.timeout_udp = 9;
+    const Timeouts set = Timeouts::of(tunables);
+    EXPECT_EQ(set.tcp_in(TcpState::syn_recv), 7s);
+    EXPECT_EQ(set.tcp_in(TcpState::synack), 120s);
+    EXPECT_EQ(set.sctp_in(SctpState::established), 8s);
+    EXPECT_EQ(set.sctp_in(SctpState::init), 61s);
+    EXPECT_EQ(set.udp, 9s);
 }
 
 }  // namespace

@@ -504,7 +504,7 @@ TEST(Config, DefaultsAreThoseOfTheStruct) {
     EXPECT_EQ(config.socket_mode, 0660U);
     EXPECT_EQ(config.log_level, "info");
     EXPECT_EQ(config.network, NetworkProvider::kernel);
-    EXPECT_EQ(config.tcp_timeout.count(), 900);
+    EXPECT_EQ(config.tunables.timeout_established, 900);
     EXPECT_EQ(config.exit_when_idle.count(), 0);
     ASSERT_EQ(config.ports.size(), 1U);
     EXPECT_EQ(config.ports[0].name, "p0");
@@ -576,9 +576,9 @@ TEST(Config, EveryScalarReachesItsField) {
     EXPECT_EQ(config.socket_mode, 0600U);
     EXPECT_EQ(config.socket_group, "ops");
     EXPECT_EQ(config.log_level, "warn");
-    EXPECT_EQ(config.tcp_timeout.count(), 1);
-    EXPECT_EQ(config.tcp_fin_timeout.count(), 2);
-    EXPECT_EQ(config.udp_timeout.count(), 2678400);
+    EXPECT_EQ(config.tunables.timeout_established, 1);
+    EXPECT_EQ(config.tunables.timeout_finwait, 2);
+    EXPECT_EQ(config.tunables.timeout_udp, 2678400);
     EXPECT_EQ(config.exit_when_idle.count(), 250);
     const auto& port = config.ports.at(0);
     EXPECT_EQ(port.name, "wan0.7");

@@ -242,13 +242,15 @@ TEST_F(MethodsTest, TunablesAreListedShownAndSet) {
     EXPECT_EQ(tunables.conn_reuse_mode, 3U) << "the others stay";
     EXPECT_EQ(tunables.sloppy_tcp, 1U);
     EXPECT_EQ(result("tunable.get", R"({"name":"conn_reuse_mode"})").at("value"), 3);
-    EXPECT_EQ(result("tunable.list").at("tunables").at(1).at("value"), 3);
+    EXPECT_EQ(result("tunable.set", R"({"name":"conn_lfactor","value":-8})").at("value"), -8);
+    EXPECT_EQ(error("tunable.set", R"({"name":"conn_lfactor","value":-9})").at("message"),
+              "value: is out of range, expected a whole number, -8 to 8");
     for (const auto* const method : {"tunable.get", "tunable.set"})
         EXPECT_EQ(error(method, method == std::string_view("tunable.get")
-                                    ? R"({"name":"sync_ports"})"
-                                    : R"({"name":"sync_ports","value":1})"),
+                                    ? R"({"name":"sync_threshold"})"
+                                    : R"({"name":"sync_threshold","value":1})"),
                   json::parse(R"({"code":-32000,
-                      "message":"no tunable \"sync_ports\"; tunable.list has all of them",
+                      "message":"no tunable \"sync_threshold\"; tunable.list has all of them",
                       "data":{"path":"name","errno":"ENOENT"}})"));
 }
 
@@ -386,6 +388,40 @@ TEST_F(MethodsTest, EachBadParameterIsNamed) {
          "limit: is out of range, expected a whole number, 1 to 10000"},
         {"conn.list", R"({"cursor":"4:2:0"})", "cursor",
          "cursor: \"4:2:0\" is no cursor of this list"},
+        {"conn.list", R"({"filter":[]})", "filter", "filter: is array, expected an object"},
+        {"conn.list", R"({"filter":{"age":1}})", "filter.age", "filter.age: unknown parameter"},
+        {"conn.list", R"({"filter":{"client":"198.51.100.0/33"}})", "filter.client",
+         "filter.client: \"198.51.100.0/33\" is no network, expected such as 192.0.2.0/24 or "
+         "2001:db8::/32 with no bits behind the prefix"},
+        {"conn.count", R"({"filter":{"state":"OPEN"}})", "filter.state",
+         "filter.state: \"OPEN\" is not known, expected one of NONE, ESTABLISHED, SYN_SENT, "
+         "SYN_RECV, FIN_WAIT, TIME_WAIT, CLOSE, CLOSE_WAIT, LAST_ACK, LISTEN, SYNACK, INIT1, "
+         "INIT, C-SENT, C-REPLIED, C-WAIT, COOKIE, C-ECHOED, S-SENT, S-RECEIVED, S-ACK-SENT, "
+         "REJECTED, CLOSED, UDP, ASSURED"},
+        {"conn.count", R"({"filter":{"kind":"all"}})", "filter.kind",
+         "filter.kind: \"all\" is not known, expected one of connection, template"},
+        {"conn.count", R"({"filter":{"protocol":"icmp"}})", "filter.protocol",
+         "filter.protocol: \"icmp\" is not known, expected one of tcp, udp, sctp, ip"},
+        {"conn.count", R"({"filter":{"forward":"masq"}})", "filter.forward",
+         "filter.forward: \"masq\" is not known, expected one of nat, direct, tunnel, bypass"},
+        {"conn.count", R"({"filter":{"idle":-1}})", "filter.idle",
+         "filter.idle: is out of range, expected a whole number, 0 to 2678400"},
+        {"conn.flush", R"({"filter":{"server":{"address":"10.1.0.11"}}})", "filter.server.address",
+         "filter.server.address: \"10.1.0.11\" is no endpoint, expected ADDRESS:PORT such as "
+         "192.0.2.1:80 or [2001:db8::1]:80"},
+        {"conn.flush", R"({"filter":{"service":{"mark":0}}})", "filter.service.mark",
+         "filter.service.mark: is out of range, expected a whole number, 1 to 4294967295"},
+        {"conn.flush", R"({})", "all",
+         "all: must be true to end all connections; or give a filter"},
+        {"conn.flush", R"({"filter":{},"all":false})", "all",
+         "all: must be true to end all connections; or give a filter"},
+        {"conn.flush", R"({"filter":{"idle":5},"all":true})", "all",
+         "all: cannot be true beside a filter"},
+        {"conn.flush", R"({"all":1})", "all", "all: is int64, expected true or false"},
+        {"conn.find", R"({"protocol":"tcp","client":"192.0.2.1:1"})", "virtual",
+         "virtual: is missing"},
+        {"conn.find", R"({"protocol":"tcp","client":"192.0.2.1:1","virtual":"[::1]:80"})",
+         "virtual", "virtual: is not of the client's address family"},
         {"timeout.set", R"({"tcp":2678401})", "tcp",
          "tcp: is out of range, expected a whole number, 0 to 2678400"},
         {"timeout.set", R"({"sctp":1})", "sctp", "sctp: unknown parameter"},
@@ -445,6 +481,8 @@ TEST_F(MethodsTest, WorkersShowTheirCounters) {
     control.counters[1].held.add(9);
     control.counters[1].split.add(20);
     control.counters[1].joined.add(21);
+    control.counters[1].ended_early.add(23);
+    control.counters[1].evicted_half_open.add(24);
     control.counters[1].errors_suppressed.add(22);
     control.counters[1].drop(DropReason::no_route, 11);
     control.counters[1].drop(DropReason::too_big, 2);
@@ -460,7 +498,7 @@ TEST_F(MethodsTest, WorkersShowTheirCounters) {
               json::parse(R"({"worker":1,"cpu":null,"busy":0.25,"received":10,"from_twin":1,
                 "taken_over":2,"resumed":3,"generated":4,"split":20,"forwarded":5,"to_host":6,
                 "from_host":7,"handed_off":8,"held":9,"joined":21,"dropped":13,
-                "errors_suppressed":22,"connections":12})"));
+                "ended_early":23,"evicted_half_open":24,"errors_suppressed":22,"connections":12})"));
     const auto stats = result("stats.get");
     EXPECT_EQ(stats.at("workers"), workers);
     EXPECT_EQ(stats.at("drops").at("no_route"), 11);
@@ -496,8 +534,7 @@ TEST_F(MethodsTest, PortsShowTheirState) {
 }
 
 TEST_F(MethodsTest, ConnectionsComeInPages) {
-    ConnTable<Ipv4> table(1024, 1, {});
-    const ConnTable<Ipv6> none(1024, 1, {});
+    auto& table = control.connections[0].v4;
     Conn<Ipv4> conn;
     conn.client = parse_address("192.0.2.254")->v4();
     conn.virtual_address = parse_address("192.0.2.10")->v4();
@@ -510,14 +547,6 @@ TEST_F(MethodsTest, ConnectionsComeInPages) {
         conn.client_port = L4Port(static_cast<std::uint16_t>(40000 + i));
         table.insert(conn);
     }
-    control.serve = [&](WorkerId worker, ConnectionPage& page) {
-        if (worker == WorkerId(0))
-            while (!page.step(table, none, {}, TickTime{})) {
-            }
-        else
-            while (!page.step(ConnTable<Ipv4>(1024, 1, {}), none, {}, TickTime{})) {
-            }
-    };
     const auto first = result("conn.list", R"({"limit":2})");
     EXPECT_EQ(first.at("connections").as_array().size(), 2U);
     EXPECT_EQ(first.at("connections").at(0),
@@ -531,7 +560,7 @@ TEST_F(MethodsTest, ConnectionsComeInPages) {
 }
 
 TEST_F(MethodsTest, ConnectionsSayHowTheirPacketsTravel) {
-    ConnTable<Ipv4> table(1024, 1, {});
+    auto& table = control.connections[0].v4;
     Conn<Ipv4> conn;
     conn.protocol = Protocol::udp;
     std::uint16_t port = 0;
@@ -541,16 +570,89 @@ TEST_F(MethodsTest, ConnectionsSayHowTheirPacketsTravel) {
         conn.client_port = conn.real_port = L4Port(++port);
         table.insert(conn);
     }
-    const ServiceTable services({}, std::vector<ServiceTable::DestSlot>(1));
-    control.serve = [&](WorkerId, ConnectionPage& page) {
-        while (!page.step(table, ConnTable<Ipv6>(1024, 1, {}), services, TickTime{})) {
-        }
-    };
+    control.publisher.set_services(
+        std::make_shared<const ServiceTable>(std::vector<std::shared_ptr<const VirtualService>>{},
+                                             std::vector<ServiceTable::DestSlot>(1)));
     std::string words;
     const auto listed = result("conn.list", R"({"limit":4})");
     for (const auto& row : listed.at("connections").as_array())
         words += std::string(row.at("forward").as_string()) + ' ';
     EXPECT_EQ(words, "nat direct tunnel bypass ");
+}
+
+Conn<Ipv4> web_connection(std::uint16_t client_port, std::uint32_t dest) {
+    Conn<Ipv4> conn;
+    conn.client = parse_address("192.0.2.254")->v4();
+    conn.client_port = L4Port(client_port);
+    conn.virtual_address = parse_address("192.0.2.10")->v4();
+    conn.real = parse_address("10.1.0.11")->v4();
+    conn.virtual_port = conn.real_port = L4Port(std::uint16_t{80});
+    conn.protocol = Protocol::tcp;
+    conn.state = static_cast<std::uint8_t>(TcpState::established);
+    conn.expires = TickTime(Ticks(9000));
+    conn.dest = DestId(dest);
+    return conn;
+}
+
+TEST_F(MethodsTest, ConnectionsAreFoundByTheirTuple) {
+    control.connections[1].v4.insert(web_connection(40000, 0));
+    const auto found = result("conn.find", R"({"protocol":"tcp","client":"192.0.2.254:40000",
+                                               "virtual":"192.0.2.10:80"})");
+    EXPECT_EQ(found, json::parse(R"({"connection":{"protocol":"tcp","client":"192.0.2.254:40000",
+                "virtual":"192.0.2.10:80","server":"10.1.0.11:80","forward":"nat",
+                "state":"ESTABLISHED","expires":900,"worker":1}})"));
+    for (const auto* other : {R"({"protocol":"udp","client":"192.0.2.254:40000",
+                                  "virtual":"192.0.2.10:80"})",
+                              R"({"protocol":"tcp","client":"192.0.2.254:40001",
+                                  "virtual":"192.0.2.10:80"})",
+                              R"({"protocol":"tcp","client":"[2001:db8::1]:40000",
+                                  "virtual":"[2001:db8::10]:80"})"})
+        EXPECT_EQ(result("conn.find", other), json::parse(R"({"connection":null})")) << other;
+}
+
+TEST_F(MethodsTest, ConnectionsAreCountedAndFlushedByFilter) {
+    make_web();
+    const auto* const named = R"({"filter":{"service":{"protocol":"tcp",
+                                  "address":"192.0.2.10:80"}}})";
+    for (std::uint16_t i = 0; i < 6; ++i)
+        control.connections[i % 2].v4.insert(web_connection(i, i < 4 ? 0 : 1));
+    const auto counted = [](int n) { return json::value{{"connections", n}, {"templates", 0}}; };
+    EXPECT_EQ(result("conn.count"), counted(6));
+    EXPECT_EQ(result("conn.count", R"({"filter":{}})"), counted(6));
+    EXPECT_EQ(result("conn.count", named), counted(4)) << "server 1 is not of this service";
+    EXPECT_EQ(result("conn.list", named).at("connections").as_array().size(), 4U);
+    // The service goes; what was its is known as long as connections may live on.
+    result("service.flush");
+    EXPECT_EQ(result("conn.flush", named), counted(4));
+    EXPECT_EQ(result("conn.count"), counted(2));
+    EXPECT_EQ(result("conn.flush", R"({"all":true})"), counted(2));
+    EXPECT_EQ(result("conn.count"), counted(0));
+    const auto unknown = error(
+        "conn.count", R"({"filter":{"service":{"protocol":"udp","address":"192.0.2.10:80"}}})");
+    EXPECT_EQ(unknown, json::parse(R"({"code":-32000,"message":"no service udp 192.0.2.10:80",
+                                       "data":{"path":"filter.service","errno":"ESRCH"}})"));
+}
+
+TEST_F(MethodsTest, TemplatesAreListedWithTheirEnginesData) {
+    make_web();
+    control.affinity = std::make_unique<AffinityTable>(8, 4, 1);
+    control.affinity->prepare_engine_data();
+    AffinityKey key{};
+    key.client = {192, 0, 2, 254};
+    key.service = {192, 0, 2, 10};
+    key.port = L4Port(std::uint16_t{5060});
+    key.protocol = Protocol::udp;
+    constexpr std::string_view call_id = "call\xff@host";
+    const auto found = control.affinity->take_or_make(
+        key, {.dest = DestId(0), .port = L4Port(std::uint16_t{5060}), .timeout = Ticks(600)},
+        control.now, [](DestId) { return AffinityTable::Verdict::usable; },
+        EngineData(std::as_bytes(std::span(call_id))));
+    ASSERT_TRUE(found);
+    const auto rows = result("conn.list", R"({"filter":{"kind":"template"}})").at("connections");
+    EXPECT_EQ(rows, json::parse(R"([{"protocol":"udp","client":"192.0.2.254:0",
+                "virtual":"192.0.2.10:5060","server":"10.1.0.11:5060","forward":"nat",
+                "state":"NONE","expires":60,"worker":null,
+                "engine":"sip","engine_data":"call?@host"}])"));
 }
 
 // docs/protocol.md against the method table.

@@ -63,14 +63,13 @@ TEST(Publisher, EachPartIsReplacedAloneInOnePublication) {
     EXPECT_EQ(shared.snapshot.load()->generation, 2U);
     EXPECT_EQ(shared.snapshot.load()->services, services);
 
-    Timeouts timeouts;
-    timeouts.udp = std::chrono::seconds(7);
-    publisher.set_timeouts(timeouts);
+    Tunables tunables;
+    tunables.timeout_udp = 7;
+    publisher.set_tunables(tunables);
     EXPECT_EQ(shared.snapshot.load()->generation, 3U);
     EXPECT_EQ(shared.snapshot.load()->timeouts.udp, std::chrono::seconds(7));
     EXPECT_EQ(shared.snapshot.load()->services, services);
 
-    Tunables tunables;
     tunables.sloppy_tcp = 1;
     publisher.set_tunables(tunables);
     EXPECT_EQ(shared.snapshot.load()->generation, 4U);
@@ -133,7 +132,7 @@ TEST(Publisher, TunnelsAndLocalServersFollowFromServicesAndNetwork) {
     EXPECT_EQ((*publisher.current().tunnels)[DestId(0)].source, parse_address("192.0.2.1"));
     EXPECT_TRUE(publisher.current().local_servers);
     const auto tunnels = publisher.current().tunnels;
-    publisher.set_timeouts({});
+    publisher.set_tunables({});
     EXPECT_EQ(publisher.current().tunnels, tunnels) << "nothing that they follow from has changed";
     publisher.set_services(table_with("192.0.2.1:80", false));
     EXPECT_NE(publisher.current().tunnels, tunnels);

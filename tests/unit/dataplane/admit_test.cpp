@@ -206,11 +206,14 @@ TEST_P(Admit, WeightZeroLeavesExistingConnectionsAlone) {
 }
 
 TEST_P(Admit, AFullTableRefusesNewConnectionsSilentlyAndServesTheOthers) {
-    for (std::uint16_t port = 40000; port < 40006; ++port) bench.put(wan, syn(port));
+    for (std::uint16_t port = 40000; port < 40006; ++port) {
+        bench.put(wan, syn(port));
+        if (port < 40004) bench.put(wan, from_client(a).tcp(port, 80, H::ack).build());
+    }
     bench.settle();
     EXPECT_EQ(bench.connections(), 4U);
     EXPECT_EQ(bench.dropped(DropReason::connections_full), 2U);
-    EXPECT_EQ(bench.sent(lan).size(), 4U);
+    EXPECT_EQ(bench.sent(lan).size(), 8U);
     EXPECT_TRUE(bench.sent(wan).empty());
     EXPECT_EQ(bench.dest(tcp_server(), &DestCounters::total), 4U);
     EXPECT_EQ(bench.dest(tcp_server(), &DestCounters::connections), 4U);

@@ -140,11 +140,13 @@ TEST_P(Classify, ADatagramForNoServiceGoesToTheHostInItsFragments) {
     EXPECT_EQ(bench.sum(&WorkerCounters::split), frames.size() - 1);
 }
 
-TEST_P(Classify, AFragmentHeaderOfAWholePacketIsNoFragment) {
+TEST_P(Classify, TheFragmentHeaderOfAWholePacketIsTakenOff) {
     bench.put(wan, from_client(a).udp(40000, 80).payload(64).fragment(0, false).build());
     bench.settle();
-    EXPECT_TRUE(same_frame(bench.one_sent(lan),
-                           to_server(a).udp(40000, 8080).payload(64).fragment(0, false).build()));
+    // With IPv4 there is none.
+    PacketBuilder expected = to_server(a).udp(40000, 8080).payload(64);
+    if (a.header == v4.header) expected.fragment(0, false);
+    EXPECT_TRUE(same_frame(bench.one_sent(lan), expected.build()));
 }
 
 /// Several workers; all packets come in at worker 0.

@@ -23,7 +23,7 @@ class BeginsAnew : public ::testing::Test {
         bench.iterate();
         return begins_anew<Ipv4>(bench.worker(), conn, meta, direction);
     }
-    void set(std::uint32_t Tunables::*tunable, std::uint32_t value) {
+    void set(std::int64_t Tunables::*tunable, std::uint32_t value) {
         bench.tunables.*tunable = value;
         bench.publish();
     }

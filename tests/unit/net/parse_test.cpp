@@ -398,9 +398,12 @@ std::vector<GoodRow> ipv6_rows() {
         // IPVS looks neither into AH nor into ESP.
         portless(udp6("v6_authentication", v6().extension(51, Frame(22)).udp(1, 2), 54, 72),
                  Protocol::ah),
-        tcp6("v6_chain",
-             v6().extension(0).extension(60).extension(43, eight).fragment(0, false).extension(60),
-             54 + 8 + 8 + 16 + 8 + 8, 60 + 8 + 8 + 16 + 8 + 8),
+        fragment(
+            tcp6("v6_chain",
+                 v6().extension(0).extension(60).extension(43, eight).fragment(0, false).extension(
+                     60),
+                 54 + 8 + 8 + 16 + 8 + 8, 60 + 8 + 8 + 16 + 8 + 8),
+            FragmentKind::atomic, true),
         on_vlan(tcp6("v6_chain_on_vlan", v6().vlan(9).extension(0).extension(60), 74, 76), 18, 9),
         icmp(udp6("v6_icmp", v6().icmp(128, 0), 54, 48), Protocol::icmpv6, 128),
         icmp(udp6("v6_icmp_behind_options", v6().extension(0).icmp(143, 0), 62, 56),
@@ -434,7 +437,8 @@ std::vector<GoodRow> ipv6_rows() {
                 static_cast<Protocol>(60)),
             FragmentKind::later, false),
         // RFC 6946: offset 0 and no more fragments is a whole packet.
-        tcp6("v6_atomic_fragment", v6().fragment(0, false), 62, 68),
+        fragment(tcp6("v6_atomic_fragment", v6().fragment(0, false), 62, 68), FragmentKind::atomic,
+                 true),
     };
 }
 
@@ -628,7 +632,7 @@ TEST(Ipv6Chain, AFragmentHeaderBehindTheFixedOneIsNamedByThat) {
 TEST(Ipv6Chain, AWholePacketMayHaveAFragmentHeader) {
     const auto chain = chain_of(v6().extension(60).fragment(0, false).icmp(1, 4).build());
     ASSERT_TRUE(chain);
-    EXPECT_EQ(chain->fragment, FragmentKind::none);
+    EXPECT_EQ(chain->fragment, FragmentKind::atomic);
     EXPECT_EQ(chain->fragment_offset, 14 + 48);
     EXPECT_EQ(chain->naming_offset, 14 + 40);
     EXPECT_EQ(chain->upper, Protocol::icmpv6);
@@ -823,7 +827,8 @@ TEST(ParseQuoted, FragmentsAreToldAndLaterOnesOfIpv4SeemToHavePorts) {
     EXPECT_TRUE(about_v6(reply_v6().udp(80, 40000).fragment(0, true)).has_ports);
     EXPECT_EQ(about_v6(reply_v6().udp(80, 40000).fragment(8, false)).fragment, FragmentKind::later);
     EXPECT_FALSE(about_v6(reply_v6().udp(80, 40000).fragment(8, false)).has_ports);
-    EXPECT_EQ(about_v6(reply_v6().udp(80, 40000).fragment(0, false)).fragment, FragmentKind::none);
+    EXPECT_EQ(about_v6(reply_v6().udp(80, 40000).fragment(0, false)).fragment,
+              FragmentKind::atomic);
 }
 
 TEST(ParseQuoted, AnIpv4HeadersVersionChecksumAndLengthAreNotVerified) {

@@ -189,5 +189,56 @@ TEST(ServiceTable, ManyServicesAreAllFound) {
                   s.get());
 }
 
+/// A service with two NAT servers, which see calls begin.
+std::shared_ptr<VirtualService> telephony(std::string_view endpoint, std::string_view server,
+                                          std::string_view other) {
+    auto s = std::make_shared<VirtualService>();
+    s->key = {.protocol = Protocol::udp, .endpoint = parse_endpoint(endpoint).value(), .mark = {}};
+    s->persistence = Persistence{.engine = PersistenceEngine::sip};
+    std::uint32_t id = 0;
+    for (const auto& at : {server, other})
+        s->servers.push_back(
+            {.id = DestId(id++), .endpoint = parse_endpoint(at).value(), .tunnel = {}});
+    return s;
+}
+
+TEST(ServiceTable, KnowsTheServersThatBeginCalls) {
+    const auto s = telephony("198.51.100.10:5060", "10.1.0.11:5070", "10.1.0.12:5070");
+    const auto s6 =
+        telephony("[2001:db8::10]:5060", "[2001:db8:1::11]:5060", "[2001:db8:1::12]:5060");
+    const ServiceTable table({s, s6}, {});
+    const auto* caller = table.find_caller<Ipv4>(v4("10.1.0.12"), port(5070));
+    ASSERT_NE(caller, nullptr);
+    EXPECT_EQ(caller->service, s.get());
+    EXPECT_EQ(caller->server, &s->servers[1]);
+    EXPECT_EQ(table.find_caller<Ipv4>(v4("10.1.0.12"), port(5060)), nullptr);
+    EXPECT_EQ(table.find_caller<Ipv4>(v4("10.1.0.13"), port(5070)), nullptr);
+    EXPECT_EQ(table.find_caller<Ipv6>(v6("2001:db8:1::11"), port(5070)), nullptr);
+    const auto* caller6 = table.find_caller<Ipv6>(v6("2001:db8:1::11"), port(5060));
+    ASSERT_NE(caller6, nullptr);
+    EXPECT_EQ(caller6->service, s6.get());
+}
+
+TEST(ServiceTable, OtherServersBeginNone) {
+    const auto begins = [](const auto& change) {
+        const auto s = telephony("198.51.100.10:5060", "10.1.0.11:5070", "10.1.0.12:5070");
+        change(*s);
+        const ServiceTable table({s}, {});
+        return table.find_caller<Ipv4>(v4("10.1.0.11"), s->servers[0].endpoint.port) != nullptr;
+    };
+    EXPECT_TRUE(begins([](VirtualService&) {}));
+    EXPECT_FALSE(begins([](VirtualService& s) { s.persistence.reset(); }));
+    EXPECT_FALSE(
+        begins([](VirtualService& s) { s.persistence->engine = PersistenceEngine::none; }));
+    EXPECT_FALSE(begins([](VirtualService& s) { s.key.protocol = Protocol::tcp; }));
+    EXPECT_FALSE(begins([](VirtualService& s) { s.key.endpoint.port = {}; }));
+    EXPECT_FALSE(begins([](VirtualService& s) { s.servers[0].endpoint.port = {}; }));
+    EXPECT_FALSE(begins([](VirtualService& s) { s.servers[0].forward = ForwardMethod::direct; }));
+    EXPECT_FALSE(begins([](VirtualService& s) {
+        s.key.mark = Mark(7);
+        s.key.protocol = Protocol::none;
+    }));
+}
+
 }  // namespace
 }  // namespace shunt

@@ -103,7 +103,22 @@ TEST(Commands, VerbsBecomeRequests) {
              {"mark", "mark.list {}"},
              {"mark clear", R"(mark.set {"rules":[]})"},
              {"conn list", R"(conn.list {"limit":1000})"},
+             {"conn", R"(conn.list {"limit":1000})"},
              {"conn list --limit 3", R"(conn.list {"limit":3})"},
+             {"conn list tcp 192.0.2.1:80 --client 10.0.0.0/8 --server 10.1.0.1:0 --limit 3",
+              R"(conn.list {"filter":{)" + service +
+                  R"(,"client":"10.0.0.0/8","server":{"address":"10.1.0.1:0"}},"limit":3})"},
+             {"conn count", "conn.count {}"},
+             {"conn count --mark 7 --state syn_recv --idle 0 --protocol sctp --forward bypass "
+              "--kind template",
+              R"(conn.count {"filter":{"service":{"mark":7,"family":"ipv4"},"state":"SYN_RECV",)"
+              R"("idle":0,"protocol":"sctp","forward":"bypass","kind":"template"}})"},
+             {"conn find udp [2001:db8::7]:1 [2001:db8::10]:53",
+              R"(conn.find {"protocol":"udp","client":"[2001:db8::7]:1",)"
+              R"("virtual":"[2001:db8::10]:53"})"},
+             {"conn flush", "conn.flush {}"},
+             {"conn flush --all", R"(conn.flush {"all":true})"},
+             {"conn flush --idle 60", R"(conn.flush {"filter":{"idle":60}})"},
              {"stats", "stats.get {}"},
              {"stats zero", "stats.zero {}"},
              {"stats zero tcp 192.0.2.1:80", "stats.zero {" + service + "}"},
@@ -404,19 +419,39 @@ TEST(Commands, ConnectionsComeInPagesUpToTheLimit) {
         {"protocol":"tcp","client":"10.0.0.9:1","virtual":"192.0.2.1:53","server":"10.0.0.1:53",
          "forward":"direct","state":"SYN_RECV","expires":60,"worker":1},
         {"protocol":"ip","client":"10.0.0.9:0","virtual":"0.0.0.7:0","server":"10.0.0.1:0",
-         "forward":"nat","state":"ASSURED","expires":300,"worker":0}],"cursor":"next"})";
+         "forward":"nat","state":"ASSURED","expires":300,"worker":null}],"cursor":"next"})";
     EXPECT_EQ(bench.run("conn list --limit 4"), 0);
     EXPECT_EQ(bench.requests,
               (Requests{R"(conn.list {"limit":4})", R"(conn.list {"limit":2,"cursor":"next"})"}));
     const std::string rows =
         "tcp    10.0.0.9:1  192.0.2.1:53  10.0.0.1:53  direct   SYN_RECV       60       1\n"
-        "ip     10.0.0.9:0  0.0.0.7:0     10.0.0.1:0   nat      ASSURED       300       0\n";
+        "ip     10.0.0.9:0  0.0.0.7:0     10.0.0.1:0   nat      ASSURED       300       -\n";
     EXPECT_EQ(bench.out,
               "PROTO  CLIENT      SERVICE       SERVER       FORWARD  STATE     EXPIRES  WORKER\n" +
                   rows + rows);
     EXPECT_EQ(bench.run("conn list --limit 4 --json"), 0);
     EXPECT_EQ(bench.requests.size(), 2U);
     EXPECT_EQ(std::count(bench.out.begin(), bench.out.end(), '\n'), 2) << "a line for every page";
+}
+
+TEST(Commands, ConnectionsAreCountedEndedAndFound) {
+    Bench bench;
+    bench.results["conn.count"] = bench.results["conn.flush"] =
+        R"({"connections":1234567,"templates":8})";
+    for (const auto* line : {"conn count", "conn flush --all"}) {
+        EXPECT_EQ(bench.run(line), 0);
+        EXPECT_EQ(bench.out, "CONNECTIONS  TEMPLATES\n    1234567          8\n");
+    }
+    bench.results["conn.find"] = R"({"connection":null})";
+    EXPECT_EQ(bench.run("conn find tcp 10.0.0.9:1 192.0.2.1:53"), 0);
+    EXPECT_EQ(bench.out, "no such connection\n");
+    bench.results["conn.find"] = R"({"connection":{"protocol":"tcp","client":"10.0.0.9:1",
+        "virtual":"192.0.2.1:53","server":"10.0.0.1:53","forward":"direct","state":"SYN_RECV",
+        "expires":60,"worker":1}})";
+    EXPECT_EQ(bench.run("conn find tcp 10.0.0.9:1 192.0.2.1:53"), 0);
+    EXPECT_EQ(bench.out,
+              "PROTO  CLIENT      SERVICE       SERVER       FORWARD  STATE     EXPIRES  WORKER\n"
+              "tcp    10.0.0.9:1  192.0.2.1:53  10.0.0.1:53  direct   SYN_RECV       60       1\n");
 }
 
 TEST(Commands, AnswerThatIsNotAsDocumentedIsNamed) {

@@ -259,8 +259,11 @@ TEST(Ipvsadm, EnginesOfConnectionsAreShownOnRequest) {
         "UDP 00:58  NONE        10.0.0.9:0         192.0.2.1:5060     10.0.0.1:5060";
     EXPECT_EQ(bench.run("-Lnc --persistent-conn"), 0);
     EXPECT_EQ(bench.out, connection_title(true) + row + "    sip                call@host\n");
-    EXPECT_EQ(bench.run("-Lnc"), 0);
-    EXPECT_EQ(bench.out, connection_title(false) + row + '\n');
+    for (const auto* line : {"-Lnc", "-Lnc --sort", "-Lnc --nosort", "-l -c -n --exact"}) {
+        EXPECT_EQ(bench.run(line), 0) << line;
+        EXPECT_EQ(bench.out, connection_title(false) + row + '\n') << line;
+    }
+    EXPECT_EQ(bench.run("-Lnc -u 192.0.2.1:5060"), 2) << "as ipvsadm has it";
 }
 
 TEST(Ipvsadm, ConnectionsComeInPages) {

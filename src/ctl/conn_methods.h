@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// The methods about connections (docs/protocol.md), which answer when the workers have. What they
+// are given outlives them. Thread: control.
+#include "ctl/conn_listing.h"
+#include "ctl/rpc_dispatch.h"
+#include "ctl/service_registry.h"
+
+namespace shunt::ctl {
+
+Method conn_list(ConnectionLister& lister, const ServiceRegistry& registry);
+Method conn_count(ConnectionLister& lister, const ServiceRegistry& registry);
+Method conn_find(ConnectionLister& lister);
+Method conn_flush(ConnectionLister& lister, const ServiceRegistry& registry);
+
+}  // namespace shunt::ctl
