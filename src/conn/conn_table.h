@@ -57,9 +57,9 @@ class ConnTable {
     [[nodiscard]] ConnRef<F> find(const FlowTuple<F>& tuple, std::uint32_t hash) noexcept;
 
     /// Files a copy of `conn` under both its keys and arms its timer for conn.expires. Null when
-    /// the table is full. A key may be in the table already: one client port can reach one server by
-    /// two virtual addresses, and two servers can call one client port from one virtual endpoint.
-    /// Packets then belong to the connection made last, for as long as that exists.
+    /// the table is full. A key may be in the table already: one client port can reach one server
+    /// by two virtual addresses, and two servers can call one client port from one virtual
+    /// endpoint. Packets then belong to the connection made last, for as long as that exists.
     Conn<F>* insert(const Conn<F>& conn) noexcept;
 
     /// Removes a connection of this table; its slot may be given out again at once.

@@ -173,6 +173,7 @@ Daemon::Impl::Impl(const Config& config)
     start_network();
     dataplane_.launch();
     launched_ = true;
+    defence_.update();
     housekeeping_ = std::make_unique<Housekeeping>(io_, publisher_, registry_, busy_);
     timers_.push_back(std::make_unique<Periodic>(io_, 5ms, [this] { serve_reports(); }));
     timers_.push_back(std::make_unique<Periodic>(io_, 1s, [this] { watch(); }));
@@ -195,6 +196,7 @@ MethodContext Daemon::Impl::context() {
                     return rows;
                 },
             .connections_capacity = sizes_.connections,
+            .defence = defence_,
             .version = SHUNT_VERSION,
             .started = started_};
 }

@@ -137,6 +137,10 @@ json::object status_get(const MethodContext& c) {
             {"workers", c.workers.size()},
             {"connections", c.registry.connections()},
             {"connections_capacity", c.connections_capacity},
+            {"room",
+             {{"connections", c.defence.room().connections},
+              {"buffers", c.defence.room().buffers},
+              {"short", c.defence.short_of_room()}}},
             {"services", c.registry.services()},
             {"ports", c.ports().size()}};
 }
@@ -228,7 +232,8 @@ json::object tunable_set(const MethodContext& c, const Params& p) {
     Tunables tunables = c.publisher.current().tunables;
     tunables.*about.value = p.integer("value", about.least, about.most);
     c.publisher.set_tunables(tunables);
-    return to_json(about, tunables);
+    c.defence.update();
+    return to_json(about, c.publisher.current().tunables);
 }
 
 json::object mark_set(const MethodContext& c, const Params& p) {

@@ -9,6 +9,7 @@
 
 #include "ctl/busy_meter.h"
 #include "ctl/conn_listing.h"
+#include "ctl/defence_control.h"
 #include "ctl/mark_registry.h"
 #include "ctl/publisher.h"
 #include "ctl/rpc_dispatch.h"
@@ -45,6 +46,7 @@ struct MethodContext {
     std::vector<unsigned> worker_cpus;  ///< by worker; empty: workers float
     std::function<std::vector<PortStatus>()> ports;
     std::uint64_t connections_capacity = 0;
+    DefenceControl& defence;
     std::string version;
     std::chrono::steady_clock::time_point started;
 };

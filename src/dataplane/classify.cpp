@@ -137,15 +137,18 @@ class Classifier {
             hand_off(place, *owner);
     }
 
-    /// The owner of a packet of some service; nothing when it is neither to a virtual address nor
-    /// from a real server.
+    /// The owner of a packet of some service; nothing when it is neither to nor from a virtual
+    /// address nor from a real server.
     template <class Flow>
     std::optional<WorkerId> owner_of(const FlowTuple<Flow>& tuple) const noexcept {
         const ServiceTable& services = worker_.services();
         const OwnerFunction& owners = *worker_.shared.owner;
         if (services.is_virtual<Flow>(tuple.destination))
             return owners.owner<Flow>(tuple.source, tuple.source_port);
-        if (services.is_real<Flow>(tuple.source, tuple.source_port))
+        // A server's packet: of one that is translated for, or of another one whose answers pass
+        // here.
+        if (services.is_real<Flow>(tuple.source, tuple.source_port) ||
+            services.is_virtual<Flow>(tuple.source))
             return owners.owner<Flow>(tuple.destination, tuple.destination_port);
         if (worker_.mark_of<Flow>(batch_.port, tuple) != Mark{})
             return owners.owner<Flow>(tuple.source, tuple.source_port);

@@ -73,10 +73,10 @@ struct ConnectionRow {
     Endpoint server;
     std::string forward;
     std::string state;
-    std::uint64_t expires = 0;  ///< seconds
+    std::uint64_t expires = 0;            ///< seconds
     std::optional<std::uint64_t> worker;  ///< none has what is not of one connection
-    std::string engine;       ///< persistence engine that made it; empty: none
-    std::string engine_data;  ///< by which that engine knows the client
+    std::string engine;                   ///< persistence engine that made it; empty: none
+    std::string engine_data;              ///< by which that engine knows the client
 };
 
 // Each throws Unreachable for a result that is not as docs/protocol.md says.

@@ -66,6 +66,8 @@ class Control {
                                  },
                                  {.poll = std::chrono::milliseconds(0)}};
     ctl::BusyMeter busy{{&counters[0], &counters[1]}, 0};
+    ctl::Room room{.connections = 3000, .buffers = 2000};
+    ctl::DefenceControl defence{publisher, shared.defence, [this] { return room; }};
     std::vector<ctl::PortStatus> ports;
     ctl::MethodTable methods = ctl::make_methods({.registry = registry,
                                                   .publisher = publisher,
@@ -76,6 +78,7 @@ class Control {
                                                   .worker_cpus = {3},
                                                   .ports = [this] { return ports; },
                                                   .connections_capacity = 4096,
+                                                  .defence = defence,
                                                   .version = "1.2.3",
                                                   .started = std::chrono::steady_clock::now()});
 

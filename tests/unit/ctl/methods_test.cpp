@@ -243,6 +243,10 @@ TEST_F(MethodsTest, TunablesAreListedShownAndSet) {
     EXPECT_EQ(tunables.sloppy_tcp, 1U);
     EXPECT_EQ(result("tunable.get", R"({"name":"conn_reuse_mode"})").at("value"), 3);
     EXPECT_EQ(result("tunable.set", R"({"name":"conn_lfactor","value":-8})").at("value"), -8);
+    control.room.buffers = 10;
+    EXPECT_EQ(result("tunable.set", R"({"name":"drop_entry","value":1})").at("value"), 2)
+        << "room is short: it is in force at once";
+    EXPECT_TRUE(control.shared.defence.end_idle);
     EXPECT_EQ(error("tunable.set", R"({"name":"conn_lfactor","value":-9})").at("message"),
               "value: is out of range, expected a whole number, -8 to 8");
     for (const auto* const method : {"tunable.get", "tunable.set"})
@@ -454,18 +458,21 @@ TEST_F(MethodsTest, StatusSaysWhoAnswers) {
     make_web();
     control.dests[1][0].total.add(5);
     control.ports.resize(2);
+    control.defence.update();
     auto status = result("status.get").as_object();
     EXPECT_GE(status["uptime"].as_double(), 0);
     EXPECT_LT(status["uptime"].as_double(), 60);
     status.erase("uptime");
-    EXPECT_EQ(status, (json::object{{"version", "1.2.3"},
-                                    {"protocol", 1},
-                                    {"pid", getpid()},
-                                    {"workers", 2},
-                                    {"connections", 5},
-                                    {"connections_capacity", 4096},
-                                    {"services", 1},
-                                    {"ports", 2}}));
+    EXPECT_EQ(status,
+              (json::object{{"version", "1.2.3"},
+                            {"protocol", 1},
+                            {"pid", getpid()},
+                            {"workers", 2},
+                            {"connections", 5},
+                            {"connections_capacity", 4096},
+                            {"room", {{"connections", 3000}, {"buffers", 2000}, {"short", false}}},
+                            {"services", 1},
+                            {"ports", 2}}));
 }
 
 TEST_F(MethodsTest, WorkersShowTheirCounters) {
@@ -498,7 +505,9 @@ TEST_F(MethodsTest, WorkersShowTheirCounters) {
               json::parse(R"({"worker":1,"cpu":null,"busy":0.25,"received":10,"from_twin":1,
                 "taken_over":2,"resumed":3,"generated":4,"split":20,"forwarded":5,"to_host":6,
                 "from_host":7,"handed_off":8,"held":9,"joined":21,"dropped":13,
-                "ended_early":23,"evicted_half_open":24,"errors_suppressed":22,"connections":12})"));
+                
+                "ended_early":23,"evicted_half_open":24,"errors_suppressed":22,
+                "connections":12})"));
     const auto stats = result("stats.get");
     EXPECT_EQ(stats.at("workers"), workers);
     EXPECT_EQ(stats.at("drops").at("no_route"), 11);
