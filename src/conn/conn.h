@@ -54,9 +54,10 @@ struct alignas(64) Conn {
     ChecksumDelta endpoint_delta;  ///< the same with the ports
     std::uint32_t packets_in = 0;
     ForwardMethod method = ForwardMethod::nat;  ///< that of the server when it was chosen
-    bool one_packet = false;                    ///< in no table, gone with its packet
-    bool assured = false;                       ///< its template was told that it came to life
-    bool half_open = false;                     ///< stands in the table's HalfOpenRing
+    bool one_packet : 1 = false;                ///< in no table, gone with its packet
+    bool assured : 1 = false;                   ///< its template was told that it came to life
+    bool half_open : 1 = false;                 ///< stands in the table's HalfOpenRing
+    bool own_timeouts : 1 = false;              ///< its service has ServiceTimeouts
     /// The template that it was made from, and that stays as long as it does.
     AffinityRef affinity = no_affinity;
     HalfOpenPlace half_open_place = 0;

@@ -26,6 +26,7 @@ constexpr long long timeout_max = 2'678'400;  // 31 days, as timeout.set
 constexpr long long day_ms = 86'400'000;
 constexpr Range mark_range{1, 0xFFFF'FFFF};
 constexpr Range persistence_range{1, longest_persistence.count()};
+constexpr Range service_timeout_range{0, longest_persistence.count()};
 
 // --- Readers of single values: each takes the Value and gives what the field holds, or fails. ----
 
@@ -367,6 +368,13 @@ void read_scheduler_flags(const Value& v, ServiceConfig& out) {
     for (int i = 0; i < v.size(); ++i) out.settings.scheduler_flags.set(v[i].word(words));
 }
 
+auto service_timeout(Ticks ServiceTimeouts::*timeout) {
+    return [timeout](const Value& v, ServiceConfig& out) {
+        out.settings.timeouts.*timeout = std::chrono::duration<std::uint32_t>(
+            static_cast<std::uint32_t>(v.number(service_timeout_range)));
+    };
+}
+
 Keys<ServiceConfig> service_keys() {
     Keys<ServiceConfig> keys;
     keys.choice(
@@ -405,6 +413,13 @@ Keys<ServiceConfig> service_keys() {
                [](const Value& v, ServiceConfig& out) {
                    persistence_of(out).engine = v.word(engine_words());
                })
+        .value("timeout_tcp", Need::optional, service_timeout_range.text(), "0",
+               "seconds that its established TCP connections may be silent; 0: as for all services",
+               service_timeout(&ServiceTimeouts::tcp))
+        .value("timeout_tcp_fin", Need::optional, service_timeout_range.text(), "0",
+               "the same after the first FIN", service_timeout(&ServiceTimeouts::tcp_fin))
+        .value("timeout_udp", Need::optional, service_timeout_range.text(), "0", "the same for UDP",
+               service_timeout(&ServiceTimeouts::udp))
         .list("servers", Need::optional, &ServiceConfig::servers, server_keys(),
               "the real servers");
     return keys;

@@ -63,6 +63,7 @@ struct ServiceSettings {
     bool one_packet = false;
     std::optional<PersistenceConfig> persistence{};
     SchedulerFlags scheduler_flags{};
+    ServiceTimeouts timeouts{};
 };
 
 struct ServiceConfig {

@@ -81,6 +81,17 @@ std::optional<PersistenceConfig> read_persistence(const Params& p) {
     return persistence;
 }
 
+ServiceTimeouts read_service_timeouts(const Params& p) {
+    static const std::array<Parameter, 3> known{{{"tcp"}, {"tcp_fin"}, {"udp"}}};
+    if (!p.has_value("timeouts")) return {};
+    const Params given = p.object("timeouts", known);
+    const auto seconds = [&given](std::string_view name) -> Ticks {
+        return std::chrono::duration<std::uint32_t>(
+            static_cast<std::uint32_t>(given.number_or(name, 0, longest_persistence.count(), 0)));
+    };
+    return {.tcp = seconds("tcp"), .tcp_fin = seconds("tcp_fin"), .udp = seconds("udp")};
+}
+
 PersistenceEngine read_engine(const Params& p, const ServiceSettings& settings) {
     if (!p.has_value("engine")) return PersistenceEngine::none;
     const auto name = p.text("engine");
@@ -191,6 +202,7 @@ ServiceKey read_service(const Params& p) {
 
 ServiceSettings read_settings(const Params& p) {
     ServiceSettings settings;
+    settings.timeouts = read_service_timeouts(p);
     settings.scheduler = p.text_or("scheduler", settings.scheduler);
     settings.persistence = read_persistence(p);
     const PersistenceEngine engine = read_engine(p, settings);

@@ -84,6 +84,15 @@ json::object to_json(const ServiceKey& key) {
     return {{"protocol", to_string(key.protocol)}, {"address", to_string(key.endpoint)}};
 }
 
+json::object to_json(const ServiceTimeouts& timeouts) {
+    const auto seconds = [](Ticks ticks) {
+        return std::chrono::floor<std::chrono::seconds>(ticks).count();
+    };
+    return {{"tcp", seconds(timeouts.tcp)},
+            {"tcp_fin", seconds(timeouts.tcp_fin)},
+            {"udp", seconds(timeouts.udp)}};
+}
+
 json::object to_json(const ServiceView& view) {
     json::array servers;
     servers.reserve(view.servers.size());
@@ -95,6 +104,7 @@ json::object to_json(const ServiceView& view) {
         const auto engine = word_of(engine_words(), view.persistence->engine);
         if (!engine.empty()) out["engine"] = engine;
     }
+    if (view.timeouts != ServiceTimeouts{}) out["timeouts"] = to_json(view.timeouts);
     out["stats"] = to_json(view.stats);
     out["servers"] = std::move(servers);
     return out;

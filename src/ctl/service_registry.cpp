@@ -84,12 +84,15 @@ void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings&
     const bool rescheduled = service.scheduler != &wanted;
     const auto persistence = persistence_of(key, settings);
     if (!rescheduled && service.scheduler_flags == settings.scheduler_flags &&
-        service.one_packet == settings.one_packet && service.persistence == persistence)
+        service.one_packet == settings.one_packet && service.persistence == persistence &&
+        service.timeouts == settings.timeouts)
         return;
     check_room(wanted, service.servers.size());
     service.scheduler_flags = settings.scheduler_flags;
     service.one_packet = settings.one_packet;
     service.persistence = persistence;
+    service.timeouts = settings.timeouts;
+    for (const auto& server : service.servers) slots_[server.real.id].timeouts = service.timeouts;
     open_ports(service);
     if (rescheduled) {
         service.scheduler = &wanted;
@@ -268,6 +271,7 @@ ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
     service.scheduler_flags = settings.scheduler_flags;
     service.one_packet = settings.one_packet;
     service.persistence = persistence_of(key, settings);
+    service.timeouts = settings.timeouts;
     service.state = std::make_shared<SchedulerState>();
     rebuild(service);
     return service;
@@ -301,7 +305,8 @@ void ServiceRegistry::configure(const Service& service, RealServer& server,
                          .virtual_address = service.key.endpoint.address,
                          .was_nat = was_nat,
                          .in_use = true,
-                         .any_port = any_port};
+                         .any_port = any_port,
+                         .timeouts = service.timeouts};
     limit(server);
 }
 
@@ -493,6 +498,7 @@ ServiceView ServiceRegistry::view(const Service& service, const CountsByInstance
                     .scheduler_flags = service.scheduler_flags,
                     .one_packet = service.one_packet,
                     .persistence = service.persistence,
+                    .timeouts = service.timeouts,
                     .stats = {.counts = counted(service, removed) - service.zero,
                               .rates = service.rates.per_second()},
                     .servers = {}};

@@ -46,6 +46,7 @@ struct ServiceView {
     SchedulerFlags scheduler_flags{};
     bool one_packet = false;
     std::optional<Persistence> persistence{};
+    ServiceTimeouts timeouts{};
     Stats stats;
     std::vector<ServerView> servers;  ///< newest first
 };
@@ -123,6 +124,7 @@ class ServiceRegistry {
         SchedulerFlags scheduler_flags;
         bool one_packet = false;
         std::optional<Persistence> persistence;
+        ServiceTimeouts timeouts{};
         std::shared_ptr<SchedulerState> state;
         std::vector<Server> servers;  ///< newest first
         std::uint32_t next_sequence = 1;

@@ -63,8 +63,9 @@ WayAhead way_ahead(WorkerState& worker, const Conn<F>& conn, Direction direction
 
 template <class F>
 void refresh_connection(WorkerState& worker, Conn<F>& conn) noexcept {
-    conn.server_available =
-        conn.method == ForwardMethod::bypass || worker.services().slot(conn.dest).available;
+    const bool bypass = conn.method == ForwardMethod::bypass;
+    conn.server_available = bypass || worker.services().slot(conn.dest).available;
+    conn.own_timeouts = !bypass && worker.services().slot(conn.dest).timeouts != ServiceTimeouts{};
     for (const auto direction : {Direction::from_client, Direction::from_server}) {
         const auto d = static_cast<std::size_t>(direction);
         const WayAhead way = way_ahead<F>(worker, conn, direction);

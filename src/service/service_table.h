@@ -43,6 +43,15 @@ struct Persistence {
     bool operator==(const Persistence&) const noexcept = default;
 };
 
+/// How long connections of a service live without a packet, where that is not as for all; zero: it
+/// is.
+struct ServiceTimeouts {
+    Ticks tcp{};      ///< established
+    Ticks tcp_fin{};  ///< in FIN_WAIT
+    Ticks udp{};
+    bool operator==(const ServiceTimeouts&) const noexcept = default;
+};
+
 struct VirtualService {
     ServiceKey key;
     const Scheduler* scheduler = nullptr;   ///< never null; lives as long as the process
@@ -76,6 +85,7 @@ class ServiceTable {
         bool in_use = false;   ///< the slot names a server, in its service or removed
         /// Connections may go to any port of the server, whatever its own (ipvs-behaviour 5.3).
         bool any_port = false;
+        ServiceTimeouts timeouts{};  ///< of its service
     };
 
     /// A NAT server whose own calls come from its service, and that service.

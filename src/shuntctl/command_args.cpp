@@ -107,6 +107,14 @@ void ServiceOptionArgs::add_to(CLI::App& verb) {
         ->type_name("BITS")
         ->needs(persistent);
     verb.add_option("--engine", engine_, "persistence engine: sip")->type_name("NAME");
+    const auto timeout = [&verb](const char* option, std::optional<std::int64_t>& to,
+                                 const char* help) {
+        verb.add_option(option, to, help)->check(from_to(1, most_timeout))->type_name("SECONDS");
+    };
+    timeout("--timeout-tcp", timeout_tcp_,
+            "how long its connections may be silent; TCP, established");
+    timeout("--timeout-tcp-fin", timeout_tcp_fin_, "the same after the first FIN");
+    timeout("--timeout-udp", timeout_udp_, "the same for UDP");
 }
 
 void ServiceOptionArgs::put_into(json::object& params) const {
@@ -121,6 +129,11 @@ void ServiceOptionArgs::put_into(json::object& params) const {
         params["persistence"] = std::move(persistence);
     }
     put(params, "engine", engine_);
+    json::object timeouts;
+    put(timeouts, "tcp", timeout_tcp_);
+    put(timeouts, "tcp_fin", timeout_tcp_fin_);
+    put(timeouts, "udp", timeout_udp_);
+    if (!timeouts.empty()) params["timeouts"] = std::move(timeouts);
 }
 
 void ServerOptionArgs::add_to(CLI::App& verb) {

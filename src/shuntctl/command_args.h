@@ -50,6 +50,9 @@ class ServiceOptionArgs {
     std::optional<std::int64_t> persistent_;
     std::optional<std::int64_t> granularity_;
     std::string engine_;
+    std::optional<std::int64_t> timeout_tcp_;
+    std::optional<std::int64_t> timeout_tcp_fin_;
+    std::optional<std::int64_t> timeout_udp_;
 };
 
 /// What a server has besides its address.

@@ -82,6 +82,12 @@ std::string service_options(const ServiceRow& service) {
         if (persistence->granularity) options += '/' + std::to_string(*persistence->granularity);
     }
     if (!service.engine.empty()) append(options, service.engine);
+    const auto timeout = [&options](const char* name, std::uint64_t seconds) {
+        if (seconds != 0) append(options, name + (' ' + std::to_string(seconds)));
+    };
+    timeout("tcp", service.timeouts.tcp);
+    timeout("tcp_fin", service.timeouts.tcp_fin);
+    timeout("udp", service.timeouts.udp);
     return options;
 }
 

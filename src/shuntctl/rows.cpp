@@ -133,6 +133,10 @@ ServiceRow service_row(const json::value& row) {
     service.flags = words(row, "flags");
     service.persistence = persistence_row(row, service.address.address.bits());
     service.engine = member_word(row, "engine");
+    if (const auto* timeouts = member(row, "timeouts"))
+        service.timeouts = {.tcp = member_count(*timeouts, "tcp"),
+                            .tcp_fin = member_count(*timeouts, "tcp_fin"),
+                            .udp = member_count(*timeouts, "udp")};
     service.stats = stats_of(row);
     for (const auto& server : member_rows(row, "servers"))
         service.servers.push_back(server_row(server));

@@ -54,6 +54,13 @@ struct PersistenceRow {
     std::optional<unsigned> granularity;
 };
 
+/// In seconds; 0: as for all services.
+struct ServiceTimeouts {
+    std::uint64_t tcp = 0;
+    std::uint64_t tcp_fin = 0;
+    std::uint64_t udp = 0;
+};
+
 struct ServiceRow {
     Protocol protocol = Protocol::none;  ///< none for a service on a mark
     Endpoint address;                    ///< with a mark only its family counts
@@ -61,7 +68,8 @@ struct ServiceRow {
     std::string scheduler;
     std::vector<std::string> flags;  ///< "one_packet", "sh-port"
     std::optional<PersistenceRow> persistence;
-    std::string engine;  ///< of persistence; empty: none
+    std::string engine;        ///< of persistence; empty: none
+    ServiceTimeouts timeouts;  ///< its own
     StatsRow stats;
     std::vector<ServerRow> servers;
 };

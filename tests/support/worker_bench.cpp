@@ -311,7 +311,8 @@ std::shared_ptr<const ServiceTable> WorkerBench::service_table() {
                              .limited = server.thresholds.upper != 0,
                              .virtual_address = service->key.endpoint.address,
                              .in_use = true,
-                             .any_port = s.persistence.has_value()});
+                             .any_port = s.persistence.has_value(),
+                             .timeouts = s.timeouts});
             shared_.overload.set(id, server.thresholds);
             if (!server.removed)
                 service->servers.push_back({.id = id,

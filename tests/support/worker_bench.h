@@ -151,6 +151,7 @@ class WorkerBench {
         bool one_packet = false;
         Mark mark{};  ///< then of `endpoint` only the family counts
         std::optional<Persistence> persistence{};
+        ServiceTimeouts timeouts{};
     };
     /// Servers get their DestIds in this order, from 0 on; a test only appends.
     std::vector<Service> services;

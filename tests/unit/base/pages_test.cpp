@@ -2,10 +2,13 @@
 #include "base/pages.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <new>
+#include <vector>
 
 namespace shunt {
 namespace {
@@ -39,6 +42,25 @@ TEST(Pages, AMoveHandsOverTheMapping) {
 TEST(Pages, MoreThanTheAddressSpaceThrows) {
     EXPECT_THROW(Pages{std::size_t{1} << 60}, std::bad_alloc);
     EXPECT_THROW(Pages{std::numeric_limits<std::size_t>::max()}, std::bad_alloc);
+}
+
+/// Bytes of a mapping that are there.
+std::size_t resident(const Pages& pages) {
+    std::vector<unsigned char> there((pages.size() + 4095) / 4096);
+    EXPECT_EQ(mincore(pages.data(), pages.size(), there.data()), 0);
+    return 4096 * static_cast<std::size_t>(std::ranges::count_if(
+                      there, [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+TEST(Pages, TouchedAtStartAreAllThere) {
+    for (const std::size_t bytes : {std::size_t{40'960}, std::size_t{5'000'000}}) {
+        const Pages pages(bytes, Touch::at_start);
+        EXPECT_GE(resident(pages), bytes);
+        const auto* p = static_cast<const unsigned char*>(pages.data());
+        for (std::size_t i = 0; i < pages.size(); i += 997) ASSERT_EQ(p[i], 0) << i;
+    }
+    // Too small for huge pages, which would be there at once.
+    EXPECT_EQ(resident(Pages(40'960)), 0U);
 }
 
 TEST(Pages, MemoryIsTouchedOnlyOnUse) {

@@ -258,6 +258,27 @@ TEST_F(MethodsTest, TunablesAreListedShownAndSet) {
                       "data":{"path":"name","errno":"ENOENT"}})"));
 }
 
+TEST_F(MethodsTest, AServiceMayHaveTimeoutsOfItsOwn) {
+    const std::string service = R"("service":{"protocol":"tcp","address":"192.0.2.10:80"})";
+    result("service.add", "{" + service + R"(,"timeouts":{"tcp":7200}})");
+    result("dest.add", "{" + service + R"(,"server":{"address":"10.0.0.1:80"}})");
+    const auto timeouts = [this] {
+        return result("service.list").at("services").at(0).at("timeouts");
+    };
+    EXPECT_EQ(timeouts(), json::parse(R"({"tcp":7200,"tcp_fin":0,"udp":0})"));
+    const auto slot = [this] { return control.publisher.current().services->slot(DestId(0)); };
+    EXPECT_EQ(slot().timeouts.tcp, Ticks(72000));
+    result("service.edit", "{" + service + R"(,"timeouts":{"udp":5}})");
+    EXPECT_EQ(timeouts(), json::parse(R"({"tcp":0,"tcp_fin":0,"udp":5})"));
+    EXPECT_EQ(slot().timeouts, (ServiceTimeouts{.tcp = {}, .tcp_fin = {}, .udp = Ticks(50)}));
+    result("service.edit", "{" + service + "}");
+    EXPECT_EQ(slot().timeouts, ServiceTimeouts{});
+    EXPECT_EQ(error("service.edit", "{" + service + R"(,"timeouts":{"tcp":2678401}})")
+                  .at("data")
+                  .at("path"),
+              "timeouts.tcp");
+}
+
 TEST_F(MethodsTest, MarkRulesAreReplacedWhole) {
     EXPECT_EQ(result("mark.list"), json::parse(R"({"rules":[]})"));
     const auto rules = json::parse(R"([

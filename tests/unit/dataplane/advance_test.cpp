@@ -99,6 +99,25 @@ TEST_P(Advance, AResetClosesEitherWay) {
     EXPECT_EQ(total(), 1U);
 }
 
+TEST_P(Advance, AServiceMayHaveTimeoutsOfItsOwn) {
+    for (auto& service : bench.services)
+        service.timeouts = {.tcp = Ticks(77), .tcp_fin = {}, .udp = 5s};
+    bench.publish();
+    client(H::syn);
+    EXPECT_EQ(seen(), (Seen{"SYN_RECV", 60}));
+    client(H::ack);
+    EXPECT_EQ(seen(), (Seen{"ESTABLISHED", 7.7}));
+    server(H::fin | H::ack);
+    EXPECT_EQ(seen(), (Seen{"FIN_WAIT", 120})) << "that of all";
+    for (auto& service : bench.services) service.timeouts.tcp_fin = 9s;
+    bench.publish();
+    client(H::ack);
+    EXPECT_EQ(seen(), (Seen{"FIN_WAIT", 9}));
+    bench.put(wan, from_client(a).udp(40000, 80).build());
+    bench.settle();
+    EXPECT_EQ(seen(Protocol::udp).seconds, 5);
+}
+
 TEST_P(Advance, EachPacketRestartsTheTimeoutOfItsState) {
     client(H::syn);
     client(H::ack);

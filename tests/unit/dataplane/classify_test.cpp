@@ -191,6 +191,21 @@ TEST_P(ClassifyAmongWorkers, BothDirectionsReachTheOwner) {
     EXPECT_EQ(bench.counters(0).received.value(), 8U);
 }
 
+TEST_P(ClassifyAmongWorkers, AnswersOfADirectServerThatPassHereAreCountedByTheOwner) {
+    for (auto& service : bench.services)
+        for (auto& server : service.servers) server.forward = ForwardMethod::direct;
+    bench.publish();
+    const std::uint16_t port = port_owned_by(3);
+    bench.put(wan, from_client(a).udp(port, 80).build());
+    bench.put(lan, from_server(a).ip(a.vip, a.client).udp(80, port).build());
+    bench.settle();
+    EXPECT_EQ(bench.counters(3).taken_over.value(), 2U);
+    EXPECT_EQ(bench.sum(&WorkerCounters::to_host), 1U) << "which forwards it";
+    std::uint64_t out = 0;
+    for (std::uint32_t id = 0; id < 4; ++id) out += bench.dest(id, &DestCounters::packets_out);
+    EXPECT_EQ(out, 1U);
+}
+
 TEST_P(ClassifyAmongWorkers, PacketsForTheHostAreNotHandedOver) {
     const std::uint16_t port = port_owned_by(2);
     bench.put(wan, from_client(a).ip(a.client, a.wan_self).tcp(port, 22).build());
