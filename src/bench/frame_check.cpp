@@ -13,7 +13,7 @@ std::vector<std::byte> bytes_of(rte_mbuf* packet) {
 }
 
 /// Expects the port that the balancer chose, if it was free to choose it.
-void accept_port(const std::vector<std::byte>& actual, std::vector<std::byte>& expected,
+void accept_port(std::span<const std::byte> actual, std::vector<std::byte>& expected,
                  std::size_t at) {
     const auto port = PacketReader(actual).read<Be16>(at);
     if (port && port->value() >= gue_source_ports.first && port->value() <= gue_source_ports.last)
@@ -23,22 +23,29 @@ void accept_port(const std::vector<std::byte>& actual, std::vector<std::byte>& e
 }  // namespace
 
 template <class F>
-void FrameCheck<F>::compare(const std::vector<std::byte>& actual, std::vector<std::byte> expected) {
-    ++checked_;
-    if (const auto at = chosen_port_at<F>(method_)) accept_port(actual, expected, *at);
+std::string frame_difference(const Method& method, std::span<const std::byte> actual,
+                             std::vector<std::byte> expected) {
+    if (const auto at = chosen_port_at<F>(method)) accept_port(actual, expected, *at);
     const auto [e, a] = std::ranges::mismatch(expected, actual);
-    if (e == expected.end() && a == actual.end()) return;
-    if (wrong_++ > 0) return;
-    difference_ = "length " + std::to_string(actual.size()) + " instead of " +
-                  std::to_string(expected.size()) + ", byte " +
-                  std::to_string(e - expected.begin()) + " differs";
+    if (e == expected.end() && a == actual.end()) return "";
+    return "length " + std::to_string(actual.size()) + " instead of " +
+           std::to_string(expected.size()) + ", byte " + std::to_string(e - expected.begin()) +
+           " differs";
 }
+template std::string frame_difference<Ipv4>(const Method&, std::span<const std::byte>,
+                                            std::vector<std::byte>);
+template std::string frame_difference<Ipv6>(const Method&, std::span<const std::byte>,
+                                            std::vector<std::byte>);
 
 template <class F>
 void FrameCheck<F>::sent(std::span<rte_mbuf*> packets) noexcept {
     for (rte_mbuf* packet : packets) {
-        if (const auto known = expected_.find(packet); known != expected_.end())
-            compare(bytes_of(packet), std::move(known->second));
+        if (const auto known = expected_.find(packet); known != expected_.end()) {
+            ++checked_;
+            auto found =
+                frame_difference<F>(method_, first_bytes(packet), std::move(known->second));
+            if (!found.empty() && wrong_++ == 0) difference_ = std::move(found);
+        }
         const auto next = source_.draw();
         source_.write(packet, next);
         expected_[packet] =

@@ -11,6 +11,11 @@
 
 namespace shunt::bench {
 
+/// What tells a frame that the balancer sent from the expected one; "" when nothing does.
+template <class F>
+std::string frame_difference(const Method& method, std::span<const std::byte> actual,
+                             std::vector<std::byte> expected);
+
 /// Makes traffic as TrafficSource does, and checks it; not for measured runs. Packets that it has
 /// not made itself are not checked.
 template <class F>
@@ -29,8 +34,6 @@ class FrameCheck final : public TransmitHook {
     [[nodiscard]] const std::string& difference() const noexcept { return difference_; }
 
   private:
-    void compare(const std::vector<std::byte>& actual, std::vector<std::byte> expected);
-
     Method method_;
     TrafficSource<F>& source_;
     const PageArray<std::uint8_t>& servers_;

@@ -30,7 +30,7 @@ class Handshakes {
         pass(
             first, count, [&](std::uint32_t) -> const auto& { return syn_; });
         for (std::uint32_t i = 0; i < count; ++i)
-            servers_[first + i] = server_of(device_.packets()[i]);
+            servers_[first + i] = server_of<F>(method_, device_.packets()[i]);
         if (method_.replies_come_back())
             pass(
                 first, count, [&](std::uint32_t flow) -> const auto& {
@@ -58,22 +58,6 @@ class Handshakes {
                                      " was not forwarded");
     }
 
-    /// Whom the balancer sent the packet to.
-    [[nodiscard]] std::uint8_t server_of(rte_mbuf* packet) const {
-        constexpr std::size_t at =
-            sizeof(EthernetHeader) + offsetof(typename F::Header, destination);
-        const PacketReader frame(first_bytes(packet));
-        const auto mac = frame.read<MacAddress>(0);
-        const auto address = frame.read<typename F::Address>(at);
-        const bool tunnel = method_.forward == ForwardMethod::tunnel;
-        const bool direct = method_.forward == ForwardMethod::direct;
-        for (unsigned s = 0; s < server_count; ++s)
-            if (direct ? mac == server_mac(s)
-                       : address == (tunnel ? tunnel_server_address<F>(s) : server_address<F>(s)))
-                return static_cast<std::uint8_t>(s);
-        throw std::runtime_error("a SYN went to none of the real servers");
-    }
-
     Balancer& balancer_;
     LoopDevice& device_;
     Method method_;
@@ -84,6 +68,23 @@ class Handshakes {
 };
 
 }  // namespace
+
+template <class F>
+std::uint8_t server_of(const Method& method, rte_mbuf* packet) {
+    constexpr std::size_t at = sizeof(EthernetHeader) + offsetof(typename F::Header, destination);
+    const PacketReader frame(first_bytes(packet));
+    const auto mac = frame.read<MacAddress>(0);
+    const auto address = frame.read<typename F::Address>(at);
+    const bool tunnel = method.forward == ForwardMethod::tunnel;
+    const bool direct = method.forward == ForwardMethod::direct;
+    for (unsigned s = 0; s < server_count; ++s)
+        if (direct ? mac == server_mac(s)
+                   : address == (tunnel ? tunnel_server_address<F>(s) : server_address<F>(s)))
+            return static_cast<std::uint8_t>(s);
+    throw std::runtime_error("a SYN went to none of the real servers");
+}
+template std::uint8_t server_of<Ipv4>(const Method&, rte_mbuf*);
+template std::uint8_t server_of<Ipv6>(const Method&, rte_mbuf*);
 
 template <class F>
 PageArray<std::uint8_t> open_connections(Balancer& balancer, LoopDevice& device,

@@ -19,4 +19,9 @@ PageArray<std::uint8_t> open_connections(Balancer& balancer, LoopDevice& device,
                                          const Method& method, std::uint32_t flows,
                                          const std::function<void(std::uint32_t)>& progress);
 
+/// The real server that a packet from a client, as the balancer sent it, goes to. Throws
+/// std::runtime_error when it goes to none.
+template <class F>
+std::uint8_t server_of(const Method& method, rte_mbuf* packet);
+
 }  // namespace shunt::bench

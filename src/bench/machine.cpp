@@ -52,6 +52,14 @@ Machine describe_machine() {
             .compiler = compiler()};
 }
 
+std::uint64_t resident_bytes() {
+    const auto bytes = [](const char* key) {
+        const std::string kilobytes = value_in("/proc/self/status", key);
+        return kilobytes.empty() ? 0 : std::stoull(kilobytes) * 1024;
+    };
+    return bytes("VmRSS") + bytes("HugetlbPages");
+}
+
 void stay_on_cpu(std::optional<unsigned> cpu) {
     cpu_set_t set;
     CPU_ZERO(&set);

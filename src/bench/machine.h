@@ -21,6 +21,9 @@ struct Machine {
 /// As things stand now: call it when all tables are in use. Needs a running EAL.
 Machine describe_machine();
 
+/// Memory of this process that is there, on pages of every kind, in bytes.
+std::uint64_t resident_bytes();
+
 /// Keeps the calling thread on a CPU, or on the last one that the process may use. Throws
 /// std::runtime_error when that is not allowed.
 void stay_on_cpu(std::optional<unsigned> cpu);

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <exception>
 
+#include "bench/connect_report.h"
+#include "bench/connect_runs.h"
 #include "bench/machine.h"
 #include "bench/options.h"
 #include "bench/report.h"
@@ -44,10 +46,18 @@ std::string measure(const Options& options) {
     stay_on_cpu(options.cpu);
     ProgressLine line;
     const Progress progress = [&](const std::string& text) { line.show(text); };
-    const Results results = options.command == Options::Command::limit
-                                ? measure_limit(options, progress)
-                                : measure_forward(options, progress);
-    return options.json ? to_json(options, results) + "\n" : to_table(options, results);
+    const auto report = [&](const auto& results) {
+        return options.json ? to_json(options, results) + "\n" : to_table(options, results);
+    };
+    switch (options.command) {
+        case Options::Command::connect:
+            return report(measure_connect(options, progress));
+        case Options::Command::limit:
+            return report(measure_limit(options, progress));
+        case Options::Command::forward:
+            break;
+    }
+    return report(measure_forward(options, progress));
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ struct Words {
 };
 
 void add_common(CLI::App& command, Options& options, Words& words) {
-    command.add_option("--flows", options.flows, "established connections")
+    command.add_option("--flows", options.flows, "connections")
         ->check(CLI::Range(1U, most_flows))
         ->capture_default_str();
     command.add_option("--seconds", options.seconds, "length of each measurement")
@@ -54,7 +54,7 @@ void add_common(CLI::App& command, Options& options, Words& words) {
     command.add_flag("--json", options.json, "print one JSON object");
 }
 
-void add_forward(CLI::App& command, Options& options, Words& words) {
+void add_pipeline(CLI::App& command, Options& options, Words& words) {
     add_common(command, options, words);
     command.add_option("--forward", words.forward, "forwarding method: nat, dr or tun")
         ->capture_default_str();
@@ -68,14 +68,18 @@ void add_forward(CLI::App& command, Options& options, Words& words) {
                     "bytes with the frame check sequence; 78 is the least for IPv6")
         ->check(CLI::Range(smallest_packet, largest_packet))
         ->capture_default_str();
-    command
-        .add_option("--direction", words.direction,
-                    "in, out or both; default: both with nat, else in")
-        ->check(CLI::IsMember({"in", "out", "both"}));
     command.add_option("--scheduler", options.scheduler, "picks the real server")
         ->check(CLI::IsMember(scheduler_names()))
         ->capture_default_str();
     command.add_option("--workers", words.workers, "1")->check(CLI::Range(1U, 128U));
+}
+
+void add_forward(CLI::App& command, Options& options, Words& words) {
+    add_pipeline(command, options, words);
+    command
+        .add_option("--direction", words.direction,
+                    "in, out or both; default: both with nat, else in")
+        ->check(CLI::IsMember({"in", "out", "both"}));
 }
 
 void check_words(const Words& words) {
@@ -99,7 +103,7 @@ std::string one_line(std::string text) {
 }  // namespace
 
 std::optional<Options> parse_options(std::vector<std::string> arguments, std::string& help) {
-    for (const char* later : {"connect", "churn", "replay"})
+    for (const char* later : {"churn", "replay"})
         if (!arguments.empty() && arguments.front() == later) refuse(later);
 
     Options options;
@@ -107,8 +111,10 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
     CLI::App app("Measures the balancer's own packet pipeline, in process, on one CPU.",
                  "shunt-bench");
     auto* forward = app.add_subcommand("forward", "established connections, and the limit L");
+    auto* connect = app.add_subcommand("connect", "new connections, until so many exist");
     auto* limit = app.add_subcommand("limit", "the physical limit L alone");
     add_forward(*forward, options, words);
+    add_pipeline(*connect, options, words);
     add_common(*limit, options, words);
     app.require_subcommand(1);
     try {
@@ -121,7 +127,8 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
         throw UsageError(one_line(error.what()));
     }
     check_words(words);
-    options.command = *limit ? Options::Command::limit : Options::Command::forward;
+    if (*limit) options.command = Options::Command::limit;
+    if (*connect) options.command = Options::Command::connect;
     options.family = words.family == 6 ? Family::ipv6 : Family::ipv4;
     options.method.forward = methods.at(words.forward);
     if (!words.tunnel.empty()) options.method.tunnel = tunnels.at(words.tunnel);

@@ -20,7 +20,7 @@ enum class Traffic : std::uint8_t {
 };
 
 struct Options {
-    enum class Command : std::uint8_t { forward, limit };
+    enum class Command : std::uint8_t { forward, connect, limit };
 
     Command command = Command::forward;
     Method method;

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bench/report.h"
 
-#include <spdlog/fmt/fmt.h>
-
-#include <boost/json.hpp>
-#include <cmath>
-
+#include "bench/report_parts.h"
 #include "bench/statistics.h"
 
 namespace shunt::bench {
@@ -54,11 +50,6 @@ Summary summarize(const Options& options, const Results& results) {
     return s;
 }
 
-/// Digits beyond these are noise.
-double rounded(double value) {
-    return std::round(value * 1e4) / 1e4;
-}
-
 json::object rate(double mpps, double cycles) {
     return {{"mpps", rounded(mpps)},
             {"ns_per_packet", rounded(1e3 / mpps)},
@@ -69,16 +60,6 @@ json::object to_object(const Latency& latency) {
     return {{"p50", std::round(latency.p50)},
             {"p99", std::round(latency.p99)},
             {"p999", std::round(latency.p999)}};
-}
-
-json::object to_object(const Machine& machine) {
-    return {{"cpu", machine.cpu},
-            {"tsc_hz", machine.tsc_hz},
-            {"huge_pages",
-             {{"reserved_mb", machine.huge_mb}, {"transparent_mb", machine.transparent_huge_mb}}},
-            {"kernel", machine.kernel},
-            {"dpdk", machine.dpdk},
-            {"compiler", machine.compiler}};
 }
 
 json::object to_object(const Options& options, const Run& run) {
@@ -108,12 +89,6 @@ void add_forward(json::object& object, const Options& options, const Results& re
     object["bytes_per_connection"] = rounded(results.bytes_per_connection);
     object["bytes_per_connection_at_capacity"] = rounded(results.bytes_per_connection_at_capacity);
     object["latency_ns"] = to_object(s.latency);
-}
-
-std::string method_words(const Method& method) {
-    std::string words(to_string(method.forward));
-    if (method.forward == ForwardMethod::tunnel) words.append(" ").append(to_string(method.tunnel));
-    return words;
 }
 
 std::string forward_lines(const Options& options, const Results& results, const Summary& s) {
@@ -156,7 +131,6 @@ std::string limit_lines(const Options& options, const Results& results, const Su
 }  // namespace
 
 std::string to_json(const Options& options, const Results& results) {
-    const Machine& machine = results.machine;
     const Summary s = summarize(options, results);
     const bool forward = options.command == Options::Command::forward;
     json::object object = rate(s.mpps, s.cycles);
@@ -168,12 +142,11 @@ std::string to_json(const Options& options, const Results& results) {
     json::array runs;
     for (const Run& run : results.runs) runs.push_back(to_object(options, run));
     object["runs"] = std::move(runs);
-    object["machine"] = to_object(machine);
+    object["machine"] = to_object(results.machine);
     return json::serialize(object);
 }
 
 std::string to_table(const Options& options, const Results& results) {
-    const Machine& machine = results.machine;
     const Summary s = summarize(options, results);
     std::string text = options.command == Options::Command::forward
                            ? forward_lines(options, results, s)
@@ -181,11 +154,7 @@ std::string to_table(const Options& options, const Results& results) {
     if (s.disturbed > 0)
         text += fmt::format("* {} of {} runs shared the CPU with other programs\n", s.disturbed,
                             results.runs.size());
-    return text + fmt::format(
-                      "{}, TSC {:.3f} GHz, {} MB on huge pages, {} MB on transparent ones\n"
-                      "{}, {}, {}\n",
-                      machine.cpu, static_cast<double>(machine.tsc_hz) / 1e9, machine.huge_mb,
-                      machine.transparent_huge_mb, machine.kernel, machine.dpdk, machine.compiler);
+    return text + machine_lines(results.machine);
 }
 
 }  // namespace shunt::bench

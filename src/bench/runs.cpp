@@ -6,7 +6,6 @@
 
 #include "bench/frame_check.h"
 #include "bench/handshakes.h"
-#include "bench/limit_loop.h"
 #include "bench/statistics.h"
 #include "sched/registry.h"
 
@@ -16,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint16_t frame_check_sequence = 4;
 constexpr double latency_seconds = 0.2;
 constexpr std::size_t latency_samples = 1U << 20;
 /// Bursts whose packets are compared byte by byte in each repeat, one ring turn aside.
@@ -39,16 +37,6 @@ class TransmitTime final : public TransmitHook {
     TransmitHook& next_;
     std::uint64_t tsc_ = 0;
 };
-
-Timing time_limit(const Options& options, LoopDevice& device, LimitLoop& limit) {
-    const PageArray<std::uint8_t> none;
-    TrafficSource<Ipv4> source(options.flows, Traffic::in, device.frame_length(), none);
-    device.refill(source);
-    device.set_hook(&source);
-    const Timing timing = Stopwatch(options.seconds).run([&] { limit.iterate(device); });
-    if (limit.faults() != 0) throw std::runtime_error("the limit loop lost packets");
-    return timing;
-}
 
 /// The balancer with its connections, and what is measured on it.
 template <class F>
@@ -137,10 +125,9 @@ class ForwardRuns {
 
 template <class F>
 Results measure_family(const Options& options, const Progress& progress) {
-    constexpr std::uint16_t least = FrameTemplate<F>::headers + frame_check_sequence;
     Results results;
-    results.packet_size = std::max(options.packet_size, least);
-    LoopDevice device(static_cast<std::uint16_t>(results.packet_size - frame_check_sequence));
+    results.packet_size = packet_size_for<F>(options);
+    LoopDevice device(frame_length_for(results.packet_size));
     progress("filling the limit's table");
     LimitLoop limit(options.flows);
     ForwardRuns<F> forward(options, device, progress);
@@ -159,10 +146,21 @@ Results measure_family(const Options& options, const Progress& progress) {
 
 }  // namespace
 
+Timing time_limit(const Options& options, LoopDevice& device, LimitLoop& limit) {
+    const PageArray<std::uint8_t> none;
+    TrafficSource<Ipv4> source(options.flows, Traffic::in, device.frame_length(), none);
+    device.refill(source);
+    device.set_hook(&source);
+    const Timing timing = Stopwatch(options.seconds).run([&] { limit.iterate(device); });
+    device.set_hook(nullptr);
+    if (limit.faults() != 0) throw std::runtime_error("the limit loop lost packets");
+    return timing;
+}
+
 Results measure_limit(const Options& options, const Progress& progress) {
     Results results;
     results.packet_size = options.packet_size;
-    LoopDevice device(static_cast<std::uint16_t>(options.packet_size - frame_check_sequence));
+    LoopDevice device(frame_length_for(options.packet_size));
     progress("filling the table");
     LimitLoop limit(options.flows);
     for (std::uint32_t i = 0; i < options.repeat; ++i) {

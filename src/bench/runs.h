@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // The measurements themselves.
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "bench/frame_template.h"
+#include "bench/limit_loop.h"
 #include "bench/machine.h"
 #include "bench/options.h"
 #include "bench/stopwatch.h"
@@ -41,5 +44,20 @@ using Progress = std::function<void(const std::string&)>;
 /// machine has no room, or when a packet went wrong: then no figure counts.
 Results measure_limit(const Options& options, const Progress& progress);
 Results measure_forward(const Options& options, const Progress& progress);
+
+/// The limit's rate over the flows of the run. Throws std::runtime_error when it lost packets.
+Timing time_limit(const Options& options, LoopDevice& device, LimitLoop& limit);
+
+inline constexpr std::uint16_t frame_check_sequence = 4;
+/// What a packet of the family has on the wire when the run asks for so much.
+template <class F>
+std::uint16_t packet_size_for(const Options& options) noexcept {
+    constexpr std::uint16_t least = FrameTemplate<F>::headers + frame_check_sequence;
+    return std::max(options.packet_size, least);
+}
+/// Without the frame check sequence, which devices add and take off.
+constexpr std::uint16_t frame_length_for(std::uint16_t packet_size) noexcept {
+    return static_cast<std::uint16_t>(packet_size - frame_check_sequence);
+}
 
 }  // namespace shunt::bench

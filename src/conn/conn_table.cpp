@@ -31,8 +31,8 @@ ConnTable<F>::ConnTable(std::uint32_t capacity, std::uint64_t seed, TickTime now
     : capacity_(capacity),
       seed_(seed),
       bucket_mask_(buckets_for(capacity, places) - 1),
-      buckets_(bucket_mask_ + 1),
-      conns_(capacity),
+      buckets_(bucket_mask_ + 1, Touch::at_start),
+      conns_(capacity, Touch::at_start),
       wheel_(capacity, now),
       half_open_(capacity),
       free_head_(no_slot) {}

@@ -31,8 +31,7 @@ struct ConnRef {
     Direction direction = Direction::from_client;
 };
 
-/// No locks: one worker owns it. Memory is reserved at construction (std::bad_alloc) and touched on
-/// use.
+/// No locks: one worker owns it. Memory is there from construction on (std::bad_alloc).
 template <class F>
 class ConnTable {
   public:

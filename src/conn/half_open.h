@@ -26,7 +26,7 @@ class HalfOpenRing {
   public:
     /// For at most `capacity` connections, below 2^31. Throws std::bad_alloc.
     explicit HalfOpenRing(std::uint32_t capacity)
-        : mask_(std::bit_ceil(capacity + 1) - 1), ring_(std::size_t{mask_} + 1) {}
+        : mask_(std::bit_ceil(capacity + 1) - 1), ring_(std::size_t{mask_} + 1, Touch::at_start) {}
 
     [[nodiscard]] std::uint32_t count() const noexcept { return count_.value(); }
 

@@ -6,7 +6,7 @@
 namespace shunt {
 
 TimerWheel::TimerWheel(std::uint32_t items, TickTime now)
-    : items_(items), position_(now), links_(std::size_t{items} + slots) {
+    : items_(items), position_(now), links_(std::size_t{items} + slots, Touch::at_start) {
     for (std::uint32_t head = items; head < items + slots; ++head)
         links_[head].next = links_[head].previous = head;
 }

@@ -4,17 +4,19 @@
 // left, and workers get their orders.
 #include <cstdint>
 #include <functional>
+#include <limits>
 
 #include "ctl/publisher.h"
 
 namespace shunt::ctl {
 
 /// What is left for new connections and for packets, in pages of 4 KiB: of free places in the
-/// connection tables and of free packet buffers, whichever is less.
+/// connection tables and of free packet buffers; and what there is of both.
 struct Room {
     std::uint64_t connections = 0;
     std::uint64_t buffers = 0;
-    [[nodiscard]] std::uint64_t pages() const noexcept { return std::min(connections, buffers); }
+    std::uint64_t all_connections = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t all_buffers = std::numeric_limits<std::uint64_t>::max();
 };
 
 /// The fuller a worker's table, the sooner it is full: the fullest counts for all.
@@ -32,7 +34,7 @@ class DefenceControl {
     void update();
 
     [[nodiscard]] const Room& room() const noexcept { return last_; }
-    /// Is less left than `amemthresh`?
+    /// Is less left than `amemthresh`, or than an eighth where that is less than `amemthresh`?
     [[nodiscard]] bool short_of_room() const noexcept { return short_; }
 
   private:

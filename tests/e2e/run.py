@@ -25,6 +25,7 @@ import host_cases  # noqa: F401
 import control_cases  # noqa: F401
 import forwarding_cases  # noqa: F401
 import failure_cases  # noqa: F401
+import flood_cases  # noqa: F401
 from lab import LabError, close_all, install_clean_up
 
 

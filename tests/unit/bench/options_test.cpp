@@ -86,12 +86,27 @@ TEST(Options, LimitHasItsOwnCommand) {
     EXPECT_NE(refusal({"limit", "--forward", "nat"}), "");
 }
 
+TEST(Options, ConnectTakesWhatForwardTakesButADirection) {
+    const auto o = parse({"connect", "--flows", "10000000", "--forward", "tun", "--tunnel", "gre",
+                          "--family", "6", "--scheduler", "wlc", "--repeat", "2", "--json"});
+    ASSERT_TRUE(o);
+    EXPECT_EQ(o->command, Options::Command::connect);
+    EXPECT_EQ(o->flows, 10'000'000U);
+    EXPECT_EQ(o->method.forward, ForwardMethod::tunnel);
+    EXPECT_EQ(o->method.tunnel, TunnelType::gre);
+    EXPECT_EQ(o->family, Family::ipv6);
+    EXPECT_EQ(o->scheduler, "wlc");
+    EXPECT_EQ(o->repeat, 2U);
+    EXPECT_TRUE(o->json);
+    EXPECT_NE(refusal({"connect", "--direction", "in"}), "");
+    EXPECT_EQ(refusal({"connect", "--workers", "2"}), "--workers 2: not in this version");
+}
+
 TEST(Options, SaysWhatIsNotInThisVersion) {
     EXPECT_EQ(refusal({"forward", "--forward", "fullnat"}),
               "--forward fullnat: not in this version");
     EXPECT_EQ(refusal({"forward", "--workers", "2"}), "--workers 2: not in this version");
     EXPECT_EQ(refusal({"forward", "--report", "x"}), "--report: not in this version");
-    EXPECT_EQ(refusal({"connect", "--flows", "5"}), "connect: not in this version");
     EXPECT_EQ(refusal({"churn"}), "churn: not in this version");
     EXPECT_EQ(refusal({"replay", "--pcap", "x"}), "replay: not in this version");
 }

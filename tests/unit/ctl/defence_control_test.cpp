@@ -91,6 +91,17 @@ TEST_F(Defending, TheSmallerRoomCounts) {
     EXPECT_TRUE(control.short_of_room());
 }
 
+TEST_F(Defending, OfASmallTableAnEighthIsEnough) {
+    set(&Tunables::drop_packet, 1);
+    room = {.connections = 100, .buffers = 5000, .all_connections = 800, .all_buffers = 8000};
+    control.update();
+    EXPECT_FALSE(control.short_of_room());
+    room.connections = 75;
+    control.update();
+    EXPECT_TRUE(control.short_of_room());
+    EXPECT_EQ(orders(), "refuse 4") << "100 / 25";
+}
+
 TEST_F(Defending, NothingIsPublishedWhenNoModeChanges) {
     const std::uint32_t generation = publisher.current().generation;
     update(0);
