@@ -98,7 +98,8 @@ void check_quoted(PacketReader frame, std::uint32_t offset) {
         REQUIRE(packet->tuple.destination_port == L4Port());
         return;
     }
-    REQUIRE(packet->fragment != FragmentKind::later);
+    // What stands at the place of ports in a later fragment is taken for them, with IPv4, as in IPVS.
+    if constexpr (std::is_same_v<F, Ipv6>) REQUIRE(packet->fragment != FragmentKind::later);
     REQUIRE(frame.read<L4Port>(packet->l4_offset) == packet->tuple.source_port);
     REQUIRE(frame.read<L4Port>(packet->l4_offset + 2U) == packet->tuple.destination_port);
 }

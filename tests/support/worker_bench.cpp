@@ -353,7 +353,8 @@ rte_mbuf* WorkerBench::packet(const Frame& frame, const std::vector<std::size_t>
         char* bytes =
             m == nullptr ? nullptr : rte_pktmbuf_append(m, static_cast<std::uint16_t>(size));
         if (bytes == nullptr) throw std::runtime_error("no buffer for a frame of this size");
-        std::memcpy(bytes, frame.data() + at, size);
+        std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(at), size,
+                    reinterpret_cast<std::byte*>(bytes));
         at += size;
         if (first == nullptr)
             first = m;
