@@ -98,7 +98,7 @@ void check_quoted(PacketReader frame, std::uint32_t offset) {
         REQUIRE(packet->tuple.destination_port == L4Port());
         return;
     }
-    // What stands at the place of ports in a later fragment is taken for them, with IPv4, as in IPVS.
+    // With IPv4, what stands in the place of ports is taken for them even in a later fragment.
     if constexpr (std::is_same_v<F, Ipv6>) REQUIRE(packet->fragment != FragmentKind::later);
     REQUIRE(frame.read<L4Port>(packet->l4_offset) == packet->tuple.source_port);
     REQUIRE(frame.read<L4Port>(packet->l4_offset + 2U) == packet->tuple.destination_port);
