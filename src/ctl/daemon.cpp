@@ -63,8 +63,13 @@ std::vector<std::string> port_names(const Config& config) {
 }
 
 Sizes sizes_of(const Config& config) {
-    const Sizes sizes = compute_sizes(config, available_memory());
+    const std::uint64_t available = available_memory();
+    const Sizes sizes = compute_sizes(config, available);
     spdlog::info("sizes: {}", describe(sizes));
+    if (sizes.tables_mb > available >> 20)
+        throw StartError(fmt::format(
+            "connections = {}: the tables for them take {} MB, but only {} MB of memory are free",
+            sizes.connections, sizes.tables_mb, available >> 20));
     return sizes;
 }
 

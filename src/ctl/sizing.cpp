@@ -108,6 +108,8 @@ Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
         config.workers == 1
             ? sizes.connections
             : static_cast<std::uint32_t>(std::uint64_t{share} * spread_percent / 100);
+    sizes.tables_mb =
+        std::uint64_t{sizes.connections_per_worker} * config.workers * bytes_per_connection >> 20;
     sizes.templates = std::max(sizes.connections / connections_per_template, least_templates);
     sizes.packet_buffers =
         config.packet_buffers != 0 ? config.packet_buffers : default_buffers(config);

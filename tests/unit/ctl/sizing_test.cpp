@@ -53,6 +53,17 @@ TEST(Sizing, TheTablesFitTheirEighthOfTheMemory) {
         }
 }
 
+TEST(Sizing, TheTablesAreCountedAsLargeAsTheyAre) {
+    Config config = config_of(4);
+    config.connections = 1'000'000;
+    const Sizes sizes = compute_sizes(config, 64 * gib);
+    const ConnTable<Ipv4> v4(sizes.connections_per_worker, 1, {});
+    const ConnTable<Ipv6> v6(sizes.connections_per_worker, 1, {});
+    const std::uint64_t real = (v4.bytes() + v6.bytes()) * 4 / mib;
+    EXPECT_GE(sizes.tables_mb, real);
+    EXPECT_LE(sizes.tables_mb, real * 3 / 2);
+}
+
 TEST(Sizing, OneWorkerTakesAllConnectionsAndSeveralAQuarterMoreThanTheirShare) {
     Config config = config_of(1);
     config.connections = 100'000;
