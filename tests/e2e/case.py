@@ -43,6 +43,7 @@ class Case:
     function: object
     arguments: dict
     seconds: int  # limit for what hangs; in a full run FULL_TIME_FACTOR times as much
+    always: bool  # else only in a full run, or when its name is given
 
     @property
     def purpose(self):
@@ -52,13 +53,15 @@ class Case:
 FULL_TIME_FACTOR = 4
 
 
-def case(seconds=300, variants=None):
-    """Declares a function of a Context as a case; variants: name's ending -> further arguments."""
+def case(seconds=300, variants=None, now_and_then=()):
+    """Declares a function of a Context as a case; variants: name's ending -> further arguments.
+    Those now_and_then run in full runs only, or by their name."""
     def declare(function):
         name = function.__name__
         for ending, arguments in (variants or {"": {}}).items():
             full_name = f"{name}_{ending}" if ending else name
-            CASES[full_name] = Case(full_name, function, arguments, seconds)
+            CASES[full_name] = Case(full_name, function, arguments, seconds,
+                                    ending not in now_and_then)
         return function
     return declare
 

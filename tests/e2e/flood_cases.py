@@ -135,7 +135,8 @@ def states(lab):
 
 @case(variants={"1_worker": {"workers": 1, "limited": False},
                 "4_workers": {"workers": 4, "limited": False},
-                "limited": {"workers": 1, "limited": True}})
+                "limited": {"workers": 1, "limited": True}},
+      now_and_then=("1_worker", "4_workers"))
 def syn_flood_beside_downloads(context, workers, limited):
     """A flood of SYNs from random sources displaces only itself; with prefix_rate it costs little.
 

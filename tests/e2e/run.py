@@ -53,7 +53,7 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def selected(names):
+def selected(names, full):
     """The cases that the names ask for, in order of declaration; ends with 2 if one is none."""
     chosen = []
     for name in names:
@@ -63,7 +63,8 @@ def selected(names):
                   file=sys.stderr)
             sys.exit(2)
         chosen += matches
-    return [each for name, each in case.CASES.items() if not names or name in chosen]
+    return [each for name, each in case.CASES.items()
+            if name in chosen or (not names and (each.always or full))]
 
 
 def run_case(each, context, seconds):
@@ -135,7 +136,7 @@ def run_one(each, arguments, files, directory):
 
 def main():
     arguments = parse_arguments()
-    cases = selected(arguments.names)
+    cases = selected(arguments.names, arguments.full or arguments.list)
     if arguments.list:
         for each in cases:
             print(f"{each.name:40} {each.purpose}")
