@@ -8,8 +8,8 @@ namespace shunt {
 
 /// Writes the link-layer header of a known next hop before the network header at `l3_offset`, and
 /// sends. Takes the packet.
-inline void send_by(WorkerState& worker, const NextHop& hop, rte_mbuf* packet,
-                    unsigned l3_offset) noexcept {
+[[gnu::always_inline]] inline void send_by(WorkerState& worker, const NextHop& hop,
+                                           rte_mbuf* packet, unsigned l3_offset) noexcept {
     if (hop.l2_length < l3_offset) {
         rte_pktmbuf_adj(packet, static_cast<std::uint16_t>(l3_offset - hop.l2_length));
     } else if (hop.l2_length > l3_offset &&
