@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "conn/silence.h"
+
 namespace shunt::ctl {
 
 namespace {
@@ -53,22 +55,6 @@ bool is_of(const ServiceMatch& service, const Conn<F>& conn) noexcept {
            is_server(key.endpoint, {conn.virtual_address, conn.virtual_port});
 }
 
-template <class F>
-Ticks timeout_of(const Conn<F>& conn, const Timeouts& timeouts) noexcept {
-    if (conn.protocol == Protocol::tcp) return timeouts.tcp_in(static_cast<TcpState>(conn.state));
-    if (conn.protocol == Protocol::sctp)
-        return timeouts.sctp_in(static_cast<SctpState>(conn.state));
-    return timeouts.udp;
-}
-
-template <class F>
-bool is_idle(Ticks least, const Conn<F>& conn, const Timeouts& timeouts, TickTime now) noexcept {
-    const TickTime last_packet = conn.expires - timeout_of(conn, timeouts);
-    // Clocks that wrap: a packet of the future is one that a longer timeout was given for.
-    const auto since = static_cast<std::int32_t>((now - last_packet).count());
-    return since >= 0 && static_cast<std::uint32_t>(since) >= least.count();
-}
-
 }  // namespace
 
 ConnectionStates states_named(std::string_view name) noexcept {
@@ -101,7 +87,7 @@ bool ConnectionFilter::matches(const Conn<F>& conn, const ServiceTable& services
     return fits(kind, ConnectionKind::connection) && fits(protocol, conn.protocol) &&
            fits(method, conn.method) && (!states || has_state(*states, conn)) &&
            (!service || is_of(*service, conn)) && (!client || is_in(*client, conn.client)) &&
-           (!idle || is_idle(*idle, conn, timeouts, now)) &&
+           (!idle || has_been_silent(conn, *idle, {timeouts, services}, now)) &&
            (!server || is_server(*server, server_of(conn, services)));
 }
 

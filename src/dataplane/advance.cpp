@@ -21,26 +21,6 @@ void restart_timer(WorkerState& worker, Conn<F>& conn, Ticks timeout) noexcept {
         worker.conns<F>().expires_sooner(conn);
 }
 
-/// What the connection's service says, or else what is said for all.
-template <class F>
-Ticks timeout_of(const WorkerState& worker, const Conn<F>& conn, Ticks ServiceTimeouts::*own,
-                 Ticks of_all) noexcept {
-    if (!conn.own_timeouts) [[likely]]
-        return of_all;
-    const Ticks set = worker.services().slot(conn.dest).timeouts.*own;
-    return set != Ticks{} ? set : of_all;
-}
-
-template <class F>
-Ticks tcp_timeout(const WorkerState& worker, const Conn<F>& conn, TcpState state) noexcept {
-    const Ticks of_all = worker.snapshot->timeouts.tcp_in(state);
-    if (state == TcpState::established)
-        return timeout_of<F>(worker, conn, &ServiceTimeouts::tcp, of_all);
-    if (state == TcpState::fin_wait)
-        return timeout_of<F>(worker, conn, &ServiceTimeouts::tcp_fin, of_all);
-    return of_all;
-}
-
 /// The column of the state tables, and the end of a server's silence.
 template <class F>
 TcpSide side_of(Conn<F>& conn, Direction direction) noexcept {
@@ -70,7 +50,7 @@ void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
     const auto before = static_cast<TcpState>(conn.state);
     const TcpState state =
         tcp_next(before, side_of(conn, direction), tcp_event(flags), worker.defence.tcp());
-    restart_timer(worker, conn, tcp_timeout<F>(worker, conn, state));
+    restart_timer(worker, conn, tcp_timeout(conn, state, worker.timeout_rules()));
     if (state == before) return;
     conn.state = static_cast<std::uint8_t>(state);
     count_active<F>(worker, conn, tcp_active(state));
@@ -80,9 +60,7 @@ void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
 
 template <class F>
 void advance_udp(WorkerState& worker, Conn<F>& conn, Direction direction) noexcept {
-    restart_timer(
-        worker, conn,
-        timeout_of<F>(worker, conn, &ServiceTimeouts::udp, worker.snapshot->timeouts.udp));
+    restart_timer(worker, conn, udp_timeout(conn, worker.timeout_rules()));
     // An answer, or a second datagram of a client whose server is not heard here.
     if (conn.half_open && (direction == Direction::from_server || conn.packets_in > 0))
         worker.conns<F>().set_half_open(conn, false);

@@ -14,19 +14,6 @@ using namespace std::chrono_literals;
 /// A connection that was heard so lately is kept.
 constexpr Ticks lately = 60s;
 
-template <class F>
-Ticks timeout_of(const Conn<F>& conn, const Timeouts& timeouts) noexcept {
-    if (conn.protocol == Protocol::tcp) return timeouts.tcp_in(static_cast<TcpState>(conn.state));
-    if (conn.protocol == Protocol::sctp)
-        return timeouts.sctp_in(static_cast<SctpState>(conn.state));
-    return timeouts.udp;
-}
-
-template <class F>
-bool is_idle(const Conn<F>& conn, const Timeouts& timeouts, TickTime now) noexcept {
-    return conn.expires + lately <= now + timeout_of(conn, timeouts);
-}
-
 /// Which connections go (ipvs-behaviour 2.13): those that only began at once, others by chance.
 enum class Fate : std::uint8_t { stays, draws, goes };
 
@@ -52,8 +39,9 @@ void end_some(WorkerState& worker) noexcept {
     table.sweep(part.from, part.slots, [&](Conn<F>& conn) noexcept {
         const Fate fate = fate_of<F>(conn);
         if (fate == Fate::stays) return false;
-        if (fate == Fate::draws && (!is_idle<F>(conn, worker.snapshot->timeouts, worker.now) ||
-                                    !worker.defence.draws(conn.packets_in)))
+        if (fate == Fate::draws &&
+            (!has_been_silent(conn, lately, worker.timeout_rules(), worker.now) ||
+             !worker.defence.draws(conn.packets_in)))
             return false;
         uncount_connection<F>(worker, conn, Ending::forced);
         worker.counters.ended_early.add();

@@ -18,14 +18,6 @@ Bytes bytes_from(const T& value) noexcept {
     return bytes;
 }
 
-Bytes first_bits(Bytes bytes, unsigned bits) noexcept {
-    const std::size_t whole = std::min<std::size_t>(bits / 8, bytes.size());
-    if (whole == bytes.size()) return bytes;
-    bytes[whole] &= static_cast<std::uint8_t>(0xFF00U >> (bits % 8));
-    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(whole) + 1, bytes.end(), std::uint8_t{0});
-    return bytes;
-}
-
 bool is_own_port(const VirtualService& service, L4Port port) noexcept {
     return service.key.mark == Mark{} && service.key.endpoint.port == port;
 }
@@ -40,7 +32,7 @@ template <class F>
 AffinityKey key_of(const VirtualService& service, const FlowTuple<F>& tuple) noexcept {
     const bool marked = service.key.mark != Mark{};
     return {
-        .client = first_bits(bytes_from(tuple.source), service.persistence->granularity),
+        .client = bytes_from(F::of(network_of(tuple.source, service.persistence->granularity))),
         .service =
             marked ? bytes_from(Be32(service.key.mark.value())) : bytes_from(tuple.destination),
         .port = ties_all_ports(service, tuple.destination_port) ? L4Port{} : tuple.destination_port,
@@ -76,6 +68,18 @@ AffinityTable::Lease lease_of(const VirtualService& service, L4Port port,
     return {.dest = server.id,
             .port = ties_all_ports(service, port) ? L4Port{} : server.endpoint.port,
             .timeout = service.persistence->timeout};
+}
+
+/// Ties to `server`, unless there is a template already with a server that `judge` finds usable.
+template <class F, class Fn>
+std::optional<Target> tie_unless(WorkerState& worker, const VirtualService& service,
+                                 const FlowTuple<F>& tuple, const RealServer& server,
+                                 const EngineData& data, Fn&& judge) noexcept {
+    const auto lease = lease_of(service, tuple.destination_port, server);
+    const auto found = worker.shared.affinity->take_or_make(key_of<F>(service, tuple), lease,
+                                                            worker.now, judge, data);
+    if (!found) return std::nullopt;
+    return target_of<F>(worker, service, tuple, *found);
 }
 
 EngineData call_id(std::span<const std::byte> message) noexcept {
@@ -123,26 +127,18 @@ template <class F>
 std::optional<Target> tie(WorkerState& worker, const VirtualService& service,
                           const FlowTuple<F>& tuple, const RealServer& server,
                           const EngineData& data) noexcept {
-    const auto lease = lease_of(service, tuple.destination_port, server);
-    const auto found = worker.shared.affinity->take_or_make(key_of<F>(service, tuple), lease,
-                                                            worker.now, judge_for(worker), data);
-    if (!found) return std::nullopt;
-    return target_of<F>(worker, service, tuple, *found);
+    return tie_unless<F>(worker, service, tuple, server, data, judge_for(worker));
 }
 
 template <class F>
 std::optional<Target> tie_to_caller(WorkerState& worker, const VirtualService& service,
                                     const FlowTuple<F>& tuple, const RealServer& server,
                                     const EngineData& data) noexcept {
-    const auto usable = judge_for(worker);
-    const auto judge = [&](DestId dest) noexcept {
-        return dest == server.id ? usable(dest) : AffinityTable::Verdict::unusable;
-    };
-    const auto lease = lease_of(service, tuple.destination_port, server);
-    const auto found = worker.shared.affinity->take_or_make(key_of<F>(service, tuple), lease,
-                                                            worker.now, judge, data);
-    if (!found) return std::nullopt;
-    return target_of<F>(worker, service, tuple, *found);
+    return tie_unless<F>(worker, service, tuple, server, data,
+                         [&, usable = judge_for(worker)](DestId dest) noexcept {
+                             return dest == server.id ? usable(dest)
+                                                      : AffinityTable::Verdict::unusable;
+                         });
 }
 
 #define SHUNT_X(F)                                                                             \

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "conn/affinity_table.h"
+#include "conn/silence.h"
 #include "dataplane/batch.h"
 #include "dataplane/defence.h"
 #include "dataplane/handoff.h"
@@ -119,6 +120,9 @@ struct WorkerState {
     [[nodiscard]] const ServiceTable& services() const noexcept { return *snapshot->services; }
     [[nodiscard]] const NetTable& network() const noexcept { return *snapshot->network; }
     [[nodiscard]] const Tunables& tunables() const noexcept { return snapshot->tunables; }
+    [[nodiscard]] TimeoutRules timeout_rules() const noexcept {
+        return {.of_all = snapshot->timeouts, .services = *snapshot->services};
+    }
     /// The mark that the operator's rules give a packet.
     template <class F>
     [[nodiscard]] Mark mark_of(PortId port, const FlowTuple<F>& tuple) const noexcept {

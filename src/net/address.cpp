@@ -20,16 +20,6 @@ std::optional<T> parse_decimal(std::string_view text) {
     return value;
 }
 
-bool host_bits_are_zero(const IpAddress& a, unsigned length) {
-    return a.visit([length](const auto& address) {
-        std::array<std::uint8_t, sizeof(address)> bytes;
-        std::memcpy(bytes.data(), &address, sizeof(address));
-        for (unsigned bit = length; bit < bytes.size() * 8; ++bit)
-            if ((bytes[bit / 8] & (0x80U >> (bit % 8))) != 0) return false;
-        return true;
-    });
-}
-
 }  // namespace
 
 IpAddress network_of(const IpAddress& a, unsigned bits) noexcept {
@@ -98,7 +88,7 @@ std::optional<IpPrefix> parse_prefix(std::string_view text) {
         if (!given || *given > length) return {};
         length = *given;
     }
-    if (!host_bits_are_zero(*address, length)) return {};
+    if (network_of(*address, length) != *address) return {};
     return IpPrefix{*address, static_cast<std::uint8_t>(length)};
 }
 

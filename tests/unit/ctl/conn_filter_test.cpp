@@ -175,6 +175,17 @@ TEST_F(ConnectionFilterTest, IdleIsTheTimeSinceTheLastPacket) {
     auto early = conn6(1);
     early.expires = TickTime(Ticks(10));
     EXPECT_TRUE(matches(idle(299s), early, TickTime(Ticks(1)))) << "before the clock began";
+    services = ServiceTable({}, {{.endpoint = {}, .tunnel = {}, .virtual_address = {}},
+                                 {.endpoint = {},
+                                  .tunnel = {},
+                                  .virtual_address = {},
+                                  .timeouts = {.tcp = 1000s, .tcp_fin = {}, .udp = {}}}});
+    auto own = conn4(1);
+    own.own_timeouts = true;
+    own.dest = DestId(1);
+    own.expires = start + 400s;
+    EXPECT_TRUE(matches(idle(600s), own)) << "of the 1000 s that its service says";
+    EXPECT_FALSE(matches(idle(601s), own));
     EXPECT_TRUE(matches(idle(200s), row()));
     EXPECT_FALSE(matches(idle(201s), row()));
 }

@@ -135,6 +135,19 @@ TEST_P(Defending, WhoWasHeardLatelyOrSentMoreThanEightPacketsStays) {
     EXPECT_EQ(bench.connections(), 1U) << "the one that sent once is gone";
 }
 
+TEST_P(Defending, HowLongAConnectionWasSilentIsToldByTheTimeoutsOfItsService) {
+    for (auto& service : bench.services) service.timeouts.udp = Seconds(2000);
+    bench.publish();
+    send(datagram(40000));
+    bench.pass(61s);
+    orders().end_idle = true;
+    for (int second = 0; second < 33; ++second) {
+        bench.pass(1s);
+        bench.settle();
+    }
+    EXPECT_EQ(bench.connections(), 0U);
+}
+
 TEST_P(Defending, ATemplateThatNeverCameToLifeGoesWithItsLastConnection) {
     add_persistent(Protocol::tcp, 81, 8080);
     bench.publish();
