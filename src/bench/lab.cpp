@@ -170,6 +170,7 @@ std::unique_ptr<const Snapshot> lab_snapshot(const Scheduler& scheduler, const M
         std::make_shared<const ServiceTable>(std::move(services), std::move(slots));
     snapshot->network = builder.build();
     snapshot->tunables.half_open_share = 100;
+    snapshot->tunables.new_share = 100;
     snapshot->generation = 1;
     if (snapshot->network == nullptr) throw std::runtime_error("no memory for the route tables");
     snapshot->derive();

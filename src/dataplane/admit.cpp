@@ -230,9 +230,10 @@ Conn<F>* connect(WorkerState& worker, const VirtualService& service, const Openi
     return filed;
 }
 
-/// Why a new connection may not begin now, whatever its service.
+/// Why a new connection may not begin now.
 template <class F>
-std::optional<DropReason> kept_out(WorkerState& worker, const Opening<F>& what) noexcept {
+std::optional<DropReason> kept_out(WorkerState& worker, const VirtualService& service,
+                                   const Opening<F>& what) noexcept {
     if (is_martian_source<F>(worker, what.tuple.source)) return DropReason::martian;
     if (!what.by_error && what.tuple.protocol != Protocol::sctp &&
         has_partial_checksum<F>(what.packet, what.meta))
@@ -241,6 +242,8 @@ std::optional<DropReason> kept_out(WorkerState& worker, const Opening<F>& what) 
                                worker.shared.workers))
         return DropReason::prefix_limited;
     if (worker.defence.refuses()) return DropReason::refused_by_defence;
+    if (!is_one_packet<F>(service, what.tuple) && !worker.newcomers.admits())
+        return DropReason::worker_busy;
     return std::nullopt;
 }
 
@@ -265,7 +268,7 @@ Conn<F>* open_tied(WorkerState& worker, const VirtualService& service, const Ope
 template <class F>
 Conn<F>* open(WorkerState& worker, const VirtualService& service, const Opening<F>& what,
               std::uint8_t place) noexcept {
-    if (const auto reason = kept_out<F>(worker, what)) {
+    if (const auto reason = kept_out<F>(worker, service, what)) {
         worker.drop(what.packet, *reason);
         return nullptr;
     }

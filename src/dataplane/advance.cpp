@@ -32,6 +32,12 @@ TcpSide side_of(Conn<F>& conn, Direction direction) noexcept {
 }
 
 template <class F>
+void come_to_life(WorkerState& worker, Conn<F>& conn) noexcept {
+    worker.newcomers.completed();
+    assure<F>(worker, conn);
+}
+
+template <class F>
 void advance_sctp(WorkerState& worker, Conn<F>& conn, std::uint8_t chunk,
                   Direction direction) noexcept {
     const auto before = static_cast<SctpState>(conn.state);
@@ -41,7 +47,7 @@ void advance_sctp(WorkerState& worker, Conn<F>& conn, std::uint8_t chunk,
     conn.state = static_cast<std::uint8_t>(state);
     count_active<F>(worker, conn, sctp_active(state));
     worker.conns<F>().set_half_open(conn, sctp_half_open(state));
-    if (state == SctpState::established) assure<F>(worker, conn);
+    if (state == SctpState::established) come_to_life<F>(worker, conn);
 }
 
 template <class F>
@@ -55,15 +61,17 @@ void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
     conn.state = static_cast<std::uint8_t>(state);
     count_active<F>(worker, conn, tcp_active(state));
     worker.conns<F>().set_half_open(conn, tcp_half_open(state));
-    if (state == TcpState::established) assure<F>(worker, conn);
+    if (state == TcpState::established) come_to_life<F>(worker, conn);
 }
 
 template <class F>
 void advance_udp(WorkerState& worker, Conn<F>& conn, Direction direction) noexcept {
     restart_timer(worker, conn, udp_timeout(conn, worker.timeout_rules()));
     // An answer, or a second datagram of a client whose server is not heard here.
-    if (conn.half_open && (direction == Direction::from_server || conn.packets_in > 0))
+    if (conn.half_open && (direction == Direction::from_server || conn.packets_in > 0)) {
         worker.conns<F>().set_half_open(conn, false);
+        worker.newcomers.completed();
+    }
     if (direction == Direction::from_server) assure<F>(worker, conn);
 }
 

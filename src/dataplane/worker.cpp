@@ -83,8 +83,10 @@ std::uint32_t Worker::iterate() noexcept {
     state_.now = state_.shared.tick_at(begin);
     adopt_snapshot();
     state_.defence.follow(state_.shared.defence);
+    full_burst_ = false;
     std::uint32_t moved = receive();
     moved += state_.handoff.take([&](Handoff::Arrival from, std::span<rte_mbuf*> packets) noexcept {
+        full_burst_ = full_burst_ || packets.size() == burst_size;
         batch_.port = from.port;
         batch_.from_host = from.from_host;
         batch_.owner_known = true;
@@ -92,6 +94,8 @@ std::uint32_t Worker::iterate() noexcept {
         std::ranges::copy(packets, batch_.packets.begin());
         run_pipeline(state_, batch_);
     });
+    state_.newcomers.iterated(full_burst_, state_.now, state_.counters.forwarded.value(),
+                              state_.tunables().new_share);
     advance_time();  // it may have packets to send, too
     state_.handoff.flush();
     moved += state_.transmitter.flush();
@@ -117,6 +121,7 @@ std::uint32_t Worker::receive() noexcept {
             rte_eth_rx_burst(queue.ethdev, queue.queue, batch_.packets.data(), burst_size);
         if (count == 0) continue;
         received += count;
+        full_burst_ = full_burst_ || count == burst_size;
         (queue.twin ? state_.counters.from_twin : state_.counters.received).add(count);
         // Only a host that is a real server itself has packets for the pipeline.
         if (queue.twin && !state_.snapshot->local_servers) [[likely]] {

@@ -14,6 +14,7 @@
 #include "dataplane/handoff.h"
 #include "dataplane/hold_queue.h"
 #include "dataplane/icmp_limit.h"
+#include "dataplane/newcomer_limit.h"
 #include "dataplane/owner.h"
 #include "dataplane/reassembly.h"
 #include "dataplane/snapshot.h"
@@ -158,6 +159,7 @@ struct WorkerState {
     HoldQueue held;
     IcmpLimit icmp_limit;
     Defence defence;
+    NewcomerLimit newcomers;
     std::uint32_t tunnel_ids = 0;  ///< outer IPv4 headers that were given a number
     std::array<Conn<Ipv4>, burst_size> one_packet_v4;
     std::array<Conn<Ipv6>, burst_size> one_packet_v6;
@@ -188,6 +190,7 @@ class Worker {
     Idle idle_;
     std::uint32_t generation_ = 0;
     std::uint32_t empty_iterations_ = 0;
+    bool full_burst_ = false;  ///< some burst of this iteration was
     TickTime last_retry_;
     Batch batch_;  ///< the burst at hand; one at a time
     WorkerRequest* request_ = nullptr;

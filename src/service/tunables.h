@@ -57,6 +57,7 @@ namespace shunt {
     X(timeout_udp, 300, 1, 2678400, "the same of UDP")                                             \
     X(timeout_sctp, 900, 1, 2678400, "the same of SCTP, ESTABLISHED")                              \
     X(half_open_share, 50, 1, 100, "percent of the table that half-open connections may fill")     \
+    X(new_share, 5, 0, 100, "a worker behind: new connections for 100 packets of others")          \
     X(prefix_rate, 0, 0, 1000000000, "new connections a second from one prefix; 0: no limit")      \
     X(prefix_length4, 24, 1, 32, "bits of an IPv4 address that are such a prefix")                 \
     X(prefix_length6, 56, 1, 128, "bits of an IPv6 address that are such a prefix")                \

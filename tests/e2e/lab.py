@@ -688,6 +688,7 @@ events {{ worker_connections 1024; }}
 http {{
     access_log off;
     sendfile on;
+    send_timeout 600s;
     default_type text/plain;
     client_body_temp_path body;
     proxy_temp_path proxy;
