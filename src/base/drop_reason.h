@@ -35,7 +35,7 @@ namespace shunt {
     X(destination_removed,  "the connection's real server was taken out of its service")           \
     X(refused_by_defence,   "one of the new connections that drop_packet refuses")                 \
     X(prefix_limited,       "too many new connections a second from the client's network")         \
-    X(worker_busy,          "a new connection, while its worker is behind with those it has")       \
+    X(worker_busy,          "a new connection, while its worker is behind with those it has")      \
     X(connections_full,     "the connection table is full")                                        \
     X(ttl_expired,          "TTL or hop limit ran out here; the sender got time exceeded")         \
     X(no_route,             "no route to the next hop; the sender got host unreachable")           \
