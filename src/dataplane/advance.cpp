@@ -153,6 +153,7 @@ ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedLis
         conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
         forward.push(claim);
     }
+    worker.newcomers.served(forward.size());
     return forward;
 }
 

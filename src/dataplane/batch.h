@@ -64,6 +64,7 @@ template <class F>
 class ClaimedList {
   public:
     void push(const Claimed<F>& c) noexcept { items_[count_++] = c; }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
     [[nodiscard]] const Claimed<F>* begin() const noexcept { return items_.data(); }
     [[nodiscard]] const Claimed<F>* end() const noexcept { return items_.data() + count_; }

@@ -37,6 +37,8 @@ struct alignas(64) WorkerCounters {
 
     // Work.
     Counter iterations;
+    Counter full_iterations;  ///< of these, those that received a full burst: more may have waited
+    Counter crowded_rings;    ///< bursts passed on by a ring to another worker that was half full
     Counter busy_cycles;  ///< TSC cycles of iterations that found work
 
     void drop(DropReason reason, std::uint64_t n = 1) noexcept {

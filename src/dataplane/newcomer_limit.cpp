@@ -17,8 +17,8 @@ constexpr std::uint32_t patience = 10;
 constexpr std::uint32_t patience_again = 1;
 constexpr Ticks not_long_ago = 60s;
 constexpr Ticks hold = 5s;
-/// Whoever is silent for longer is not being served.
-constexpr Ticks served = 10s;
+/// Whoever is silent for so long is not being served.
+constexpr Ticks silent = 10s;
 /// New connections that are always allowed in a window.
 constexpr std::uint64_t least = 100;
 /// What the opening of a connection costs: its first packet and the answer to that.
@@ -33,24 +33,32 @@ bool NewcomerLimit::holds(bool behind, TickTime now) noexcept {
     return until_ && now < *until_;
 }
 
-void NewcomerLimit::begin_window(TickTime now, std::uint64_t forwarded,
+bool NewcomerLimit::was_behind(const WorkerCounters& counters) noexcept {
+    const Signs now{.iterations = counters.iterations.value(),
+                    .full_iterations = counters.full_iterations.value(),
+                    .crowded_rings = counters.crowded_rings.value()};
+    const Signs before = std::exchange(signs_, now);
+    const std::uint64_t iterations = now.iterations - before.iterations;
+    return now.crowded_rings != before.crowded_rings ||
+           (now.full_iterations - before.full_iterations) * 4 >=
+               std::max<std::uint64_t>(iterations, 1) * 3;
+}
+
+void NewcomerLimit::begin_window(const WorkerCounters& counters, TickTime now,
                                  std::int64_t share) noexcept {
     const std::uint64_t opened = allowed_ - left_;
-    const std::uint64_t sent = forwarded - forwarded_;
-    const std::uint64_t of_connections = sent - std::min(sent, opened * packets_to_open);
+    const std::uint64_t packets = std::exchange(served_, 0);
+    const std::uint64_t served = packets - std::min(packets, opened * packets_to_open);
     const std::uint64_t completed = std::exchange(completed_, 0);
-    if (of_connections + completed > 0) last_served_ = now;
-    const bool behind = behind_ * 4 >= iterations_ * 3;
-    const bool somebody = last_served_ && now < *last_served_ + served;
+    if (served + completed > 0) last_served_ = now;
+    const bool somebody = last_served_ && now < *last_served_ + silent;
     allowed_ = unlimited;
-    if (holds(behind, now) && somebody && share < 100) {
+    if (holds(was_behind(counters), now) && somebody && share < 100) {
         const std::uint64_t most =
-            least + 2 * completed + of_connections * static_cast<std::uint64_t>(share) / 100;
+            least + 2 * completed + served * static_cast<std::uint64_t>(share) / 100;
         allowed_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(most, unlimited - 1));
     }
     left_ = allowed_;
-    iterations_ = behind_ = 0;
-    forwarded_ = forwarded;
     window_ = now;
 }
 

@@ -20,9 +20,11 @@ RingPtr make_ring(std::string_view what, std::uint32_t depth, unsigned flags,
 
 void hand_over(rte_ring* ring, std::span<rte_mbuf*> packets, WorkerCounters& counters) noexcept {
     const auto count = static_cast<unsigned>(packets.size());
+    unsigned room = 0;
     const unsigned taken =
-        rte_ring_enqueue_burst(ring, reinterpret_cast<void**>(packets.data()), count, nullptr);
+        rte_ring_enqueue_burst(ring, reinterpret_cast<void**>(packets.data()), count, &room);
     counters.handed_off.add(taken);
+    if (room < rte_ring_get_capacity(ring) / 2) counters.crowded_rings.add();
     if (taken == count) return;
     counters.drop(DropReason::handoff_full, count - taken);
     rte_pktmbuf_free_bulk(packets.data() + taken, count - taken);

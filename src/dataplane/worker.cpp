@@ -83,10 +83,9 @@ std::uint32_t Worker::iterate() noexcept {
     state_.now = state_.shared.tick_at(begin);
     adopt_snapshot();
     state_.defence.follow(state_.shared.defence);
-    full_burst_ = false;
+    state_.newcomers.follow(state_.counters, state_.now, state_.tunables().new_share);
     std::uint32_t moved = receive();
     moved += state_.handoff.take([&](Handoff::Arrival from, std::span<rte_mbuf*> packets) noexcept {
-        full_burst_ = full_burst_ || packets.size() == burst_size;
         batch_.port = from.port;
         batch_.from_host = from.from_host;
         batch_.owner_known = true;
@@ -94,8 +93,6 @@ std::uint32_t Worker::iterate() noexcept {
         std::ranges::copy(packets, batch_.packets.begin());
         run_pipeline(state_, batch_);
     });
-    state_.newcomers.iterated(full_burst_, state_.now, state_.counters.forwarded.value(),
-                              state_.tunables().new_share);
     advance_time();  // it may have packets to send, too
     state_.handoff.flush();
     moved += state_.transmitter.flush();
@@ -116,12 +113,13 @@ void Worker::adopt_snapshot() noexcept {
 std::uint32_t Worker::receive() noexcept {
     if (state_.shared.phase.load(std::memory_order_relaxed) != Phase::run) return 0;
     std::uint32_t received = 0;
+    bool full_burst = false;
     for (const ReceiveQueue& queue : state_.queues) {
         const std::uint16_t count =
             rte_eth_rx_burst(queue.ethdev, queue.queue, batch_.packets.data(), burst_size);
         if (count == 0) continue;
         received += count;
-        full_burst_ = full_burst_ || count == burst_size;
+        full_burst = full_burst || count == burst_size;
         (queue.twin ? state_.counters.from_twin : state_.counters.received).add(count);
         // Only a host that is a real server itself has packets for the pipeline.
         if (queue.twin && !state_.snapshot->local_servers) [[likely]] {
@@ -134,6 +132,7 @@ std::uint32_t Worker::receive() noexcept {
         batch_.count = count;
         run_pipeline(state_, batch_);
     }
+    if (full_burst) state_.counters.full_iterations.add();
     return received;
 }
 

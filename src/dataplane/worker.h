@@ -190,7 +190,6 @@ class Worker {
     Idle idle_;
     std::uint32_t generation_ = 0;
     std::uint32_t empty_iterations_ = 0;
-    bool full_burst_ = false;  ///< some burst of this iteration was
     TickTime last_retry_;
     Batch batch_;  ///< the burst at hand; one at a time
     WorkerRequest* request_ = nullptr;

@@ -17,7 +17,7 @@ constexpr std::int64_t share = 5;
 /// is asked to open.
 class NewcomerLimitTest : public ::testing::Test {
   protected:
-    NewcomerLimitTest() { limit.iterated(false, now, 0, share); }
+    NewcomerLimitTest() { limit.follow(counters, now, share); }
 
     /// One tenth of a second; returns how many of `asked` new connections may begin. Each is one
     /// packet, and has one answer.
@@ -26,11 +26,16 @@ class NewcomerLimitTest : public ::testing::Test {
         std::uint32_t opened = 0;
         for (std::uint32_t i = 0; i < asked; ++i) opened += limit.admits() ? 1 : 0;
         for (std::uint32_t i = 0; i < completed; ++i) limit.completed();
-        forwarded += served + std::uint64_t{2} * opened;
-        for (int i = 0; i < 10; ++i) limit.iterated(behind, now, forwarded, percent);
-        now += Ticks(1);
-        limit.iterated(behind, now, forwarded, percent);
+        limit.served(served + std::size_t{2} * opened);
+        iterate(4, behind ? 3 : 2);
         return opened;
+    }
+    /// A tenth passes in which `full` of all iterations receive a full burst.
+    void iterate(std::uint64_t iterations, std::uint64_t full) {
+        counters.iterations.add(iterations);
+        counters.full_iterations.add(full);
+        now += Ticks(1);
+        limit.follow(counters, now, percent);
     }
     /// Behind for so long that the limit holds.
     void overload() {
@@ -38,8 +43,8 @@ class NewcomerLimitTest : public ::testing::Test {
     }
 
     NewcomerLimit limit;
+    WorkerCounters counters;
     TickTime now{Ticks(100)};
-    std::uint64_t forwarded = 0;
     std::int64_t percent = share;
 };
 
@@ -61,16 +66,19 @@ TEST_F(NewcomerLimitTest, AFullBurstNowAndThenIsNotBehind) {
     for (int i = 0; i < 9; ++i) EXPECT_EQ(tenth(true, 1000, 2000), 1000U) << i;
 }
 
-TEST_F(NewcomerLimitTest, ThreeOfFourIterationsMakeATenthBehind) {
-    const auto mixed = [&](int full, int other) {
-        for (int i = 0; i < full; ++i) limit.iterated(true, now, ++forwarded, share);
-        now += Ticks(1);
-        for (int i = 0; i < other; ++i) limit.iterated(false, now, ++forwarded, share);
-    };
-    for (int i = 0; i < 30; ++i) mixed(5, 2);
-    EXPECT_EQ(tenth(false, 1000, 0), 1000U) << "5 of 7";
-    for (int i = 0; i < 30; ++i) mixed(6, 2);
-    EXPECT_LT(tenth(false, 1000, 0), 1000U) << "6 of 8";
+TEST_F(NewcomerLimitTest, AnIdleWorkerIsNotBehind) {
+    for (int i = 0; i < 30; ++i) iterate(0, 0);
+    limit.served(1000);
+    iterate(0, 0);
+    EXPECT_EQ(tenth(false, 1000, 2000), 1000U);
+}
+
+TEST_F(NewcomerLimitTest, AHalfFullRingToAnotherWorkerIsASign) {
+    for (int i = 0; i < 10; ++i) {
+        counters.crowded_rings.add();
+        EXPECT_EQ(tenth(false, 1000, 2000), 1000U) << i;
+    }
+    EXPECT_EQ(tenth(false, 1000, 2000), 200U);
 }
 
 TEST_F(NewcomerLimitTest, ThoseThatComeToLifeMakeRoomForTwiceAsMany) {
