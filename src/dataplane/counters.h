@@ -39,7 +39,7 @@ struct alignas(64) WorkerCounters {
     Counter iterations;
     Counter full_iterations;  ///< of these, those that received a full burst: more may have waited
     Counter crowded_rings;    ///< bursts passed on by a ring to another worker that was half full
-    Counter busy_cycles;  ///< TSC cycles of iterations that found work
+    Counter busy_cycles;      ///< TSC cycles of iterations that found work
 
     void drop(DropReason reason, std::uint64_t n = 1) noexcept {
         dropped[static_cast<std::size_t>(reason)].add(n);
