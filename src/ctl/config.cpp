@@ -501,6 +501,14 @@ Keys<Config> tunable_keys() {
             std::string(about.name),
             [value = about.value](Config & c) -> auto& { return c.tunables.*value; },
             {about.least, about.most}, std::string(about.text));
+    for (const auto& about : text_tunable_list)
+        keys.value(std::string(about.name), Need::optional, "text",
+                   quote(std::string(about.standard)), std::string(about.text),
+                   [&about](const Value& v, Config& c) {
+                       const std::string text = v.text();
+                       if (!about.fits(text)) v.fail(quote(text) + " cannot stand here");
+                       c.tunables.*about.value = text;
+                   });
     return keys;
 }
 

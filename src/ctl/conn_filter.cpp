@@ -55,6 +55,11 @@ bool is_of(const ServiceMatch& service, const Conn<F>& conn) noexcept {
            is_server(key.endpoint, {conn.virtual_address, conn.virtual_port});
 }
 
+template <class F>
+bool is_orphan(const Conn<F>& conn, const ServiceTable& services) noexcept {
+    return conn.method != ForwardMethod::bypass && !services.slot(conn.dest).available;
+}
+
 }  // namespace
 
 ConnectionStates states_named(std::string_view name) noexcept {
@@ -87,14 +92,16 @@ bool ConnectionFilter::matches(const Conn<F>& conn, const ServiceTable& services
     return fits(kind, ConnectionKind::connection) && fits(protocol, conn.protocol) &&
            fits(method, conn.method) && (!states || has_state(*states, conn)) &&
            (!service || is_of(*service, conn)) && (!client || is_in(*client, conn.client)) &&
+           (!orphaned || is_orphan(conn, services)) &&
            (!idle || has_been_silent(conn, *idle, {timeouts, services}, now)) &&
            (!server || is_server(*server, server_of(conn, services)));
 }
 
 bool ConnectionFilter::matches(const AffinityTable::Row& row,
                                const ConnectionRow& shown) const noexcept {
-    return fits(kind, ConnectionKind::client_template) && fits(protocol, shown.protocol) &&
-           fits(method, shown.method) && (!states || states->templates[row.assured ? 1 : 0]) &&
+    return !orphaned && fits(kind, ConnectionKind::client_template) &&
+           fits(protocol, shown.protocol) && fits(method, shown.method) &&
+           (!states || states->templates[row.assured ? 1 : 0]) &&
            (!service || is_among(service->servers, row.dest)) &&
            (!client || is_in(*client, shown.client.address)) &&
            (!idle || row.timeout >= row.left + *idle) &&

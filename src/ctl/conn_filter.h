@@ -53,6 +53,8 @@ struct ConnectionFilter {
     /// At least so long without a packet; of a template without a new connection. As long as the
     /// timeouts of now have it.
     std::optional<Ticks> idle{};
+    /// The server was taken out of its service. No connection without a server, and no template.
+    bool orphaned = false;
 
     template <class F>
     [[nodiscard]] bool matches(const Conn<F>& conn, const ServiceTable& services,

@@ -33,6 +33,8 @@ class RateEstimator {
 
     /// One period has passed and the counters show `counted`, which never falls.
     void sample(const Traffic& counted) noexcept;
+    /// The same while rates are not to be estimated: they stand still.
+    void pass_over(const Traffic& counted) noexcept { last_ = counted; }
     /// Forgets the rates, not the counts.
     void clear() noexcept { average_ = {}; }
 

@@ -103,7 +103,8 @@ json::object timeouts_json(const Tunables& t) {
     return {{"tcp", t.timeout_established}, {"tcp_fin", t.timeout_finwait}, {"udp", t.timeout_udp}};
 }
 
-json::object to_json(const TunableAbout& about, const Tunables& tunables) {
+template <class About>
+json::object to_json(const About& about, const Tunables& tunables) {
     return {{"name", about.name}, {"value", tunables.*about.value}};
 }
 
@@ -114,6 +115,12 @@ json::array tunables_json(const MethodContext& c) {
         row["default"] = about.standard;
         row["least"] = about.least;
         row["most"] = about.most;
+        row["meaning"] = about.text;
+        rows.push_back(std::move(row));
+    }
+    for (const auto& about : text_tunable_list) {
+        json::object row = to_json(about, c.publisher.current().tunables);
+        row["default"] = about.standard;
         row["meaning"] = about.text;
         rows.push_back(std::move(row));
     }
@@ -164,14 +171,23 @@ json::object service_edit(const MethodContext& c, const Params& p) {
     return {};
 }
 
+/// With expire_nodest_conn the connections of removed servers end (ipvs-behaviour 9). Nobody waits
+/// for it: what it does not reach ends with its next packet.
+json::object end_orphans(const MethodContext& c) {
+    if (c.publisher.current().tunables.expire_nodest_conn != 0)
+        c.lister.flush(std::make_shared<const ConnectionFilter>(ConnectionFilter{.orphaned = true}),
+                       [](const ConnectionTally&, const std::optional<RpcError>&) {});
+    return {};
+}
+
 json::object service_delete(const MethodContext& c, const Params& p) {
     c.registry.delete_service(read_service(p));
-    return {};
+    return end_orphans(c);
 }
 
 json::object service_flush(const MethodContext& c) {
     c.registry.flush();
-    return {};
+    return end_orphans(c);
 }
 
 json::object dest_add(const MethodContext& c, const Params& p) {
@@ -186,7 +202,7 @@ json::object dest_edit(const MethodContext& c, const Params& p) {
 
 json::object dest_delete(const MethodContext& c, const Params& p) {
     c.registry.delete_server(read_service(p), read_server(p));
-    return {};
+    return end_orphans(c);
 }
 
 json::object stats_get(const MethodContext& c) {
@@ -217,23 +233,39 @@ json::object timeout_set(const MethodContext& c, const Params& p) {
     return timeouts_json(tunables);
 }
 
-const TunableAbout& find_tunable(const Params& p) {
+/// What `run` gives for the tunable of the request, whichever kind it is of.
+template <class Fn>
+json::object with_tunable(const Params& p, Fn run) {
     const auto name = p.text("name");
-    if (const auto* about = shunt::find_tunable(name)) return *about;
+    if (const auto* number = find_tunable(name)) return run(*number);
+    if (const auto* text = find_text_tunable(name)) return run(*text);
     throw refused(ENOENT, "no tunable " + quote(name) + "; tunable.list has all of them", "name");
 }
 
 json::object tunable_get(const MethodContext& c, const Params& p) {
-    return to_json(find_tunable(p), c.publisher.current().tunables);
+    return with_tunable(
+        p, [&](const auto& about) { return to_json(about, c.publisher.current().tunables); });
+}
+
+std::int64_t read_value(const TunableAbout& about, const Params& p) {
+    return p.integer("value", about.least, about.most);
+}
+
+std::string read_value(const TextTunableAbout& about, const Params& p) {
+    std::string value(p.text("value"));
+    if (!about.fits(value))
+        p.fail("value", quote(value) + " cannot be the value of " + std::string(about.name));
+    return value;
 }
 
 json::object tunable_set(const MethodContext& c, const Params& p) {
-    const TunableAbout& about = find_tunable(p);
-    Tunables tunables = c.publisher.current().tunables;
-    tunables.*about.value = p.integer("value", about.least, about.most);
-    c.publisher.set_tunables(tunables);
-    c.defence.update();
-    return to_json(about, c.publisher.current().tunables);
+    return with_tunable(p, [&](const auto& about) {
+        Tunables tunables = c.publisher.current().tunables;
+        tunables.*about.value = read_value(about, p);
+        c.publisher.set_tunables(tunables);
+        c.defence.update();
+        return to_json(about, c.publisher.current().tunables);
+    });
 }
 
 json::object mark_set(const MethodContext& c, const Params& p) {

@@ -463,12 +463,16 @@ void ServiceRegistry::zero(Service& service, const CountsByInstance& removed) {
 }
 
 void ServiceRegistry::estimate() {
+    const bool estimates = publisher_.current().tunables.run_estimation != 0;
+    const auto sample = [estimates](RateEstimator& rates, const Traffic& counts) {
+        estimates ? rates.sample(counts) : rates.pass_over(counts);
+    };
     const auto removed = removed_counts();
     for (auto& [key, service] : services_) {
-        for (auto& server : service.servers) server.rates.sample(slots_.counted(server.real.id));
-        service.rates.sample(counted(service, removed));
+        for (auto& server : service.servers) sample(server.rates, slots_.counted(server.real.id));
+        sample(service.rates, counted(service, removed));
     }
-    rates_.sample(slots_.counted());
+    sample(rates_, slots_.counted());
 }
 
 std::vector<ServiceView> ServiceRegistry::list() const {

@@ -88,7 +88,7 @@ class ServiceRegistry {
     void zero();
     void zero(const ServiceKey& key);
 
-    /// To be called every RateEstimator::period.
+    /// To be called every RateEstimator::period. Without `run_estimation` rates stand still.
     void estimate();
     /// Gives free what removed servers held; `now` never goes back.
     void collect(Clock::time_point now);

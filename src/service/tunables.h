@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace shunt {
@@ -25,7 +26,7 @@ namespace shunt {
     X(drop_entry, 0, 0, 3, "end idle and half-open connections: 1, 2 if short of room, 3 always")  \
     X(drop_packet, 0, 0, 3, "refuse some new connections: 1, 2 if short of room, 3 always")        \
     X(est_nice, 0, -20, 19, "accepted for scripts; the control thread estimates")                  \
-    X(expire_nodest_conn, 0, 0, 1, "end connections of removed servers at their next packet")      \
+    X(expire_nodest_conn, 0, 0, 1, "end the connections of removed servers")                       \
     X(expire_quiescent_template, 0, 0, 1, "clients of a server of weight 0 go to another one")     \
     X(ignore_tunneled, 0, 0, 1, "accepted for scripts; the host's tunnels are never balanced")     \
     X(nat_icmp_send, 0, 0, 1, "port unreachable to servers whose connection is unknown")           \
@@ -66,12 +67,41 @@ namespace shunt {
     X(icmp_ratelimit, 1000, 0, 600000, "ms between ICMP errors to one host; 0: no limit")          \
     X(icmp_repair, 0, 0, 1, "mend the transport checksum that a translated error quotes")          \
     X(mss_clamp, 0, 0, 1, "lower the MSS of SYNs to tunnel servers to what fits")
+
+// Those that are no number: name, default, whether a text may stand there, meaning.
+#define SHUNT_TEXT_TUNABLES(X)                                                                     \
+    X(est_cpulist, "", is_cpu_list, "accepted for scripts; the control thread estimates")          \
+    X(sync_threshold, "3 50", is_sync_threshold, "accepted for scripts; no sync here yet")
 // clang-format on
+
+/// CPUs and ranges of them, as in "0,2-3"; may be empty.
+[[nodiscard]] bool is_cpu_list(std::string_view text) noexcept;
+/// Packets before a connection is told, and between two times: the first is smaller, or the second
+/// 0 (ipvs-behaviour 7.2).
+[[nodiscard]] bool is_sync_threshold(std::string_view text) noexcept;
 
 /// Published with the snapshot; read by workers.
 struct Tunables {
 #define SHUNT_X(name, standard, least, most, text) std::int64_t name = standard;
     SHUNT_TUNABLES(SHUNT_X)
+#undef SHUNT_X
+#define SHUNT_X(name, standard, fits, text) std::string name = standard;
+    SHUNT_TEXT_TUNABLES(SHUNT_X)
+#undef SHUNT_X
+};
+
+struct TextTunableAbout {
+    std::string_view name;
+    std::string Tunables::*value;
+    std::string_view standard;
+    bool (*fits)(std::string_view) noexcept;
+    std::string_view text;
+};
+
+inline constexpr std::array text_tunable_list{
+#define SHUNT_X(name, standard, fits, text) \
+    TextTunableAbout{#name, &Tunables::name, standard, fits, text},
+    SHUNT_TEXT_TUNABLES(SHUNT_X)
 #undef SHUNT_X
 };
 
@@ -94,6 +124,11 @@ inline constexpr std::array tunable_list{
 /// Null when there is none of that name.
 constexpr const TunableAbout* find_tunable(std::string_view name) noexcept {
     for (const auto& t : tunable_list)
+        if (t.name == name) return &t;
+    return nullptr;
+}
+constexpr const TextTunableAbout* find_text_tunable(std::string_view name) noexcept {
+    for (const auto& t : text_tunable_list)
         if (t.name == name) return &t;
     return nullptr;
 }

@@ -189,8 +189,9 @@ std::string tunables_text(const json::value& result) {
     std::string meanings;
     for (const auto& row : member_rows(result, "tunables")) {
         const auto name = member_text(row, "name");
+        const auto least = member_text(row, "least");
         table.add({name, member_text(row, "value"), member_text(row, "default"),
-                   member_text(row, "least") + " to " + member_text(row, "most")});
+                   least == "-" ? "text" : least + " to " + member_text(row, "most")});
         meanings += name + ": " + member_text(row, "meaning") + '\n';
     }
     return table.text() + (meanings.empty() ? "" : '\n' + meanings);

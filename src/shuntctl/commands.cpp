@@ -7,6 +7,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <charconv>
 #include <fstream>
 #include <functional>
 #include <ostream>
@@ -23,7 +24,14 @@ namespace {
 
 constexpr std::int64_t connections_a_page = 10000;
 constexpr std::int64_t most_rules = 65535;
-constexpr std::int64_t most_value = 0xFFFFFFFF;
+
+/// What is no whole number is a text.
+json::value number_or_text(const std::string& given) {
+    std::int64_t number = 0;
+    const char* const end = given.data() + given.size();
+    const auto [read_to, error] = std::from_chars(given.data(), end, number);
+    return error == std::errc{} && read_to == end ? json::value(number) : json::value(given);
+}
 
 constexpr const char* examples = R"(Examples:
   shuntctl status
@@ -257,11 +265,10 @@ class Shuntctl {
                        })));
         auto* const set =
             verb(tunable, "set", "change one", ask("tunable.set", tunable_text, [this] {
-                     return json::object{{"name", tunable_}, {"value", value_}};
+                     return json::object{{"name", tunable_}, {"value", number_or_text(value_)}};
                  }));
         take_name(set);
-        set->add_option("VALUE", value_, "a whole number in its range")
-            ->check(CLI::Range(std::int64_t{0}, most_value))
+        set->add_option("VALUE", value_, "a whole number in its range, or a text")
             ->required()
             ->type_name("");
     }
@@ -374,7 +381,7 @@ class Shuntctl {
     std::size_t at_ = 0;  ///< a rule's number; 0: not given
     std::string file_;
     std::string tunable_;
-    std::int64_t value_ = 0;
+    std::string value_;
     std::int64_t limit_ = 1000;
     json::object timeouts_;
 };

@@ -468,6 +468,8 @@ TEST(ConfigErrors, Tunables) {
         {
             {"tunables = { conn_reuse_mod = 1; };",
              "2: tunables.conn_reuse_mod: unknown key; did you mean \"conn_reuse_mode\"?"},
+            {"tunables = { est_cpulist = \"3-1\"; };",
+             "2: tunables.est_cpulist: \"3-1\" cannot stand here"},
             {"tunables = { conn_reuse_mode = 4; };",
              "2: tunables.conn_reuse_mode: 4 is out of range, expected 0 to 3"},
             {"tunables = { icmp_msgs_burst = 0; };",
@@ -528,6 +530,9 @@ TEST(Config, EachTunableReachesItsField) {
                           other.name == about.name ? value : other.standard)
                     << other.name;
         }
+    const auto config = parse(port_line + "tunables = { sync_threshold = \"0 9\"; };");
+    EXPECT_EQ(config.tunables.sync_threshold, "0 9");
+    EXPECT_EQ(config.tunables.est_cpulist, "");
 }
 
 TEST(Config, MarksReachTheirFields) {

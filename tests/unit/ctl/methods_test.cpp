@@ -221,7 +221,7 @@ TEST_F(MethodsTest, ServersHaveAMethodAndATunnel) {
 
 TEST_F(MethodsTest, TunablesAreListedShownAndSet) {
     const auto listed = result("tunable.list").at("tunables").as_array();
-    ASSERT_EQ(listed.size(), tunable_list.size());
+    ASSERT_EQ(listed.size(), tunable_list.size() + text_tunable_list.size());
     const auto* const about = find_tunable("icmp_msgs_burst");
     ASSERT_NE(about, nullptr);
     EXPECT_NE(std::ranges::find(listed, json::value{{"name", "icmp_msgs_burst"},
@@ -251,11 +251,27 @@ TEST_F(MethodsTest, TunablesAreListedShownAndSet) {
               "value: is out of range, expected a whole number, -8 to 8");
     for (const auto* const method : {"tunable.get", "tunable.set"})
         EXPECT_EQ(error(method, method == std::string_view("tunable.get")
-                                    ? R"({"name":"sync_threshold"})"
-                                    : R"({"name":"sync_threshold","value":1})"),
+                                    ? R"({"name":"sync_thresh"})"
+                                    : R"({"name":"sync_thresh","value":1})"),
                   json::parse(R"({"code":-32000,
-                      "message":"no tunable \"sync_threshold\"; tunable.list has all of them",
+                      "message":"no tunable \"sync_thresh\"; tunable.list has all of them",
                       "data":{"path":"name","errno":"ENOENT"}})"));
+}
+
+TEST_F(MethodsTest, SomeTunablesAreTexts) {
+    const auto listed = result("tunable.list").at("tunables").as_array();
+    EXPECT_EQ(listed.back(),
+              json::parse(R"({"name":"sync_threshold","value":"3 50","default":"3 50",
+                              "meaning":"accepted for scripts; no sync here yet"})"));
+    EXPECT_EQ(result("tunable.set", R"({"name":"sync_threshold","value":"5 0"})").at("value"),
+              "5 0");
+    EXPECT_EQ(result("tunable.get", R"({"name":"sync_threshold"})").at("value"), "5 0");
+    EXPECT_EQ(error("tunable.set", R"({"name":"sync_threshold","value":"50 3"})").at("message"),
+              "value: \"50 3\" cannot be the value of sync_threshold");
+    EXPECT_EQ(error("tunable.set", R"({"name":"sync_threshold","value":3})").at("data").at("path"),
+              "value");
+    EXPECT_EQ(result("tunable.set", R"({"name":"est_cpulist","value":"0,2-3"})").at("value"),
+              "0,2-3");
 }
 
 TEST_F(MethodsTest, AServiceMayHaveTimeoutsOfItsOwn) {
@@ -638,6 +654,27 @@ TEST_F(MethodsTest, ConnectionsAreFoundByTheirTuple) {
                               R"({"protocol":"tcp","client":"[2001:db8::1]:40000",
                                   "virtual":"[2001:db8::10]:80"})"})
         EXPECT_EQ(result("conn.find", other), json::parse(R"({"connection":null})")) << other;
+}
+
+TEST_F(MethodsTest, WithExpireNodestConnThoseOfARemovedServerEnd) {
+    make_web();
+    const auto count = [this] { return result("conn.count").at("connections").as_int64(); };
+    const auto remove = [this] {
+        result("dest.delete", R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+                                  "server":{"address":"10.1.0.11:80"}})");
+    };
+    auto past = web_connection(40005, 0);
+    past.method = ForwardMethod::bypass;
+    control.connections[1].v4.insert(web_connection(40000, 0));
+    control.connections[0].v4.insert(past);
+    remove();
+    EXPECT_EQ(count(), 2);
+    result("dest.add", R"({"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+                           "server":{"address":"10.1.0.11:80"},"forward":"nat"})");
+    result("tunable.set", R"({"name":"expire_nodest_conn","value":1})");
+    EXPECT_EQ(count(), 2);
+    remove();
+    EXPECT_EQ(count(), 1) << "one that goes past all servers stays";
 }
 
 TEST_F(MethodsTest, ConnectionsAreCountedAndFlushedByFilter) {

@@ -691,6 +691,26 @@ TEST_F(ServiceRegistryTest, RatesStandForServersServicesAndTheTotal) {
     EXPECT_EQ(registry_.total().rates, (Traffic{.bytes_in = 300}));
 }
 
+TEST_F(ServiceRegistryTest, RatesStandStillWithoutEstimation) {
+    registry_.add_service(web, rr);
+    registry_.add_server(web, server("10.1.0.1:80"));
+    const auto count = [&] { counters(0, id_of(web, "10.1.0.1:80")).packets_in.add(800); };
+    const auto estimate = [&](std::int64_t run) {
+        Tunables tunables = publisher_.current().tunables;
+        tunables.run_estimation = run;
+        publisher_.set_tunables(tunables);
+        registry_.estimate();
+        return registry_.view(web).servers[0].stats.rates.packets_in;
+    };
+    count();
+    EXPECT_EQ(estimate(1), 100U);
+    count();
+    EXPECT_EQ(estimate(0), 100U);
+    EXPECT_EQ(estimate(1), 75U) << "what was counted meanwhile is no rate";
+    EXPECT_EQ(registry_.total().rates.packets_in, 75U);
+    EXPECT_EQ(registry_.view(web).stats.rates.packets_in, 75U);
+}
+
 TEST_F(ServiceRegistryTest, ConnectionsAreCountedByWorker) {
     registry_.add_service(web, rr);
     registry_.add_server(web, server("10.1.0.1:80"));

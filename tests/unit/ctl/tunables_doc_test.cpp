@@ -25,6 +25,9 @@ TEST(TunablesPage, HasTheTableOfThisList) {
         expected += "| `" + std::string(t.name) + "` | " + std::to_string(t.standard) + " | " +
                     std::to_string(t.least) + " to " + std::to_string(t.most) + " | " +
                     std::string(t.text) + " |\n";
+    for (const auto& t : text_tunable_list)
+        expected += "| `" + std::string(t.name) + "` | \"" + std::string(t.standard) +
+                    "\" | text | " + std::string(t.text) + " |\n";
     std::istringstream page(read_page());
     std::string found;
     for (std::string line; std::getline(page, line);)
@@ -39,6 +42,9 @@ TEST(TunablesPage, SaysMoreAboutEachOne) {
     for (const auto& t : tunable_list)
         EXPECT_NE(page.find("**`" + std::string(t.name) + "`**", more), std::string::npos)
             << t.name;
+    for (const auto& t : text_tunable_list)
+        EXPECT_NE(page.find("**`" + std::string(t.name) + "`**", more), std::string::npos)
+            << t.name;
 }
 
 TEST(TunablesPage, TheDefaultsAreInRangeAndTheTextsFitATable) {
@@ -50,6 +56,10 @@ TEST(TunablesPage, TheDefaultsAreInRangeAndTheTextsFitATable) {
         EXPECT_EQ(find_tunable(t.name), &t);
     }
     EXPECT_EQ(find_tunable("conn_reuse_mod"), nullptr);
+    for (const auto& t : text_tunable_list) {
+        EXPECT_TRUE(t.fits(t.standard)) << t.name;
+        EXPECT_EQ(find_text_tunable(t.name), &t);
+    }
 }
 
 }  // namespace
