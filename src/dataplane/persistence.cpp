@@ -46,6 +46,7 @@ auto judge_for(const WorkerState& worker) noexcept {
         const auto slots = worker.services().slots();
         if (dest.value() >= slots.size()) return Verdict::unknown;
         const ServiceTable::DestSlot& server = slots[dest.value()];
+        if (!server.in_use) return Verdict::unknown;  // added after this worker's snapshot
         const bool quiescent =
             server.weight == 0 && worker.tunables().expire_quiescent_template != 0;
         return server.available && !quiescent ? Verdict::usable : Verdict::unusable;

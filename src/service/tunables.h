@@ -57,6 +57,18 @@ namespace shunt {
     X(timeout_synack, 120, 1, 2678400, "the same in SYNACK")                                       \
     X(timeout_udp, 300, 1, 2678400, "the same of UDP")                                             \
     X(timeout_sctp, 900, 1, 2678400, "the same of SCTP, ESTABLISHED")                              \
+    X(timeout_sctp_init1, 4, 1, 2678400, "the same in INIT1")                                      \
+    X(timeout_sctp_init, 61, 1, 2678400, "the same in INIT")                                       \
+    X(timeout_sctp_cookiesent, 61, 1, 2678400, "the same in COOKIE_SENT")                          \
+    X(timeout_sctp_cookiereplied, 61, 1, 2678400, "the same in COOKIE_REPLIED")                    \
+    X(timeout_sctp_cookiewait, 61, 1, 2678400, "the same in COOKIE_WAIT")                          \
+    X(timeout_sctp_cookie, 61, 1, 2678400, "the same in COOKIE")                                   \
+    X(timeout_sctp_cookieechoed, 61, 1, 2678400, "the same in COOKIE_ECHOED")                      \
+    X(timeout_sctp_shutdownsent, 61, 1, 2678400, "the same in SHUTDOWN_SENT")                      \
+    X(timeout_sctp_shutdownreceived, 61, 1, 2678400, "the same in SHUTDOWN_RECEIVED")              \
+    X(timeout_sctp_shutdownacksent, 61, 1, 2678400, "the same in SHUTDOWN_ACK_SENT")               \
+    X(timeout_sctp_rejected, 4, 1, 2678400, "the same in REJECTED")                                \
+    X(timeout_sctp_closed, 61, 1, 2678400, "the same in CLOSED")                                   \
     X(half_open_share, 50, 1, 100, "percent of the table that half-open connections may fill")     \
     X(new_share, 5, 0, 100, "a worker behind: new connections for 100 packets of others")          \
     X(prefix_rate, 0, 0, 1000000000, "new connections a second from one prefix; 0: no limit")      \

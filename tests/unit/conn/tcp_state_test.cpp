@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "conn/timeouts.h"
@@ -170,6 +171,29 @@ TEST(Timeouts, AreThoseOfTheTunables) {
     EXPECT_EQ(set.sctp_in(SctpState::established), 8s);
     EXPECT_EQ(set.sctp_in(SctpState::init), 61s);
     EXPECT_EQ(set.udp, 9s);
+}
+
+TEST(Timeouts, EachHasATunableOfItsOwn) {
+    const Timeouts standard;
+    const auto changed = [&](const Timeouts& t) {
+        std::vector<std::string> what;
+        for (std::size_t i = 0; i < tcp_state_count; ++i)
+            if (t.tcp[i] != standard.tcp[i]) what.push_back("tcp " + std::to_string(i));
+        for (std::size_t i = 0; i < sctp_state_count; ++i)
+            if (t.sctp[i] != standard.sctp[i]) what.push_back("sctp " + std::to_string(i));
+        if (t.udp != standard.udp) what.emplace_back("udp");
+        return what;
+    };
+    std::set<std::string> all;
+    for (const auto& about : tunable_list) {
+        if (!about.name.starts_with("timeout_")) continue;
+        Tunables tunables;
+        tunables.*about.value = 77;
+        const auto what = changed(Timeouts::of(tunables));
+        ASSERT_EQ(what.size(), 1U) << about.name;
+        EXPECT_TRUE(all.insert(what[0]).second) << about.name << " is " << what[0];
+    }
+    EXPECT_EQ(all.size(), tcp_state_count + sctp_state_count + 1 - 2) << "all but both NONE";
 }
 
 }  // namespace
