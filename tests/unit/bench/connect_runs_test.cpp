@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/methods.h"
+
 namespace shunt::bench {
 namespace {
 
@@ -20,15 +22,8 @@ Options quick(Family family, const Method& method, std::uint32_t flows) {
 }
 
 class ConnectByEveryMethod : public ::testing::TestWithParam<Method> {};
-INSTANTIATE_TEST_SUITE_P(Methods, ConnectByEveryMethod,
-                         ::testing::Values(Method{}, Method{.forward = ForwardMethod::direct},
-                                           Method{ForwardMethod::tunnel, TunnelType::ipip},
-                                           Method{ForwardMethod::tunnel, TunnelType::gre},
-                                           Method{ForwardMethod::tunnel, TunnelType::gue}),
-                         [](const auto& info) {
-                             return std::string(to_string(info.param.forward)) + "_" +
-                                    std::string(to_string(info.param.tunnel));
-                         });
+INSTANTIATE_TEST_SUITE_P(Methods, ConnectByEveryMethod, ::testing::ValuesIn(every_method),
+                         method_name);
 
 TEST_P(ConnectByEveryMethod, OpensConnectionsOfBothFamilies) {
     constexpr std::uint32_t flows = 3000;

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/methods.h"
+
 namespace shunt::bench {
 namespace {
 
@@ -20,15 +22,7 @@ Options quick(Family family, const Method& method) {
 }
 
 class EveryMethod : public ::testing::TestWithParam<Method> {};
-INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod,
-                         ::testing::Values(Method{}, Method{.forward = ForwardMethod::direct},
-                                           Method{ForwardMethod::tunnel, TunnelType::ipip},
-                                           Method{ForwardMethod::tunnel, TunnelType::gre},
-                                           Method{ForwardMethod::tunnel, TunnelType::gue}),
-                         [](const auto& info) {
-                             return std::string(to_string(info.param.forward)) + "_" +
-                                    std::string(to_string(info.param.tunnel));
-                         });
+INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod, ::testing::ValuesIn(every_method), method_name);
 
 TEST_P(EveryMethod, ForwardsPacketsOfBothFamilies) {
     for (const Family family : {Family::ipv4, Family::ipv6}) {

@@ -4,26 +4,27 @@
 #include "dataplane/reassembly.h"
 
 #include <gtest/gtest.h>
-#include <rte_mempool.h>
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <random>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "support/packet_builder.h"
+#include "support/mbufs.h"
 
 namespace shunt {
 namespace {
 
+using test::bytes_in;
 using test::bytes_of;
 using test::describe;
 using test::Frame;
 using test::get16;
+using test::make_pool;
+using test::packet_of;
 using test::PacketBuilder;
+using test::Pool;
 
 constexpr std::uint8_t experimental = 253;  // a protocol whose header nobody looks for
 constexpr std::size_t ethernet = 14;
@@ -53,48 +54,6 @@ Frame data_of(std::uint32_t begin, std::uint32_t length, std::uint32_t id) {
         bytes[i] = static_cast<std::byte>(place ^ (place >> 8) * 31 ^ id * 5);
     }
     return bytes;
-}
-
-struct PoolFree {
-    void operator()(rte_mempool* pool) const noexcept { rte_mempool_free(pool); }
-};
-using Pool = std::unique_ptr<rte_mempool, PoolFree>;
-
-Pool make_pool(unsigned buffers) {
-    static unsigned serial = 0;
-    Pool pool(rte_pktmbuf_pool_create(("reassembly" + std::to_string(serial++)).c_str(), buffers, 0,
-                                      0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY));
-    if (!pool) throw std::runtime_error("no memory for packets");
-    return pool;
-}
-
-/// A frame in a chain of buffers: `sizes`, then the rest in as many as it needs.
-rte_mbuf* packet_of(rte_mempool* pool, const Frame& frame, std::vector<std::size_t> sizes = {}) {
-    rte_mbuf* packet = nullptr;
-    std::size_t done = 0;
-    for (std::size_t i = 0; i < sizes.size() || done < frame.size(); ++i) {
-        const std::size_t most = i < sizes.size() ? sizes[i] : RTE_MBUF_DEFAULT_DATAROOM;
-        const std::size_t size = std::min(most, frame.size() - done);
-        rte_mbuf* buffer = rte_pktmbuf_alloc(pool);
-        if (buffer == nullptr) throw std::runtime_error("no buffer left");
-        std::memcpy(rte_pktmbuf_append(buffer, static_cast<std::uint16_t>(size)),
-                    frame.data() + done, size);
-        if (packet == nullptr)
-            packet = buffer;
-        else if (rte_pktmbuf_chain(packet, buffer) != 0)
-            throw std::runtime_error("the chain is too long");
-        done += size;
-    }
-    return packet;
-}
-
-Frame bytes_in(const rte_mbuf* packet) {
-    const char* wrong = nullptr;
-    EXPECT_EQ(rte_mbuf_check(packet, 1, &wrong), 0) << wrong;
-    Frame frame(packet->pkt_len);
-    const void* read = rte_pktmbuf_read(packet, 0, packet->pkt_len, frame.data());
-    if (read != frame.data() && read != nullptr) std::memcpy(frame.data(), read, frame.size());
-    return frame;
 }
 
 ::testing::AssertionResult same_frame(const Frame& actual, const Frame& expected) {
