@@ -54,6 +54,7 @@ Balancer::Balancer(const Scheduler& scheduler, const Method& method, std::uint32
         throw std::runtime_error("no memory for rings");
     state_->queues.push_back({.port = lab_port, .ethdev = device.ethdev()});
     shared_.dest_counters.push_back(state_->dests.data());
+    shared_.load_changes.push_back(state_->load_changes.data());
     worker_ = std::make_unique<Worker>(*state_, Idle::poll);
     rte_rcu_qsbr_thread_register(rcu_.get(), 0);
     rte_rcu_qsbr_thread_online(rcu_.get(), 0);

@@ -139,6 +139,7 @@ void Dataplane::make_workers(const Config& config, const Sizes& sizes) {
                 for (const auto& queue : port->receive_queues(WorkerId(w)))
                     state->queues.push_back(queue);
             shared_.dest_counters.push_back(state->dests.data());
+            shared_.load_changes.push_back(state->load_changes.data());
             loops_.push_back(std::make_unique<Worker>(*state, idle));
             states_.push_back(std::move(state));
         }

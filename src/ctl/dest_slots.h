@@ -34,6 +34,8 @@ class DestSlots {
         return slots_;
     }
 
+    [[nodiscard]] std::size_t workers() const noexcept { return counters_.size(); }
+
     /// Sums over the workers. Counts run since the process started, whoever had the slot.
     [[nodiscard]] Traffic counted(DestId id) const noexcept;
     [[nodiscard]] std::uint32_t active(DestId id) const noexcept;

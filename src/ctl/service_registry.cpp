@@ -360,7 +360,7 @@ void ServiceRegistry::remove_servers(Service& service) {
     while (!service.servers.empty()) remove_server(service, service.servers.end() - 1);
 }
 
-void ServiceRegistry::rebuild(Service& service) {
+void ServiceRegistry::rebuild(Service& service) const {
     auto next = std::make_shared<VirtualService>();
     next->key = service.key;
     next->scheduler = service.scheduler;
@@ -371,6 +371,8 @@ void ServiceRegistry::rebuild(Service& service) {
     next->servers.reserve(service.servers.size());
     for (const auto& server : service.servers) next->servers.push_back(server.real);
     next->table = table_for(*next, service.published.get());
+    if (service.scheduler->compares_loads() && next->servers.size() >= LoadCache::least_servers)
+        next->cache = std::make_shared<LoadCache>(next->servers, slots_.workers());
     service.published = std::move(next);
 }
 

@@ -166,7 +166,7 @@ class ServiceRegistry {
     void make_room(std::size_t keep);
     /// Tells the workers how many connections a server may have (ipvs-behaviour 2.11).
     void limit(const RealServer& server);
-    static void rebuild(Service& service);
+    void rebuild(Service& service) const;
     static void reconfigure(const Service& service);
     void publish();
 

@@ -79,6 +79,7 @@ template <class F>
 void count_connection(WorkerState& worker, const Conn<F>& conn) noexcept {
     worker.counters_of(conn.dest).total.add();
     update_overload<F>(worker, conn);
+    worker.load_changed(conn.dest);
 }
 
 template <class F>
@@ -88,6 +89,7 @@ void uncount_connection(WorkerState& worker, const Conn<F>& conn, Ending how) no
     if (conn.counted_active) dest.active.sub();
     how == Ending::forced ? give_up(worker, conn.affinity) : let_go(worker, conn.affinity);
     update_overload<F>(worker, conn);
+    worker.load_changed(conn.dest);
 }
 
 template <class F>
@@ -96,6 +98,7 @@ void count_active(WorkerState& worker, Conn<F>& conn, bool active) noexcept {
     conn.counted_active = active;
     Gauge& gauge = worker.counters_of(conn.dest).active;
     active ? gauge.add() : gauge.sub();
+    worker.load_changed(conn.dest);
 }
 
 template bool begins_anew<Ipv4>(const WorkerState&, const Conn<Ipv4>&, const PacketMeta&,

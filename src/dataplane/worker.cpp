@@ -50,6 +50,7 @@ WorkerState::WorkerState(WorkerId worker, SharedState& state, const Limits& limi
       conns_v4(limits.connections, hash_seed, TickTime()),
       conns_v6(limits.connections, hash_seed, TickTime()),
       dests(limits.servers + 1),
+      load_changes(load_group(DestId(limits.servers)) + 1),
       fragments_v4(limits.fragments, counters, hash_seed),
       fragments_v6(limits.fragments, counters, hash_seed),
       transmitter(worker, state.devices, counters),

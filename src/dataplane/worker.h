@@ -63,6 +63,7 @@ struct SharedState {
     RingPtr path_mtu_reports;  ///< PathMtuReport elements, the same
     std::unique_ptr<AffinityTable> affinity;   ///< null: no service may be persistent
     std::vector<DestCounters*> dest_counters;  ///< one array a worker, for Loads
+    std::vector<LoadChanges*> load_changes;    ///< the same
     OverloadTable overload;                    ///< of all DestId slots
     DefenceOrders defence;
     std::uint64_t start_tsc = 0;
@@ -136,8 +137,10 @@ struct WorkerState {
     }
     [[nodiscard]] DestCounters& counters_of(DestId id) noexcept { return dests[id.value()]; }
     [[nodiscard]] Loads loads() const noexcept {
-        return Loads(shared.dest_counters, &shared.overload);
+        return Loads(shared.dest_counters, &shared.overload, shared.load_changes, id);
     }
+    /// To be called when what loads() tells of a server has changed.
+    void load_changed(DestId dest) noexcept { load_changes[load_group(dest)].bump(); }
 
     void drop(rte_mbuf* packet, DropReason reason) noexcept {
         counters.drop(reason);
@@ -151,7 +154,8 @@ struct WorkerState {
     WorkerCounters counters;
     ConnTable<Ipv4> conns_v4;
     ConnTable<Ipv6> conns_v6;
-    PageArray<DestCounters> dests;  ///< by DestId
+    PageArray<DestCounters> dests;        ///< by DestId
+    PageArray<LoadChanges> load_changes;  ///< by load_group()
     Reassembler<Ipv4> fragments_v4;
     Reassembler<Ipv6> fragments_v6;
     Transmitter transmitter;

@@ -16,6 +16,7 @@ class LeastConnection final : public Scheduler {
     }
     [[nodiscard]] std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept override;
+    [[nodiscard]] bool compares_loads() const noexcept override { return true; }
 
   private:
     Weighting weighting_;

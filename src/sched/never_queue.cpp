@@ -7,9 +7,14 @@ namespace shunt {
 
 std::optional<std::size_t> NeverQueue::choose(const Candidates& from,
                                               const SchedulingKey& /*key*/) const noexcept {
-    for (std::size_t i = 0; i < from.servers.size(); ++i)
-        if (from.eligible(i) && from.loads.active(from.servers[i].id) == 0) return i;
-    return least_delay(from);
+    // Load 0, which only a server without active connection has, goes before every other.
+    return least_loaded(
+        from,
+        [&](const RealServer& server) -> std::uint64_t {
+            const std::uint64_t active = from.loads.active(server.id);
+            return active == 0 ? 0 : active + 1;
+        },
+        [](const RealServer& server) { return std::uint64_t{server.weight}; });
 }
 
 }  // namespace shunt

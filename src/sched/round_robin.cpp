@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sched/round_robin.h"
 
+#include "sched/sequence.h"
+
 namespace shunt {
 
 namespace {
 
-/// The first eligible server after the one with sequence number `last`; 0: from the front.
-std::optional<std::size_t> next(const Candidates& from, std::uint64_t last) noexcept {
-    std::optional<std::size_t> first;
-    for (std::size_t i = 0; i < from.servers.size(); ++i) {
-        if (!from.eligible(i)) continue;
-        if (last != 0 && from.servers[i].sequence < last) return i;
-        if (!first) first = i;
-    }
-    return first;
+/// The first eligible server at or behind position `begin`, cyclic.
+std::optional<std::size_t> next(const Candidates& from, std::size_t begin) noexcept {
+    for (std::size_t i = begin; i < from.servers.size(); ++i)
+        if (from.eligible(i)) return i;
+    for (std::size_t i = 0; i < begin; ++i)
+        if (from.eligible(i)) return i;
+    return {};
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ std::optional<std::size_t> RoundRobin::choose(const Candidates& from,
     std::atomic<std::uint64_t>& word = from.state.word;
     std::uint64_t last = word.load(std::memory_order_relaxed);
     for (;;) {
-        const auto choice = next(from, last);
+        const auto choice = next(from, last == 0 ? 0 : behind(from.servers, last));
         if (!choice || word.compare_exchange_weak(last, from.servers[*choice].sequence,
                                                   std::memory_order_relaxed))
             return choice;

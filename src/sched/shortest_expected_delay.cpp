@@ -7,7 +7,10 @@ namespace shunt {
 
 std::optional<std::size_t> ShortestExpectedDelay::choose(
     const Candidates& from, const SchedulingKey& /*key*/) const noexcept {
-    return least_delay(from);
+    return least_loaded(
+        from,
+        [&](const RealServer& server) { return std::uint64_t{from.loads.active(server.id)} + 1; },
+        [](const RealServer& server) { return std::uint64_t{server.weight}; });
 }
 
 }  // namespace shunt

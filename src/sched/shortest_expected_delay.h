@@ -11,6 +11,7 @@ class ShortestExpectedDelay final : public Scheduler {
     [[nodiscard]] std::string_view name() const noexcept override { return "sed"; }
     [[nodiscard]] std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept override;
+    [[nodiscard]] bool compares_loads() const noexcept override { return true; }
 };
 
 }  // namespace shunt

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "sched/sequence.h"
+
 namespace shunt {
 
 namespace {
@@ -20,27 +22,17 @@ struct Position {
     }
 };
 
-struct Steps {
-    std::int64_t step = 0;     ///< gcd of the positive weights, 1 if there are none
-    std::int64_t highest = 0;  ///< the threshold at which only the heaviest take part
+using Steps = SchedulerTable::Steps;
 
-    explicit Steps(std::span<const RealServer> servers) noexcept {
-        std::int64_t heaviest = 0;
-        for (const auto& s : servers) {
-            step = std::gcd(step, std::int64_t{s.weight});
-            heaviest = std::max(heaviest, std::int64_t{s.weight});
-        }
-        if (step == 0) step = 1;
-        highest = heaviest - (step - 1);
+Steps steps_of(std::span<const RealServer> servers) noexcept {
+    std::int64_t step = 0;
+    std::int64_t heaviest = 0;
+    for (const auto& s : servers) {
+        step = std::gcd(step, std::int64_t{s.weight});
+        heaviest = std::max(heaviest, std::int64_t{s.weight});
     }
-};
-
-/// The index of the first server behind the current one.
-std::size_t behind(std::span<const RealServer> servers, std::uint32_t current) noexcept {
-    std::size_t i = 0;
-    if (current != 0)
-        while (i < servers.size() && servers[i].sequence >= current) ++i;
-    return i;
+    if (step == 0) step = 1;
+    return {.step = step, .highest = heaviest - (step - 1)};
 }
 
 /// One choice from `position`, which moves on.
@@ -48,7 +40,7 @@ std::optional<std::size_t> step_on(const Candidates& from, const Steps& steps,
                                    Position& position) noexcept {
     if (steps.highest <= 0) return {};
     const auto servers = from.servers;
-    std::size_t i = behind(servers, position.current);
+    std::size_t i = position.current == 0 ? 0 : behind(servers, position.current);
     for (;;) {
         const bool whole_list = i == 0;
         for (; i < servers.size(); ++i) {
@@ -67,7 +59,7 @@ std::optional<std::size_t> step_on(const Candidates& from, const Steps& steps,
 
 std::optional<std::size_t> WeightedRoundRobin::choose(const Candidates& from,
                                                       const SchedulingKey& /*key*/) const noexcept {
-    const Steps steps(from.servers);
+    const Steps steps = from.table != nullptr ? from.table->steps : steps_of(from.servers);
     std::uint64_t seen = from.state.word.load(std::memory_order_relaxed);
     for (;;) {
         Position position = Position::from(seen);
@@ -78,9 +70,16 @@ std::optional<std::size_t> WeightedRoundRobin::choose(const Candidates& from,
     }
 }
 
+std::shared_ptr<const SchedulerTable> WeightedRoundRobin::build(
+    std::span<const RealServer> servers) const {
+    auto table = std::make_shared<SchedulerTable>();
+    table->steps = steps_of(servers);
+    return table;
+}
+
 void WeightedRoundRobin::reconfigure(std::span<const RealServer> servers,
                                      SchedulerState& state) const noexcept {
-    const Steps steps(servers);
+    const Steps steps = steps_of(servers);
     std::uint64_t seen = state.word.load(std::memory_order_relaxed);
     for (;;) {
         Position position = Position::from(seen);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // What one worker counts for one real server. One cache line each, so that workers never share one.
+#include <atomic>
 #include <span>
 
 #include "base/counter.h"
@@ -22,6 +23,31 @@ struct alignas(64) DestCounters {
 };
 static_assert(sizeof(DestCounters) == 64);
 
+/// Neighbouring DestIds, so many in each group, for which a worker counts together how often their
+/// load changed: what was worked out from the loads of a group holds while the counts stand still.
+inline constexpr std::uint32_t load_group_size = 16;
+
+[[nodiscard]] constexpr std::uint32_t load_group(DestId id) noexcept {
+    return id.value() / load_group_size;
+}
+
+/// How often the load of a group changed on one worker: `total` or `active` of a server of it, or
+/// whether the server is overloaded. Written by its worker only.
+class LoadChanges {
+  public:
+    /// To be called when the change is done.
+    void bump() noexcept {
+        count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    }
+    /// To be read before the loads.
+    [[nodiscard]] std::uint32_t value() const noexcept {
+        return count_.load(std::memory_order_acquire);
+    }
+
+  private:
+    std::atomic<std::uint32_t> count_{0};
+};
+
 /// Live connections per real server over all workers, as schedulers weigh them.
 class Loads {
   public:
@@ -30,6 +56,10 @@ class Loads {
     explicit Loads(std::span<DestCounters* const> workers,
                    const OverloadTable* overload = nullptr) noexcept
         : workers_(workers), overload_(overload) {}
+    /// `changes`: one array a worker, indexed by load_group(). `self`: the worker that looks.
+    Loads(std::span<DestCounters* const> workers, const OverloadTable* overload,
+          std::span<LoadChanges* const> changes, WorkerId self) noexcept
+        : workers_(workers), overload_(overload), changes_(changes), self_(self) {}
 
     [[nodiscard]] std::uint32_t active(DestId id) const noexcept {
         return sum(id, &DestCounters::active);
@@ -41,6 +71,16 @@ class Loads {
         return overload_ != nullptr && overload_->overloaded(id);
     }
 
+    /// Are changes counted, and for whom?
+    [[nodiscard]] bool counts_changes() const noexcept { return !changes_.empty(); }
+    [[nodiscard]] WorkerId self() const noexcept { return self_; }
+    /// How often the load of a group changed on all workers; grows, but for a wrap at 2^32.
+    [[nodiscard]] std::uint32_t changes(std::uint32_t group) const noexcept {
+        std::uint32_t n = 0;
+        for (const LoadChanges* worker : changes_) n += worker[group].value();
+        return n;
+    }
+
   private:
     /// A connection counted on one worker is uncounted on the same, so the sum is never negative.
     [[nodiscard]] std::uint32_t sum(DestId id, Gauge DestCounters::*field) const noexcept {
@@ -50,6 +90,8 @@ class Loads {
     }
     std::span<DestCounters* const> workers_;
     const OverloadTable* overload_;
+    std::span<LoadChanges* const> changes_;
+    WorkerId self_;
 };
 
 }  // namespace shunt

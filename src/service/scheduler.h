@@ -14,6 +14,7 @@
 
 #include "net/tuple.h"
 #include "service/dest_counters.h"
+#include "service/load_cache.h"
 #include "service/real_server.h"
 #include "service/scheduler_flags.h"
 
@@ -26,10 +27,18 @@ struct alignas(64) SchedulerState {
     std::atomic<std::uint64_t> word{0};
 };
 
-/// What a hash scheduler prepares from a service's servers: for each bucket a position in their
-/// list. Empty when no server takes a bucket.
+/// What a scheduler prepares from a service's servers.
 struct SchedulerTable {
+    /// Of wrr.
+    struct Steps {
+        std::int64_t step = 0;     ///< gcd of the positive weights, 1 if there are none
+        std::int64_t highest = 0;  ///< the threshold at which only the heaviest take part
+        bool operator==(const Steps&) const = default;
+    };
+
+    /// Of a hash scheduler: for each bucket a position in the list. Empty when no server takes one.
     std::vector<std::uint16_t> buckets;
+    Steps steps{};
     bool operator==(const SchedulerTable&) const = default;
 };
 
@@ -62,6 +71,7 @@ struct Candidates {
     SchedulerState& state;
     const SchedulerTable* table = nullptr;  ///< what build() made of the servers
     SchedulerFlags flags{};
+    std::optional<LoadCache::Part> cache{};  ///< of these servers and this scheduler
 
     /// May a new connection go to the server at this position (4.1)?
     [[nodiscard]] bool eligible(std::size_t i) const noexcept {
@@ -88,6 +98,10 @@ class Scheduler {
     [[nodiscard]] virtual std::size_t most_servers() const noexcept {
         return std::numeric_limits<std::size_t>::max();
     }
+
+    /// Is the choice the least loaded server, by loads and weights alone, so that a LoadCache
+    /// helps?
+    [[nodiscard]] virtual bool compares_loads() const noexcept { return false; }
 
     /// The table for these servers, of which there are no more than most_servers(); null when the
     /// scheduler needs none. Called when servers have changed. Throws std::bad_alloc. Thread:

@@ -61,11 +61,14 @@ struct VirtualService {
     SchedulerFlags scheduler_flags;
     std::vector<RealServer> servers;              ///< newest first
     std::shared_ptr<const SchedulerTable> table;  ///< Scheduler::build() of the servers
+    std::shared_ptr<LoadCache> cache;             ///< of the servers; null: each is looked at
 
     /// The position of the server for a new connection, or nothing. Thread: any worker.
     [[nodiscard]] std::optional<std::size_t> choose(const Loads& loads,
                                                     const SchedulingKey& key) const noexcept {
-        return scheduler->choose({servers, loads, *state, table.get(), scheduler_flags}, key);
+        Candidates from{servers, loads, *state, table.get(), scheduler_flags};
+        if (cache && loads.counts_changes()) from.cache = cache->of(loads.self());
+        return scheduler->choose(from, key);
     }
 };
 

@@ -202,6 +202,7 @@ void WorkerBench::make_workers() {
         states_.push_back(std::make_unique<WorkerState>(WorkerId(w), shared_, limits, hash_seed));
         loops_.push_back(std::make_unique<Worker>(*states_.back(), Idle::poll));
         shared_.dest_counters.push_back(states_.back()->dests.data());
+        shared_.load_changes.push_back(states_.back()->load_changes.data());
         rte_rcu_qsbr_thread_register(rcu_.get(), w);
         rte_rcu_qsbr_thread_online(rcu_.get(), w);
     }

@@ -603,6 +603,28 @@ TEST_F(ServiceRegistryTest, ManyRemovedServersDoNotPileUp) {
     EXPECT_GT(registry.removed_servers(), 1000U);
 }
 
+TEST_F(ServiceRegistryTest, WorkersRememberLoadsOfLargeServicesOnly) {
+    ServiceRegistry registry(publisher_, shared_.dest_counters, 2048);
+    registry.add_service(web, {.scheduler = "wlc"});
+    const auto add = [&](std::uint16_t port) {
+        registry.add_server(web, {.address = {endpoint("10.1.0.1:80").address, L4Port(port)}});
+    };
+    for (std::uint16_t port = 1; port < LoadCache::least_servers; ++port) add(port);
+    EXPECT_EQ(published(web).cache, nullptr);
+    add(LoadCache::least_servers);
+    const auto first = published(web).cache;
+    ASSERT_NE(first, nullptr);
+    EXPECT_EQ(first->of(WorkerId(1)).groups.size(), LoadCache::least_servers / load_group_size);
+    EXPECT_NE(first->of(WorkerId(0)).known.data(), first->of(WorkerId(1)).known.data());
+    registry.edit_server(
+        web, {.address = {endpoint("10.1.0.1:80").address, L4Port(std::uint16_t{1})}, .weight = 7});
+    EXPECT_NE(published(web).cache, first) << "what was found with other weights";
+    registry.edit_service(web, {.scheduler = "rr"});
+    EXPECT_EQ(published(web).cache, nullptr);
+    registry.edit_service(web, {.scheduler = "nq"});
+    EXPECT_NE(published(web).cache, nullptr);
+}
+
 // Statistics.
 
 TEST_F(ServiceRegistryTest, SumsOverWorkersAndServers) {

@@ -104,6 +104,33 @@ TEST(Connections, AreCountedActiveOnce) {
     EXPECT_EQ(bench.dest(1, &DestCounters::total), 0U);
 }
 
+TEST(Connections, EachChangeOfALoadIsCounted) {
+    WorkerBench bench({.workers = 2});
+    bench.add_usual_services();
+    bench.iterate();
+    auto& worker = bench.worker(1);
+    Conn<Ipv4> conn;
+    conn.dest = DestId(1);
+    const auto changes = [&] { return worker.loads().changes(load_group(conn.dest)); };
+    ASSERT_TRUE(worker.loads().counts_changes());
+    EXPECT_EQ(worker.loads().self(), WorkerId(1));
+    count_connection<Ipv4>(worker, conn);
+    EXPECT_EQ(changes(), 1U);
+    count_active<Ipv4>(worker, conn, true);
+    EXPECT_EQ(changes(), 2U);
+    count_active<Ipv4>(worker, conn, true);
+    EXPECT_EQ(changes(), 2U);
+    uncount_connection<Ipv4>(worker, conn);
+    EXPECT_EQ(changes(), 3U);
+    EXPECT_EQ(bench.worker(0).loads().changes(load_group(conn.dest)), 3U);
+    // The slot of connections without server has its place, too.
+    conn.dest = worker.no_server();
+    conn.method = ForwardMethod::bypass;
+    count_connection<Ipv4>(worker, conn);
+    EXPECT_EQ(changes(), 1U);
+    uncount_connection<Ipv4>(worker, conn);
+}
+
 /// Looks up again what an open connection keeps, after a change.
 class RefreshConnection : public ::testing::Test {
   protected:
