@@ -22,12 +22,12 @@ std::optional<DestId> DestSlots::allot() {
         return id;
     }
     if (slots_.size() == capacity_) return {};
-    slots_.emplace_back();
+    slots_.push_back({});
     return DestId(static_cast<std::uint32_t>(slots_.size() - 1));
 }
 
 void DestSlots::free(DestId id) {
-    slots_[id.value()] = {};
+    slots_.edit(id.value()) = {};
     free_.push(id.value());
 }
 

@@ -26,13 +26,13 @@ class DestSlots {
     void free(DestId id);
     [[nodiscard]] std::uint32_t free_count() const noexcept;
 
-    [[nodiscard]] ServiceTable::DestSlot& operator[](DestId id) noexcept {
+    [[nodiscard]] const DestSlot& operator[](DestId id) const noexcept {
         return slots_[id.value()];
     }
+    /// To change it.
+    [[nodiscard]] DestSlot& edit(DestId id) { return slots_.edit(id.value()); }
     /// All slots up to the highest that was ever in use.
-    [[nodiscard]] const std::vector<ServiceTable::DestSlot>& table() const noexcept {
-        return slots_;
-    }
+    [[nodiscard]] const ServiceTable::Slots& table() const noexcept { return slots_; }
 
     [[nodiscard]] std::size_t workers() const noexcept { return counters_.size(); }
 
@@ -51,7 +51,7 @@ class DestSlots {
   private:
     const std::vector<DestCounters*>& counters_;
     std::uint32_t capacity_;
-    std::vector<ServiceTable::DestSlot> slots_;
+    ServiceTable::Slots slots_;
     std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, std::greater<>> free_;
 };
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "sched/registry.h"
 
@@ -91,8 +92,10 @@ void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings&
     service.scheduler_flags = settings.scheduler_flags;
     service.one_packet = settings.one_packet;
     service.persistence = persistence;
+    if (service.timeouts != settings.timeouts)
+        for (const auto& server : service.servers)
+            slots_.edit(server.real.id).timeouts = settings.timeouts;
     service.timeouts = settings.timeouts;
-    for (const auto& server : service.servers) slots_[server.real.id].timeouts = service.timeouts;
     open_ports(service);
     if (rescheduled) {
         service.scheduler = &wanted;
@@ -106,12 +109,16 @@ void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings&
 void ServiceRegistry::delete_service(const ServiceKey& key) {
     remove_servers(find(key));
     services_.erase(key);
+    changed_.insert(key);
     publish();
 }
 
 void ServiceRegistry::flush() {
     if (services_.empty()) return;
-    for (auto& [key, service] : services_) remove_servers(service);
+    for (auto& [key, service] : services_) {
+        remove_servers(service);
+        changed_.insert(key);
+    }
     services_.clear();
     publish();
 }
@@ -126,7 +133,7 @@ void ServiceRegistry::add_server(const ServiceKey& key, const ServerConfig& give
             "server");
     check(key, server);
     check_room(*service.scheduler, service.servers.size() + 1);
-    insert_server(service, server);
+    service.servers.insert(service.servers.begin(), make_server(service, server));
     rebuild(service);
     publish();
     reconfigure(service);
@@ -159,14 +166,17 @@ void ServiceRegistry::load(std::span<const ServiceConfig> services) {
     check_load(services);
     for (const auto& config : services) {
         Service& service = make_service(config.key, config.settings);
+        reconfigure(service);
+        service.servers.reserve(config.servers.size());
+        for (const auto& server : config.servers)
+            service.servers.push_back(make_server(service, kept(config.key, server)));
+        std::ranges::reverse(service.servers);
+        rebuild(service);
         // Nobody sees the scheduler's state yet; it is led through the same steps as if the servers
         // had been added one by one, for its start depends on them (ipvs-behaviour 4.3).
-        reconfigure(service);
-        for (const auto& server : config.servers) {
-            insert_server(service, kept(config.key, server));
-            rebuild(service);
-            reconfigure(service);
-        }
+        const std::span<const RealServer> servers = service.published->servers;
+        for (std::size_t n = 1; n <= servers.size(); ++n)
+            service.scheduler->reconfigure(servers.last(n), *service.state);
     }
     publish();
 }
@@ -277,12 +287,12 @@ ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
     return service;
 }
 
-void ServiceRegistry::insert_server(Service& service, const ServerConfig& config) {
+ServiceRegistry::Server ServiceRegistry::make_server(Service& service, const ServerConfig& config) {
     Server server = revive_or_make(service, config.address);
     server.real.sequence = service.next_sequence++;
     server.real.last_weight = config.weight;
     configure(service, server.real, config);
-    service.servers.insert(service.servers.begin(), std::move(server));
+    return server;
 }
 
 void ServiceRegistry::configure(const Service& service, RealServer& server,
@@ -296,17 +306,17 @@ void ServiceRegistry::configure(const Service& service, RealServer& server,
         slots_[server.id].any_port || uses_any_port(service.key, service.persistence);
     const ServiceTable::DestSlot& before = slots_[server.id];
     const bool was_nat = before.in_use && (before.was_nat || before.forward == ForwardMethod::nat);
-    slots_[server.id] = {.available = true,
-                         .weight = server.weight,
-                         .endpoint = server.endpoint,
-                         .forward = server.forward,
-                         .tunnel = server.tunnel,
-                         .limited = server.thresholds.upper != 0,
-                         .virtual_address = service.key.endpoint.address,
-                         .was_nat = was_nat,
-                         .in_use = true,
-                         .any_port = any_port,
-                         .timeouts = service.timeouts};
+    slots_.edit(server.id) = {.available = true,
+                              .weight = server.weight,
+                              .endpoint = server.endpoint,
+                              .forward = server.forward,
+                              .tunnel = server.tunnel,
+                              .limited = server.thresholds.upper != 0,
+                              .virtual_address = service.key.endpoint.address,
+                              .was_nat = was_nat,
+                              .in_use = true,
+                              .any_port = any_port,
+                              .timeouts = service.timeouts};
     limit(server);
 }
 
@@ -318,7 +328,8 @@ void ServiceRegistry::limit(const RealServer& server) {
 
 void ServiceRegistry::open_ports(const Service& service) {
     if (!uses_any_port(service.key, service.persistence)) return;
-    for (const auto& server : service.servers) slots_[server.real.id].any_port = true;
+    for (const auto& server : service.servers)
+        if (!slots_[server.real.id].any_port) slots_.edit(server.real.id).any_port = true;
 }
 
 ServiceRegistry::Server ServiceRegistry::revive_or_make(const Service& service,
@@ -346,21 +357,20 @@ ServiceRegistry::Server ServiceRegistry::revive_or_make(const Service& service,
 }
 
 void ServiceRegistry::remove_server(Service& service, std::vector<Server>::iterator server) {
-    slots_[server->real.id].available = false;
+    slots_.edit(server->real.id).available = false;
     removed_.push_back({.server = std::move(*server),
                         .service = service.key,
                         .instance = service.instance,
                         .grace = {},
                         .unreferenced_since = {}});
     service.servers.erase(server);
-    if (removed_.size() > most_removed) make_room(most_removed);
 }
 
 void ServiceRegistry::remove_servers(Service& service) {
     while (!service.servers.empty()) remove_server(service, service.servers.end() - 1);
 }
 
-void ServiceRegistry::rebuild(Service& service) const {
+void ServiceRegistry::rebuild(Service& service) {
     auto next = std::make_shared<VirtualService>();
     next->key = service.key;
     next->scheduler = service.scheduler;
@@ -374,6 +384,7 @@ void ServiceRegistry::rebuild(Service& service) const {
     if (service.scheduler->compares_loads() && next->servers.size() >= LoadCache::least_servers)
         next->cache = std::make_shared<LoadCache>(next->servers, slots_.workers());
     service.published = std::move(next);
+    changed_.insert(service.key);
 }
 
 void ServiceRegistry::reconfigure(const Service& service) {
@@ -381,11 +392,14 @@ void ServiceRegistry::reconfigure(const Service& service) {
 }
 
 void ServiceRegistry::publish() {
-    std::vector<std::shared_ptr<const VirtualService>> all;
-    all.reserve(services_.size());
-    for (const auto& [key, service] : services_) all.push_back(service.published);
-    const auto grace = publisher_.set_services(
-        std::make_shared<const ServiceTable>(std::move(all), slots_.table()));
+    if (removed_.size() > most_removed) make_room(most_removed);
+    std::vector<ServiceTable::Change> changes;
+    for (const ServiceKey& key : std::exchange(changed_, {})) {
+        const auto at = services_.find(key);
+        changes.push_back({key, at == services_.end() ? nullptr : at->second.published});
+    }
+    table_ = std::make_shared<const ServiceTable>(*table_, changes, slots_.table());
+    const auto grace = publisher_.set_services(table_);
     for (auto r = removed_.rbegin(); r != removed_.rend() && !r->grace; ++r) r->grace = grace;
 }
 
@@ -436,11 +450,14 @@ ServiceRegistry::CountsByInstance ServiceRegistry::removed_counts() const {
     return counts;
 }
 
+Traffic ServiceRegistry::gone(const Service& service, const CountsByInstance& removed) {
+    const auto more = removed.find(service.instance);
+    return more == removed.end() ? service.retired : service.retired + more->second;
+}
+
 Traffic ServiceRegistry::counted(const Service& service, const CountsByInstance& removed) const {
-    Traffic sum = service.retired;
+    Traffic sum = gone(service, removed);
     for (const auto& server : service.servers) sum += slots_.counted(server.real.id) - server.start;
-    if (const auto more = removed.find(service.instance); more != removed.end())
-        sum += more->second;
     return sum;
 }
 
@@ -471,8 +488,13 @@ void ServiceRegistry::estimate() {
     };
     const auto removed = removed_counts();
     for (auto& [key, service] : services_) {
-        for (auto& server : service.servers) sample(server.rates, slots_.counted(server.real.id));
-        sample(service.rates, counted(service, removed));
+        Traffic sum = gone(service, removed);
+        for (auto& server : service.servers) {
+            const Traffic counted = slots_.counted(server.real.id);
+            sample(server.rates, counted);
+            sum += counted - server.start;
+        }
+        sample(service.rates, sum);
     }
     sample(rates_, slots_.counted());
 }

@@ -11,6 +11,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -156,7 +157,8 @@ class ServiceRegistry {
     void check_load(std::span<const ServiceConfig> services);
 
     Service& make_service(const ServiceKey& key, const ServiceSettings& settings);
-    void insert_server(Service& service, const ServerConfig& config);
+    /// The next server of the service, which it is to be put into.
+    [[nodiscard]] Server make_server(Service& service, const ServerConfig& config);
     /// Gives a server what is configured, and its slot what the server has.
     void configure(const Service& service, RealServer& server, const ServerConfig& config);
     [[nodiscard]] Server revive_or_make(const Service& service, const Endpoint& endpoint);
@@ -166,8 +168,9 @@ class ServiceRegistry {
     void make_room(std::size_t keep);
     /// Tells the workers how many connections a server may have (ipvs-behaviour 2.11).
     void limit(const RealServer& server);
-    void rebuild(Service& service) const;
+    void rebuild(Service& service);
     static void reconfigure(const Service& service);
+    /// Publishes what has been rebuilt or erased since the last time.
     void publish();
 
     /// Lets connections go to any port of the servers from now on, when the service does.
@@ -180,6 +183,8 @@ class ServiceRegistry {
 
     [[nodiscard]] CountsByInstance removed_counts() const;
     [[nodiscard]] Traffic counted(const Service& service, const CountsByInstance& removed) const;
+    /// Of servers that are not in the service any more.
+    [[nodiscard]] static Traffic gone(const Service& service, const CountsByInstance& removed);
     [[nodiscard]] ServiceView view(const Service& service, const CountsByInstance& removed) const;
     void zero(Service& service, const CountsByInstance& removed);
 
@@ -188,6 +193,8 @@ class ServiceRegistry {
     OverloadTable* overload_;
     DestSlots slots_;
     std::map<ServiceKey, Service, ServiceOrder> services_;
+    std::set<ServiceKey> changed_;  ///< since the last publication
+    std::shared_ptr<const ServiceTable> table_ = std::make_shared<const ServiceTable>();
     RemovedList removed_;
     std::uint64_t next_instance_ = 1;
     Traffic zero_;  ///< of the total

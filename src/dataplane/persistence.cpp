@@ -43,7 +43,7 @@ AffinityKey key_of(const VirtualService& service, const FlowTuple<F>& tuple) noe
 auto judge_for(const WorkerState& worker) noexcept {
     return [&worker](DestId dest) noexcept {
         using Verdict = AffinityTable::Verdict;
-        const auto slots = worker.services().slots();
+        const auto& slots = worker.services().slots();
         if (dest.value() >= slots.size()) return Verdict::unknown;
         const ServiceTable::DestSlot& server = slots[dest.value()];
         if (!server.in_use) return Verdict::unknown;  // added after this worker's snapshot

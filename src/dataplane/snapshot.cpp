@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/snapshot.h"
 
-#include <algorithm>
-
 namespace shunt {
 
 namespace {
 
-bool is_local(const NetTable& network, const IpAddress& address) {
+bool is_local(const NetTable& network, const DestSlot& slot) {
+    if (!slot.in_use) return false;
+    const IpAddress& address = slot.endpoint.address;
     return address.family() == Family::ipv4
                ? network.route<Ipv4>(address.v4(), 0).kind == Route<Ipv4>::Kind::local
                : network.route<Ipv6>(address.v6(), 0).kind == Route<Ipv6>::Kind::local;
@@ -17,10 +17,22 @@ bool is_local(const NetTable& network, const IpAddress& address) {
 
 void Snapshot::derive() {
     if (services == nullptr || network == nullptr) return;
-    tunnels = std::make_shared<const TunnelTable>(*services, *network);
-    local_servers = std::ranges::any_of(services->slots(), [&](const auto& slot) {
-        return slot.in_use && is_local(*network, slot.endpoint.address);
-    });
+    if (derived.network != network) {
+        derived = {.services = nullptr, .network = network};
+        tunnels = nullptr;
+    }
+    static const ServiceTable::Slots no_slots;
+    auto next = tunnels ? std::make_shared<TunnelTable>(*tunnels) : std::make_shared<TunnelTable>();
+    services->slots().compare(derived.services ? derived.services->slots() : no_slots,
+                              [&](std::size_t i, const DestSlot& now, const DestSlot& was) {
+                                  if (now == was) return;
+                                  next->set(DestId(static_cast<std::uint32_t>(i)), now, *network);
+                                  derived.local_servers += is_local(*network, now) ? 1 : 0;
+                                  derived.local_servers -= is_local(*network, was) ? 1 : 0;
+                              });
+    tunnels = std::move(next);
+    derived.services = services;
+    local_servers = derived.local_servers != 0;
 }
 
 }  // namespace shunt

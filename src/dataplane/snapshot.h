@@ -26,8 +26,15 @@ struct Snapshot {
     bool local_servers = false;  ///< some real server is this host
 
     /// Works out what follows from services and network: `tunnels` and `local_servers`. To be
-    /// called before the snapshot is published. Thread: control.
+    /// called before the snapshot is published. Over the same network it looks only at slots that
+    /// have changed since. Thread: control.
     void derive();
+    /// What that was last done for.
+    struct Derived {
+        std::shared_ptr<const ServiceTable> services;
+        std::shared_ptr<const NetTable> network;
+        std::uint32_t local_servers = 0;
+    } derived;
     std::uint32_t generation = 0;  ///< 1 for the first one published, then counted up
 };
 

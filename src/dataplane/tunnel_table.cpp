@@ -46,12 +46,16 @@ TunnelEnds tunnel_ends(const Tunnel& tunnel, const IpAddress& server,
 }
 
 TunnelTable::TunnelTable(const ServiceTable& services, const NetTable& network) {
-    for (std::size_t i = 0; const ServiceTable::DestSlot& slot : services.slots()) {
-        ++i;
-        if (!slot.in_use || slot.forward != ForwardMethod::tunnel) continue;
-        ends_.resize(i);
-        ends_.back() = tunnel_ends(slot.tunnel, slot.endpoint.address, network);
-    }
+    for (std::uint32_t i = 0; const DestSlot& slot : services.slots())
+        set(DestId(i++), slot, network);
+}
+
+void TunnelTable::set(DestId id, const DestSlot& slot, const NetTable& network) {
+    const std::size_t part = id.value() / part_size;
+    const bool has_one = slot.in_use && slot.forward == ForwardMethod::tunnel;
+    if (!has_one && parts_.find(part) == nullptr) return;
+    parts_.edit(part)[id.value() % part_size] =
+        has_one ? tunnel_ends(slot.tunnel, slot.endpoint.address, network) : TunnelEnds{};
 }
 
 }  // namespace shunt

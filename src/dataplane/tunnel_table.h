@@ -5,8 +5,8 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <vector>
 
+#include "base/shared_tree.h"
 #include "dataplane/net_table.h"
 #include "service/service_table.h"
 
@@ -43,20 +43,29 @@ inline constexpr std::uint8_t most_tunnel_overhead = 52;
 [[nodiscard]] TunnelEnds tunnel_ends(const Tunnel& tunnel, const IpAddress& server,
                                      const NetTable& network) noexcept;
 
-/// By DestId. Immutable, made by the control thread with each new table of services or routes.
+/// By DestId. Made by the control thread with each new table of services or routes; not changed any
+/// more once workers see it.
 class TunnelTable {
   public:
+    TunnelTable() = default;
     TunnelTable(const ServiceTable& services, const NetTable& network);
+
+    /// The slot is this one from now on.
+    void set(DestId id, const DestSlot& slot, const NetTable& network);
 
     /// Those without overhead for a server whose method is another one by now; connections that
     /// were opened before may still go there by tunnel.
     [[nodiscard]] const TunnelEnds& operator[](DestId id) const noexcept {
-        return id.value() < ends_.size() ? ends_[id.value()] : none;
+        const Part* part = parts_.find(id.value() / part_size);
+        return part == nullptr ? none : (*part)[id.value() % part_size];
     }
 
   private:
+    static constexpr std::size_t part_size = 64;
+    using Part = std::array<TunnelEnds, part_size>;
+
     static inline const TunnelEnds none{};
-    std::vector<TunnelEnds> ends_;  ///< up to the last server that has a tunnel
+    SharedTree<Part> parts_;  ///< those in which some server has, or had, a tunnel
 };
 
 }  // namespace shunt

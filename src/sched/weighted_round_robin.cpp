@@ -28,7 +28,7 @@ Steps steps_of(std::span<const RealServer> servers) noexcept {
     std::int64_t step = 0;
     std::int64_t heaviest = 0;
     for (const auto& s : servers) {
-        step = std::gcd(step, std::int64_t{s.weight});
+        if (step != 1) step = std::gcd(step, std::int64_t{s.weight});
         heaviest = std::max(heaviest, std::int64_t{s.weight});
     }
     if (step == 0) step = 1;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // The virtual services and real servers of one moment: immutable, shared by all workers, replaced
-// as a whole. The control thread builds it; workers read it between two RCU quiescent states.
-#include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
+// as a whole. The control thread builds it; workers read it between two RCU quiescent states. A new
+// one shares with the one before what has not changed (docs/decisions/0016).
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
-#include "base/hash.h"
+#include "base/shared_map.h"
 #include "base/time.h"
 #include "net/tuple.h"
+#include "service/dest_slot.h"
 #include "service/mark.h"
 #include "service/scheduler.h"
 
@@ -43,15 +44,6 @@ struct Persistence {
     bool operator==(const Persistence&) const noexcept = default;
 };
 
-/// How long connections of a service live without a packet, where that is not as for all; zero: it
-/// is.
-struct ServiceTimeouts {
-    Ticks tcp{};      ///< established
-    Ticks tcp_fin{};  ///< in FIN_WAIT
-    Ticks udp{};
-    bool operator==(const ServiceTimeouts&) const noexcept = default;
-};
-
 struct VirtualService {
     ServiceKey key;
     const Scheduler* scheduler = nullptr;   ///< never null; lives as long as the process
@@ -74,21 +66,14 @@ struct VirtualService {
 
 class ServiceTable {
   public:
-    /// One DestId slot: what an existing connection has to know about its real server.
-    struct DestSlot {
-        bool available = false;  ///< still in its service
-        std::uint32_t weight = 0;
-        Endpoint endpoint;
-        ForwardMethod forward = ForwardMethod::nat;
-        Tunnel tunnel;
-        bool limited = false;  ///< has an upper threshold
-        /// Of its service, which may be gone; of a service on a mark the unspecified one.
-        IpAddress virtual_address;
-        bool was_nat = false;  ///< connections from when `forward` was nat may live on
-        bool in_use = false;   ///< the slot names a server, in its service or removed
-        /// Connections may go to any port of the server, whatever its own (ipvs-behaviour 5.3).
-        bool any_port = false;
-        ServiceTimeouts timeouts{};  ///< of its service
+    using DestSlot = shunt::DestSlot;
+    using Slots = SharedArray<DestSlot>;
+    using Services = SharedArray<std::shared_ptr<const VirtualService>>;
+
+    /// What becomes of the service with this key; null: it is gone.
+    struct Change {
+        ServiceKey key;
+        std::shared_ptr<const VirtualService> service;
     };
 
     /// A NAT server whose own calls come from its service, and that service.
@@ -101,6 +86,9 @@ class ServiceTable {
     /// `slots` is indexed by DestId and holds removed servers too while connections name them.
     ServiceTable(std::vector<std::shared_ptr<const VirtualService>> services,
                  std::vector<DestSlot> slots);
+    /// `before` with some services changed, each named once, and with other slots, in time that
+    /// follows from the changes alone when `slots` is a changed copy of those of `before`.
+    ServiceTable(const ServiceTable& before, std::span<const Change> changes, Slots slots);
 
     /// The service for a new connection: by its mark, by its exact port, FTP data beside a service
     /// on port 21, then port 0 (ipvs-behaviour 1.3).
@@ -119,7 +107,7 @@ class ServiceTable {
     [[nodiscard]] bool is_real(const typename F::Address& address, L4Port port) const noexcept {
         const auto& reals = sets<F>().reals;
         return reals.contains({address, port, Protocol::none}) ||
-               (sets<F>().any_port && reals.contains({address, L4Port{}, Protocol::none}));
+               (sets<F>().any_ports != 0 && reals.contains({address, L4Port{}, Protocol::none}));
     }
 
     /// The same for a packet whose ports are not known: any port of the address.
@@ -134,15 +122,17 @@ class ServiceTable {
                                             L4Port port) const noexcept {
         const auto& callers = sets<F>().callers;
         if (callers.empty()) return nullptr;
-        const auto at = callers.find({address, port, Protocol::none});
-        return at == callers.end() ? nullptr : &at->second;
+        const auto* at = callers.find({address, port, Protocol::none});
+        return at == nullptr ? nullptr : &at->front();
     }
 
     [[nodiscard]] const DestSlot& slot(DestId id) const noexcept { return slots_[id.value()]; }
-    [[nodiscard]] std::span<const DestSlot> slots() const noexcept { return slots_; }
-    [[nodiscard]] std::span<const std::shared_ptr<const VirtualService>> services() const noexcept {
-        return services_;
-    }
+    [[nodiscard]] const Slots& slots() const noexcept { return slots_; }
+    /// In no certain order once some have gone.
+    [[nodiscard]] const Services& services() const noexcept { return services_; }
+
+    /// What this takes that `before` has too, and what not. Thread: control.
+    [[nodiscard]] Footprint footprint(const ServiceTable& before) const;
 
   private:
     template <class F>
@@ -152,21 +142,31 @@ class ServiceTable {
         Protocol protocol = Protocol::none;
         bool operator==(const FamilyEndpoint&) const noexcept = default;
     };
-    struct Hash {
-        template <class T>
-        std::size_t operator()(const T& value) const noexcept;
+    struct Entry {
+        const VirtualService* service = nullptr;
+        std::size_t place = 0;  ///< in services_
     };
     template <class F>
     struct FamilySets {
-        boost::unordered_flat_map<FamilyEndpoint<F>, const VirtualService*, Hash> services;
-        boost::unordered_flat_map<Mark, const VirtualService*, Hash> marked;
-        boost::unordered_flat_set<typename F::Address, Hash> virtuals;
-        boost::unordered_flat_set<FamilyEndpoint<F>, Hash> reals;
-        boost::unordered_flat_set<typename F::Address, Hash> real_addresses;
-        boost::unordered_flat_map<FamilyEndpoint<F>, Caller, Hash> callers;
-        bool ftp = false;       ///< some TCP service is on port 21
-        bool any_port = false;  ///< some real server takes every port
+        SharedMap<FamilyEndpoint<F>, Entry> services;
+        SharedMap<Mark, Entry> marked;
+        // With the number of services and slots that make them so.
+        SharedMap<typename F::Address, std::uint32_t> virtuals;
+        SharedMap<FamilyEndpoint<F>, std::uint32_t> reals;
+        SharedMap<typename F::Address, std::uint32_t> real_addresses;
+        std::uint32_t ftps = 0;       ///< TCP services on port 21
+        std::uint32_t any_ports = 0;  ///< slots of servers that take every port
+        /// Of several services those with the smallest key first.
+        SharedMap<FamilyEndpoint<F>, std::vector<Caller>> callers;
+
+        [[nodiscard]] const Entry* find(const ServiceKey& key) const noexcept;
+        [[nodiscard]] Entry& edit(const ServiceKey& key);
+        void erase(const ServiceKey& key);
+        void measure(const FamilySets& before, Footprint& sum) const;
     };
+    /// What a slot says about addresses.
+    struct SlotSays;
+
     template <class F>
     [[nodiscard]] const FamilySets<F>& sets() const noexcept {
         if constexpr (std::is_same_v<F, Ipv4>)
@@ -174,20 +174,29 @@ class ServiceTable {
         else
             return ipv6_;
     }
+    template <class Visit>
+    void with_sets(Family family, Visit visit);
     template <class F>
-    void index(FamilySets<F>& sets);
-    template <class F>
-    static void index_callers(FamilySets<F>& sets, const VirtualService& service);
+    static FamilyEndpoint<F> endpoint_of(const ServiceKey& key) noexcept;
 
-    std::vector<std::shared_ptr<const VirtualService>> services_;
-    std::vector<DestSlot> slots_;
+    void change(const Change& change);
+    template <class F>
+    void add(FamilySets<F>& sets, const std::shared_ptr<const VirtualService>& service);
+    template <class F>
+    void replace(FamilySets<F>& sets, const Change& change);
+    template <class F>
+    void remove(FamilySets<F>& sets, const ServiceKey& key);
+    template <class F>
+    static void count_service(FamilySets<F>& sets, const ServiceKey& key, bool more);
+    template <class F>
+    static void index_callers(FamilySets<F>& sets, const VirtualService& service, bool more);
+    void index_slot(const DestSlot& now, const DestSlot& before);
+    void count(const SlotSays& says, bool more);
+
+    Services services_;
+    Slots slots_;
     FamilySets<Ipv4> ipv4_;
     FamilySets<Ipv6> ipv6_;
 };
-
-template <class T>
-std::size_t ServiceTable::Hash::operator()(const T& value) const noexcept {
-    return hash_of(value, 0);
-}
 
 }  // namespace shunt

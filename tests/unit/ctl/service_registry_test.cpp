@@ -625,6 +625,50 @@ TEST_F(ServiceRegistryTest, WorkersRememberLoadsOfLargeServicesOnly) {
     EXPECT_NE(published(web).cache, nullptr);
 }
 
+TEST_F(ServiceRegistryTest, AChangeIsAsLargeAsItsService) {
+    ServiceRegistry registry(publisher_, shared_.dest_counters, 2048);
+    std::vector<ServiceConfig> all;
+    for (std::uint16_t s = 0; s < 40; ++s) {
+        ServiceKey key = web;
+        key.endpoint.port = L4Port(static_cast<std::uint16_t>(1000 + s));
+        all.push_back({.key = key, .settings = wrr, .servers = {}});
+        for (std::uint16_t i = 0; i < 50; ++i)
+            all.back().servers.push_back(
+                {.address = {endpoint("10.1.0.1:1").address,
+                             L4Port(static_cast<std::uint16_t>(s * 50 + i + 1))}});
+    }
+    registry.load(all);
+    const auto parts_of = [&](const auto& change) {
+        const auto before = publisher_.current().services;
+        change();
+        return table().footprint(*before).own_parts;
+    };
+    ServerConfig edited = all[20].servers[7];
+    edited.weight = 5;
+    // The service, its place in the list, its entry, its slot, each with the way there.
+    EXPECT_LE(parts_of([&] { registry.edit_server(all[20].key, edited); }), 7U);
+    EXPECT_LE(parts_of([&] { registry.edit_service(all[21].key, rr); }), 7U);
+    // Removed it stays known.
+    EXPECT_LE(parts_of([&] { registry.delete_server(all[20].key, edited.address); }), 7U);
+    EXPECT_LE(parts_of([&] { registry.add_server(all[20].key, server("10.1.0.2:80")); }), 15U);
+    EXPECT_GT(parts_of([&] { registry.flush(); }), 1U);
+    EXPECT_TRUE(table().services().empty());
+}
+
+TEST_F(ServiceRegistryTest, LoadingLeadsSchedulersWhereAddingDoes) {
+    ServiceRegistry registry(publisher_, shared_.dest_counters, 2048);
+    ServiceConfig config{.key = web, .settings = wrr, .servers = {}};
+    for (const std::uint32_t weight : {1U, 6U, 0U, 4U, 2U, 9U})
+        config.servers.push_back(
+            server("10.1.0." + std::to_string(config.servers.size() + 1) + ":80", weight));
+    registry.load(std::array{config});
+    const auto loaded = choices(web, 60);
+    registry.delete_service(web);
+    registry.add_service(web, wrr);
+    for (const auto& one : config.servers) registry.add_server(web, one);
+    EXPECT_EQ(choices(web, 60), loaded);
+}
+
 // Statistics.
 
 TEST_F(ServiceRegistryTest, SumsOverWorkersAndServers) {

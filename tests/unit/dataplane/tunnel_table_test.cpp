@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "support/worker_bench.h"
 
 namespace shunt {
@@ -115,6 +117,42 @@ TEST(TunnelTable, HasTheTunnelsByServer) {
     EXPECT_EQ(table[DestId(1)].destination, ip(v4.server));
     EXPECT_EQ(table[DestId(3)].source, ip(v6.lan_self));
     EXPECT_EQ(table[DestId(5)].destination, ip(v6.server2));
+}
+
+TEST(TunnelTable, FollowsChangesOfServersOverOneNetwork) {
+    const std::array<std::string_view, 4> hosts{v4.server, v6.server, v4.lan_self, v6.server2};
+    constexpr std::array methods{ForwardMethod::nat, ForwardMethod::tunnel, ForwardMethod::direct};
+    std::mt19937 random(5);
+    const auto one_of = [&](const auto& all) { return all[random() % all.size()]; };
+    ServiceTable::Slots slots;
+    for (int i = 0; i < 200; ++i) slots.push_back({});
+    Snapshot snapshot;
+    snapshot.network = links().build();
+    bool some_local = false;
+    for (int round = 0; round < 300; ++round) {
+        for (int i = 0; i < 3; ++i)
+            slots.edit(random() % slots.size()) =
+                random() % 2 == 0 ? DestSlot{}
+                                  : slot(one_of(hosts), one_of(methods), random() % 3 > 0);
+        const ServiceTable none;
+        snapshot.services =
+            std::make_shared<ServiceTable>(snapshot.services ? *snapshot.services : none,
+                                           std::span<ServiceTable::Change>{}, slots);
+        snapshot.derive();
+        const TunnelTable expected(*snapshot.services, *snapshot.network);
+        std::uint32_t local = 0;
+        for (std::uint32_t i = 0; i < slots.size(); ++i) {
+            const TunnelEnds& ends = (*snapshot.tunnels)[DestId(i)];
+            ASSERT_EQ(ends.overhead, expected[DestId(i)].overhead) << i << " in round " << round;
+            ASSERT_EQ(ends.destination, expected[DestId(i)].destination) << i;
+            local += slots[i].in_use && slots[i].endpoint.address == ip(v4.lan_self) ? 1 : 0;
+        }
+        ASSERT_EQ(snapshot.derived.local_servers, local);
+        ASSERT_EQ(snapshot.local_servers, local != 0);
+        some_local |= local != 0;
+        if (round == 150) snapshot.network = links().build();
+    }
+    EXPECT_TRUE(some_local);
 }
 
 TEST(TunnelTable, MayBeEmpty) {
