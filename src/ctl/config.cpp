@@ -389,7 +389,8 @@ Keys<ServiceConfig> service_keys() {
                "family of the packets that a service on a mark takes", read_family_key)
         .value("scheduler", Need::optional, "scheduler name", show(ServiceSettings().scheduler),
                "picks the server of a new connection: \"rr\", \"wrr\", \"lc\", \"wlc\", \"sed\", "
-               "\"nq\", \"fo\", \"ovf\", \"twos\", \"sh\", \"dh\", \"mh\"",
+               "\"nq\", \"fo\", \"ovf\", \"twos\", \"sh\", \"dh\", \"mh\", \"lblc\", "
+               "\"lblcr\"",
                [](const Value& v, ServiceConfig& out) { out.settings.scheduler = v.text(); })
         .value("flags", Need::optional, "[ \"FLAG\", ... ]", "[]",
                "flags of the scheduler: \"sh-fallback\" and \"sh-port\" of sh, \"mh-fallback\" and "

@@ -179,7 +179,8 @@ Daemon::Impl::Impl(const Config& config)
     dataplane_.launch();
     launched_ = true;
     defence_.update();
-    housekeeping_ = std::make_unique<Housekeeping>(io_, publisher_, registry_, busy_);
+    housekeeping_ =
+        std::make_unique<Housekeeping>(io_, publisher_, registry_, busy_, dataplane_.shared());
     timers_.push_back(std::make_unique<Periodic>(io_, 5ms, [this] { serve_reports(); }));
     timers_.push_back(std::make_unique<Periodic>(io_, 1s, [this] { watch(); }));
     if (config_.exit_when_idle > 0ms)

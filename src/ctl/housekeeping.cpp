@@ -6,10 +6,11 @@
 namespace shunt::ctl {
 
 Housekeeping::Housekeeping(boost::asio::io_context& io, Publisher& publisher,
-                           ServiceRegistry& registry, BusyMeter& busy)
+                           ServiceRegistry& registry, BusyMeter& busy, const SharedState& shared)
     : publisher_(publisher),
       registry_(registry),
       busy_(busy),
+      shared_(shared),
       timer_(io, tick, [this] { work(); }) {}
 
 void Housekeeping::work() {
@@ -20,7 +21,9 @@ void Housekeeping::work() {
     publisher_.reclaim();
     if (due(BusyMeter::period)) busy_.sample(rte_rdtsc());
     if (due(RateEstimator::period)) registry_.estimate();
-    if (due(ServiceRegistry::collect_period)) registry_.collect(ServiceRegistry::Clock::now());
+    if (!due(ServiceRegistry::collect_period)) return;
+    registry_.collect(ServiceRegistry::Clock::now());
+    registry_.collect_memories(shared_.tick_at(rte_rdtsc()));
 }
 
 }  // namespace shunt::ctl

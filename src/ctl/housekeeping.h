@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // What the control thread does by the clock: frees old snapshots, estimates rates, measures how
-// busy the workers are, gives removed servers free.
+// busy the workers are, gives free removed servers and what schedulers remember in vain.
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 
@@ -16,7 +16,7 @@ namespace shunt::ctl {
 class Housekeeping {
   public:
     Housekeeping(boost::asio::io_context& io, Publisher& publisher, ServiceRegistry& registry,
-                 BusyMeter& busy);
+                 BusyMeter& busy, const SharedState& shared);
 
   private:
     static constexpr std::chrono::milliseconds tick{100};
@@ -25,6 +25,7 @@ class Housekeeping {
     Publisher& publisher_;
     ServiceRegistry& registry_;
     BusyMeter& busy_;
+    const SharedState& shared_;  ///< for its clock
     std::chrono::milliseconds elapsed_{0};
     Periodic timer_;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <random>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -89,6 +90,7 @@ void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings&
         service.timeouts == settings.timeouts)
         return;
     check_room(wanted, service.servers.size());
+    auto state = rescheduled ? make_state(wanted) : service.state;
     service.scheduler_flags = settings.scheduler_flags;
     service.one_packet = settings.one_packet;
     service.persistence = persistence;
@@ -97,10 +99,8 @@ void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings&
             slots_.edit(server.real.id).timeouts = settings.timeouts;
     service.timeouts = settings.timeouts;
     open_ports(service);
-    if (rescheduled) {
-        service.scheduler = &wanted;
-        service.state = std::make_shared<SchedulerState>();
-    }
+    service.scheduler = &wanted;
+    service.state = std::move(state);
     rebuild(service);
     publish();
     if (rescheduled) reconfigure(service);
@@ -244,6 +244,20 @@ void ServiceRegistry::check_load(std::span<const ServiceConfig> services) {
                       "server");
 }
 
+std::shared_ptr<SchedulerState> ServiceRegistry::make_state(const Scheduler& scheduler) {
+    std::random_device random;
+    const std::uint64_t seed = std::uint64_t{random()} << 32 | random();
+    try {
+        auto state = std::make_shared<SchedulerState>();
+        state->memory = scheduler.make_memory(seed);
+        return state;
+    } catch (const std::bad_alloc&) {
+        throw refused(
+            ENOMEM, "no memory for what scheduler " + std::string(scheduler.name()) + " remembers",
+            "scheduler");
+    }
+}
+
 const Scheduler& ServiceRegistry::find_scheduler(std::string_view name) {
     if (const Scheduler* known = shunt::find_scheduler(name)) return *known;
     std::string names;
@@ -274,6 +288,7 @@ std::vector<ServiceRegistry::Server>::iterator ServiceRegistry::find(Service& se
 ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
                                                         const ServiceSettings& settings) {
     const Scheduler& scheduler = find_scheduler(settings.scheduler);
+    auto state = make_state(scheduler);
     Service& service = services_[key];
     service.key = key;
     service.instance = next_instance_++;
@@ -282,7 +297,7 @@ ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
     service.one_packet = settings.one_packet;
     service.persistence = persistence_of(key, settings);
     service.timeouts = settings.timeouts;
-    service.state = std::make_shared<SchedulerState>();
+    service.state = std::move(state);
     rebuild(service);
     return service;
 }
@@ -414,8 +429,11 @@ bool ServiceRegistry::unreferenced(const Removed& removed) const noexcept {
 ServiceRegistry::RemovedList::iterator ServiceRegistry::give_free(RemovedList::iterator removed) {
     const DestId id = removed->server.real.id;
     const auto service = services_.find(removed->service);
-    if (service != services_.end() && service->second.instance == removed->instance)
-        service->second.retired += slots_.counted(id) - removed->server.start;
+    if (service != services_.end()) {
+        if (service->second.instance == removed->instance)
+            service->second.retired += slots_.counted(id) - removed->server.start;
+        if (const auto& memory = service->second.state->memory) memory->forget(id);
+    }
     slots_.free(id);
     return removed_.erase(removed);
 }
@@ -439,6 +457,12 @@ void ServiceRegistry::collect(Clock::time_point now) {
         ++r;
     }
     if (removed_.size() != before) publish();
+}
+
+void ServiceRegistry::collect_memories(TickTime now) {
+    for (auto& [key, service] : services_)
+        if (const auto& memory = service.state->memory)
+            memory->collect(now, publisher_.current().tunables);
 }
 
 // Statistics.

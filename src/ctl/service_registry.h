@@ -93,6 +93,8 @@ class ServiceRegistry {
     void estimate();
     /// Gives free what removed servers held; `now` never goes back.
     void collect(Clock::time_point now);
+    /// To be called every collect_period: schedulers forget what was not used for a long time.
+    void collect_memories(TickTime now);
 
     [[nodiscard]] std::vector<ServiceView> list() const;
     [[nodiscard]] ServiceView view(const ServiceKey& key) const;
@@ -151,6 +153,7 @@ class ServiceRegistry {
     /// Makes room for what the engine of such a service keeps.
     void prepare_engine(const ServiceSettings& settings);
     static void check_room(const Scheduler& scheduler, std::size_t servers);
+    [[nodiscard]] static std::shared_ptr<SchedulerState> make_state(const Scheduler& scheduler);
     [[nodiscard]] static const Scheduler& find_scheduler(std::string_view name);
     [[nodiscard]] static std::vector<Server>::iterator find(Service& service,
                                                             const Endpoint& endpoint);

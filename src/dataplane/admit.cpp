@@ -90,12 +90,25 @@ Conn<F> new_connection(const FlowTuple<F>& tuple, TickTime now) noexcept {
     return conn;
 }
 
+/// What schedulers are told of the packet. An ICMP error quotes an answer, and those that choose by
+/// destination take its destination, the client, as Linux does (sched-*-icmp of the oracle).
+template <class F>
+SchedulingKey key_of(const Opening<F>& what) noexcept {
+    SchedulingKey key = SchedulingKey::of<F>(what.tuple);
+    if (what.by_error) {
+        key.destination = key.client;
+        key.destination_address = what.tuple.source;
+    }
+    return key;
+}
+
 /// Where the scheduler lets a packet go; nothing when no server may get it.
 template <class F>
 const RealServer* choose(const WorkerState& worker, const VirtualService& service,
-                         const FlowTuple<F>& tuple) noexcept {
-    if (!takes_port<F>(service, tuple)) return nullptr;
-    const auto choice = service.choose(worker.loads(), SchedulingKey::of<F>(tuple));
+                         const Opening<F>& what) noexcept {
+    if (!takes_port<F>(service, what.tuple)) return nullptr;
+    const auto choice =
+        service.choose(worker.loads(), key_of<F>(what), worker.now, worker.tunables());
     return choice ? &service.servers[*choice] : nullptr;
 }
 
@@ -258,7 +271,7 @@ Conn<F>* open_tied(WorkerState& worker, const VirtualService& service, const Ope
     }
     if (const auto tied = tied_target<F>(worker, service, what.tuple, *data))
         return connect<F>(worker, service, what, tied, place);
-    const RealServer* server = choose<F>(worker, service, what.tuple);
+    const RealServer* server = choose<F>(worker, service, what);
     if (server == nullptr) return leave<F>(worker, service, what, place);
     return connect<F>(worker, service, what, tie<F>(worker, service, what.tuple, *server, *data),
                       place);
@@ -273,7 +286,7 @@ Conn<F>* open(WorkerState& worker, const VirtualService& service, const Opening<
         return nullptr;
     }
     if (service.persistence) return open_tied<F>(worker, service, what, place);
-    const RealServer* server = choose<F>(worker, service, what.tuple);
+    const RealServer* server = choose<F>(worker, service, what);
     if (server == nullptr) return leave<F>(worker, service, what, place);
     return connect<F>(worker, service, what, target_of<F>(*server, what.tuple), place);
 }

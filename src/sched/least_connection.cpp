@@ -7,11 +7,10 @@ namespace shunt {
 
 std::optional<std::size_t> LeastConnection::choose(const Candidates& from,
                                                    const SchedulingKey& /*key*/) const noexcept {
+    if (weighting_ == Weighting::by_weight) return least_loaded_by_weight(from);
     return least_loaded(
         from, [&](const RealServer& server) { return load_of(server, from.loads); },
-        [this](const RealServer& server) -> std::uint64_t {
-            return weighting_ == Weighting::none ? 1 : server.weight;
-        });
+        [](const RealServer&) { return std::uint64_t{1}; });
 }
 
 }  // namespace shunt

@@ -34,8 +34,27 @@ std::optional<std::size_t> least_loaded(const Candidates& from, Load load, Weigh
 }
 
 /// 256 * active + all connections (ipvs-behaviour 4.1): what lc, wlc and twos weigh.
+[[nodiscard]] inline std::uint64_t load_of(DestId id, const Loads& loads) noexcept {
+    return std::uint64_t{loads.active(id)} * 256 + loads.total(id);
+}
 [[nodiscard]] inline std::uint64_t load_of(const RealServer& server, const Loads& loads) noexcept {
-    return std::uint64_t{loads.active(server.id)} * 256 + loads.total(server.id);
+    return load_of(server.id, loads);
+}
+
+/// What wlc chooses.
+[[nodiscard]] inline std::optional<std::size_t> least_loaded_by_weight(
+    const Candidates& from) noexcept {
+    return least_loaded(
+        from, [&](const RealServer& server) { return load_of(server, from.loads); },
+        [](const RealServer& server) { return std::uint64_t{server.weight}; });
+}
+
+/// Has the first of these eligible candidates less load per weight?
+[[nodiscard]] inline bool is_less_loaded(const Candidates& from, std::size_t first,
+                                         std::size_t second) noexcept {
+    const RealServer& a = from.servers[first];
+    const RealServer& b = from.servers[second];
+    return load_of(a, from.loads) * b.weight < load_of(b, from.loads) * a.weight;
 }
 
 }  // namespace shunt

@@ -7,6 +7,8 @@
 #include "sched/destination_hashing.h"
 #include "sched/failover.h"
 #include "sched/least_connection.h"
+#include "sched/locality_based.h"
+#include "sched/locality_replicated.h"
 #include "sched/maglev.h"
 #include "sched/never_queue.h"
 #include "sched/overflow.h"
@@ -24,6 +26,8 @@ std::span<const Scheduler* const> schedulers() noexcept {
     static const DestinationHashing dh;
     static const Failover fo;
     static const LeastConnection lc(LeastConnection::Weighting::none);
+    static const LocalityBased lblc;
+    static const LocalityReplicated lblcr;
     static const Maglev mh;
     static const NeverQueue nq;
     static const Overflow ovf;
@@ -33,8 +37,8 @@ std::span<const Scheduler* const> schedulers() noexcept {
     static const TwoChoices twos;
     static const LeastConnection wlc(LeastConnection::Weighting::by_weight);
     static const WeightedRoundRobin wrr;
-    static const std::array<const Scheduler*, 12> all{&dh, &fo,  &lc, &mh,   &nq,  &ovf,
-                                                      &rr, &sed, &sh, &twos, &wlc, &wrr};
+    static const std::array<const Scheduler*, 14> all{&dh,  &fo, &lblc, &lblcr, &lc,   &mh,  &nq,
+                                                      &ovf, &rr, &sed,  &sh,    &twos, &wlc, &wrr};
     return all;
 }
 

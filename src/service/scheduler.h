@@ -12,19 +12,39 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "net/tuple.h"
 #include "service/dest_counters.h"
 #include "service/load_cache.h"
 #include "service/real_server.h"
 #include "service/scheduler_flags.h"
+#include "service/tunables.h"
 
 namespace shunt {
+
+/// What a scheduler remembers of a service that does not fit in a word. Has its size from the
+/// start; is used only while connections are created.
+class SchedulerMemory {
+  public:
+    SchedulerMemory() = default;
+    SchedulerMemory(const SchedulerMemory&) = delete;
+    SchedulerMemory& operator=(const SchedulerMemory&) = delete;
+    virtual ~SchedulerMemory() = default;
+
+    /// To be called once a minute: gives free what nobody asked for in a long time. Thread:
+    /// control.
+    virtual void collect(TickTime now, const Tunables& tunables) noexcept = 0;
+
+    /// This slot will be another server's. No snapshot names it any more. Thread: control.
+    virtual void forget(DestId id) noexcept = 0;
+};
 
 /// What a scheduler remembers between choices: one word that all workers and the control thread
 /// change by compare-and-swap, and only while a connection is created or a service is edited. So
 /// the order of choices is one order over all workers, as in IPVS (docs/decisions/0003).
 struct alignas(64) SchedulerState {
     std::atomic<std::uint64_t> word{0};
+    std::unique_ptr<SchedulerMemory> memory;  ///< Scheduler::make_memory()
 };
 
 /// What a scheduler prepares from a service's servers.
@@ -56,11 +76,12 @@ struct SchedulingKey {
     std::uint32_t client = 0;       ///< fold() of the client's address
     std::uint32_t destination = 0;  ///< fold() of the address that the client asked for
     L4Port client_port;
+    IpAddress destination_address;  ///< all of what `destination` is made of
 
     /// `tuple`: from the client.
     template <class F>
     [[nodiscard]] static SchedulingKey of(const FlowTuple<F>& tuple) noexcept {
-        return {fold(tuple.source), fold(tuple.destination), tuple.source_port};
+        return {fold(tuple.source), fold(tuple.destination), tuple.source_port, tuple.destination};
     }
 };
 
@@ -72,6 +93,8 @@ struct Candidates {
     const SchedulerTable* table = nullptr;  ///< what build() made of the servers
     SchedulerFlags flags{};
     std::optional<LoadCache::Part> cache{};  ///< of these servers and this scheduler
+    TickTime now{};
+    std::int64_t lblcr_expiration = Tunables{}.lblcr_expiration;  ///< s
 
     /// May a new connection go to the server at this position (4.1)?
     [[nodiscard]] bool eligible(std::size_t i) const noexcept {
@@ -108,6 +131,14 @@ class Scheduler {
     /// control.
     [[nodiscard]] virtual std::shared_ptr<const SchedulerTable> build(
         std::span<const RealServer> /*servers*/) const {
+        return nullptr;
+    }
+
+    /// What a service with this scheduler needs beside the word; null when the word is enough.
+    /// `seed`: secret, so that clients cannot choose what collides. Throws std::bad_alloc. Thread:
+    /// control.
+    [[nodiscard]] virtual std::unique_ptr<SchedulerMemory> make_memory(
+        std::uint64_t /*seed*/) const {
         return nullptr;
     }
 

@@ -56,10 +56,13 @@ struct VirtualService {
     std::shared_ptr<LoadCache> cache;             ///< of the servers; null: each is looked at
 
     /// The position of the server for a new connection, or nothing. Thread: any worker.
-    [[nodiscard]] std::optional<std::size_t> choose(const Loads& loads,
-                                                    const SchedulingKey& key) const noexcept {
+    [[nodiscard]] std::optional<std::size_t> choose(const Loads& loads, const SchedulingKey& key,
+                                                     TickTime now,
+                                                     const Tunables& tunables) const noexcept {
         Candidates from{servers, loads, *state, table.get(), scheduler_flags};
         if (cache && loads.counts_changes()) from.cache = cache->of(loads.self());
+        from.now = now;
+        from.lblcr_expiration = tunables.lblcr_expiration;
         return scheduler->choose(from, key);
     }
 };

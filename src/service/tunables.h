@@ -29,6 +29,8 @@ namespace shunt {
     X(expire_nodest_conn, 0, 0, 1, "end the connections of removed servers")                       \
     X(expire_quiescent_template, 0, 0, 1, "clients of a server of weight 0 go to another one")     \
     X(ignore_tunneled, 0, 0, 1, "accepted for scripts; the host's tunnels are never balanced")     \
+    X(lblc_expiration, 86400, 0, 2147483, "lblc: seconds without use, then a destination goes")    \
+    X(lblcr_expiration, 86400, 0, 2147483, "the same of lblcr, and before a server set shrinks")   \
     X(nat_icmp_send, 0, 0, 1, "port unreachable to servers whose connection is unknown")           \
     X(pmtu_disc, 1, 0, 1, "tunnels keep the inner DF and tell senders what fits")                  \
     X(run_estimation, 1, 0, 1, "estimate the rates of services and servers")                       \

@@ -19,6 +19,7 @@ class SchedulerBench {
     /// The service exists, without servers, when this returns.
     explicit SchedulerBench(const char* scheduler) : scheduler_(find_scheduler(scheduler)) {
         EXPECT_NE(scheduler_, nullptr) << scheduler;
+        state_.memory = scheduler_->make_memory(7);
         scheduler_->reconfigure(servers_, state_);
     }
 
@@ -40,19 +41,28 @@ class SchedulerBench {
         scheduler_->reconfigure(servers_, state_);
         return *this;
     }
+    /// It keeps its connections; when it is added again, it is the same server.
     SchedulerBench& remove(char name) {
         servers_.erase(at(name));
         scheduler_->reconfigure(servers_, state_);
         return *this;
     }
     /// Live connections of a server, spread over the two workers.
-    void load(char name, std::uint32_t active, std::uint32_t inactive) {
+    void load(char name, std::uint32_t active, std::uint32_t inactive = 0) {
         DestCounters& first = workers_[0][static_cast<std::size_t>(name - 'A')];
         DestCounters& second = workers_[1][static_cast<std::size_t>(name - 'A')];
         first.active.add(active / 2);
         first.total.add(active / 2);
         second.active.add(active - active / 2);
         second.total.add(active - active / 2 + inactive);
+    }
+    /// A server has no connections any more.
+    void unload(char name) {
+        for (auto& worker : workers_) {
+            DestCounters& counters = worker[static_cast<std::size_t>(name - 'A')];
+            counters.active.sub(counters.active.value());
+            counters.total.sub(counters.total.value());
+        }
     }
     /// The names of the next `count` choices, '-' for none; each becomes an active connection.
     std::string choose(int count) {
@@ -69,8 +79,9 @@ class SchedulerBench {
         const std::array<DestCounters* const, 2> arrays{workers_[0].data(), workers_[1].data()};
         const Loads loads(arrays, &overload_);
         const auto table = scheduler_->build(servers_);
-        const auto choice =
-            scheduler_->choose({servers_, loads, state_, table.get(), flags_}, client_);
+        const auto choice = scheduler_->choose(
+            {servers_, loads, state_, table.get(), flags_, now_, tunables_.lblcr_expiration},
+            client_);
         if (!choice) return '-';
         EXPECT_LT(*choice, servers_.size());
         return static_cast<char>('A' + servers_.at(*choice).id.value());
@@ -82,11 +93,23 @@ class SchedulerBench {
         return *this;
     }
     /// The same to this address.
-    SchedulerBench& to(const char* destination) {
-        client_.destination =
-            parse_address(destination).value().visit([](const auto& a) { return fold(a); });
+    SchedulerBench& to(const char* destination) { return to(parse_address(destination).value()); }
+    SchedulerBench& to(const IpAddress& destination) {
+        client_.destination = destination.visit([](const auto& a) { return fold(a); });
+        client_.destination_address = destination;
         return *this;
     }
+    /// Time goes on.
+    SchedulerBench& wait(Ticks time) {
+        now_ += time;
+        return *this;
+    }
+    /// What is done once a minute, in which no time passes.
+    SchedulerBench& collect(int times = 1) {
+        for (; times > 0; --times) state_.memory->collect(now_, tunables_);
+        return *this;
+    }
+    [[nodiscard]] Tunables& tunables() { return tunables_; }
     SchedulerBench& set(SchedulerFlag flag) {
         flags_.set(flag);
         return *this;
@@ -131,6 +154,8 @@ class SchedulerBench {
     OverloadTable overload_{26};
     SchedulerFlags flags_;
     SchedulingKey client_;
+    TickTime now_{Ticks(4'000'000'000)};  ///< soon to begin anew at 0
+    Tunables tunables_;
 };
 
 inline std::string repeat(const std::string& text, int times) {

@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 
 TEST(Housekeeping, MeasuresTheWorkersOnceASecond) {
     test::Control control;
-    const Housekeeping housekeeping(control.io, control.publisher, control.registry, control.busy);
+    const Housekeeping housekeeping(control.io, control.publisher, control.registry, control.busy,
+                                    control.shared);
     // The meter of Control began at 0.
     control.counters[1].busy_cycles.add(rte_rdtsc());
     control.io.run_for(500ms);

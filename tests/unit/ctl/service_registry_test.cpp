@@ -63,7 +63,8 @@ class ServiceRegistryTest : public testing::Test {
         const Loads loads(shared_.dest_counters, &shared_.overload);
         std::string out;
         for (int i = 0; i < n; ++i)
-            out += to_string(s.servers[s.choose(loads, {}).value()].endpoint.address).back();
+            out +=
+                to_string(s.servers[s.choose(loads, {}, {}, {}).value()].endpoint.address).back();
         return out;
     }
 

@@ -170,6 +170,38 @@ TEST_P(Admit, EachConnectionOfABurstSeesTheLoadOfTheOnesBefore) {
     bench.publish();
 }
 
+/// Notes what it is told.
+class Curious final : public Scheduler {
+  public:
+    [[nodiscard]] std::string_view name() const noexcept override { return "curious"; }
+    [[nodiscard]] std::optional<std::size_t> choose(
+        const Candidates& from, const SchedulingKey& key) const noexcept override {
+        destination = key.destination_address;
+        now = from.now;
+        lblcr_expiration = from.lblcr_expiration;
+        return 0;
+    }
+    mutable IpAddress destination;
+    mutable TickTime now;
+    mutable std::int64_t lblcr_expiration = 0;
+};
+
+TEST_P(Admit, TellsTheSchedulerWhereToAndWhen) {
+    const Curious curious;
+    bench.services[tcp_server() == 0 ? 0 : 2].scheduler = &curious;
+    bench.tunables.lblcr_expiration = 77;
+    bench.publish();
+    bench.pass(Ticks(5));
+    bench.put(wan, syn(40000));
+    bench.settle();
+    EXPECT_EQ(curious.destination, ip(a.vip));
+    EXPECT_EQ(curious.now, bench.worker().now);
+    EXPECT_GE(curious.now, TickTime(Ticks(5)));
+    EXPECT_EQ(curious.lblcr_expiration, 77);
+    bench.services[tcp_server() == 0 ? 0 : 2].scheduler = nullptr;
+    bench.publish();
+}
+
 TEST_P(Admit, NoServerMeansPortUnreachable) {
     const auto refuse = [&](const Frame& frame) {
         bench.put(wan, frame);

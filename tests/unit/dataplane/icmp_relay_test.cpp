@@ -852,6 +852,31 @@ TEST_P(IcmpSchedule, AnErrorAboutNoConnectionOpensOne) {
     EXPECT_EQ(bench.connections(), 0U);
 }
 
+/// Notes where it is told that the packet goes.
+class ByDestination final : public Scheduler {
+  public:
+    [[nodiscard]] std::string_view name() const noexcept override { return "by destination"; }
+    [[nodiscard]] std::optional<std::size_t> choose(
+        const Candidates&, const SchedulingKey& key) const noexcept override {
+        folded = key.destination;
+        destination = key.destination_address;
+        return 0;
+    }
+    mutable std::uint32_t folded = 0;
+    mutable IpAddress destination;
+};
+
+TEST_P(IcmpSchedule, SchedulersTakeTheClientForTheDestination) {
+    static const ByDestination scheduler;
+    for (auto& service : bench.services) service.scheduler = &scheduler;
+    bench.publish();
+    bench.put(wan, error(from_client(a), reply_quoted()).build());
+    bench.settle();
+    EXPECT_EQ(bench.sent(lan).size(), 1U);
+    EXPECT_EQ(scheduler.destination, ip(a.client));
+    EXPECT_EQ(scheduler.folded, ip(a.client).visit([](const auto& at) { return fold(at); }));
+}
+
 TEST_P(IcmpSchedule, OnlyAServiceAndASoundErrorDo) {
     const auto about = [&](int port) {
         return quote(with_ports(reply_at_client(), Protocol::udp, port, 40000));
