@@ -338,7 +338,9 @@ void ServiceRegistry::configure(const Service& service, RealServer& server,
 void ServiceRegistry::limit(const RealServer& server) {
     if (overload_ == nullptr) return;
     overload_->set(server.id, server.thresholds);
-    overload_->update(server.id, [&] { return slots_.total(server.id); });
+    // Whether it has too many now is for the next connection to see, as recorded from Linux 6.1.
+    if (overload_->overloaded(server.id))
+        overload_->update(server.id, [&] { return slots_.total(server.id); });
 }
 
 void ServiceRegistry::open_ports(const Service& service) {

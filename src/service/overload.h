@@ -22,8 +22,9 @@ class OverloadTable {
         return entries_ != nullptr && entries_[id.value()].overloaded.load(relaxed);
     }
 
-    /// To be followed by update(). A server whose upper threshold rises is not overloaded unless it
-    /// reaches the new one too, as recorded from Linux 6.1. Thread: control.
+    /// To be followed by update() if the server is overloaded. A server whose upper threshold rises
+    /// is not overloaded unless it reaches the new one too, as recorded from Linux 6.1. Thread:
+    /// control.
     void set(DestId id, Thresholds thresholds) noexcept {
         if (entries_ == nullptr) return;
         Entry& entry = entries_[id.value()];

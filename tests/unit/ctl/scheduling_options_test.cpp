@@ -68,6 +68,10 @@ class SchedulingOptions : public testing::Test {
         gauge.add(total - gauge.value());
         return Loads(control.shared.dest_counters, &control.shared.overload).overloaded(first().id);
     }
+    /// A worker counts the last of so many connections.
+    void count_one(std::uint32_t total) {
+        control.shared.overload.update(first().id, [total] { return total; });
+    }
 
     test::Control control;
 };
@@ -124,7 +128,7 @@ TEST_F(SchedulingOptions, ALowerThresholdAboveTheUpperOneIsOutOfRange) {
     control.registry.add_server(web, server("10.1.0.1:80", 1, {6, 6}));
 }
 
-TEST_F(SchedulingOptions, AnEditJudgesTheConnectionsThatThereAre) {
+TEST_F(SchedulingOptions, AnEditMayFreeAServerButLeavesTheRestToTheNextConnection) {
     const auto edit = [&](std::uint32_t upper, std::uint32_t lower) {
         control.registry.edit_server(web, server("10.1.0.1:80", 1, {upper, lower}));
     };
@@ -132,23 +136,33 @@ TEST_F(SchedulingOptions, AnEditJudgesTheConnectionsThatThereAre) {
     control.registry.add_server(web, server("10.1.0.1:80"));
     EXPECT_FALSE(overloaded(10));
     edit(10, 5);
+    EXPECT_FALSE(overloaded(10));
+    count_one(10);
     EXPECT_TRUE(overloaded(10));
     edit(10, 8);
     EXPECT_TRUE(overloaded(10));
     edit(20, 8);
     EXPECT_FALSE(overloaded(10)) << "the upper threshold rises";
     edit(10, 0);
+    EXPECT_FALSE(overloaded(10));
+    count_one(10);
     EXPECT_TRUE(overloaded(10));
     edit(0, 0);
     EXPECT_FALSE(overloaded(10));
 }
 
-TEST_F(SchedulingOptions, AServerThatComesBackIsJudgedAnew) {
+TEST_F(SchedulingOptions, AServerThatComesBackIsAsItWas) {
+    const auto come_back = [&] {
+        control.registry.delete_server(web, parse_endpoint("10.1.0.1:80").value());
+        control.registry.add_server(web, server("10.1.0.1:80", 1, {10, 5}));
+    };
     control.registry.add_service(web, rr);
     control.registry.add_server(web, server("10.1.0.1:80", 1, {10, 5}));
     EXPECT_FALSE(overloaded(10)) << "workers have not looked";
-    control.registry.delete_server(web, parse_endpoint("10.1.0.1:80").value());
-    control.registry.add_server(web, server("10.1.0.1:80", 1, {10, 5}));
+    come_back();
+    EXPECT_FALSE(overloaded(10));
+    count_one(10);
+    come_back();
     EXPECT_TRUE(overloaded(10));
 }
 
