@@ -38,6 +38,20 @@ TEST(LeastConnection, OneActiveConnectionWeighs257Inactive) {
     }
 }
 
+TEST(LeastConnection, OfEqualsTheNewestWins) {
+    SchedulerBench lc("lc");
+    lc.add('A', 9).add('B', 1).add('C', 1);
+    for (const char name : {'A', 'B', 'C'}) lc.load(name, 5, 5);
+    EXPECT_EQ(lc.choose(3), "CBA");
+    SchedulerBench wlc("wlc");
+    wlc.add('A', 4).add('B', 2).add('C', 2);
+    wlc.load('A', 6, 2);
+    wlc.load('B', 3, 1);
+    wlc.load('C', 3, 1);
+    EXPECT_EQ(wlc.choose(2), "CB") << "equal for their weights";
+    EXPECT_EQ(wlc.choose(2), "AA");
+}
+
 TEST(LeastConnection, LoadIsThatOfAllWorkers) {
     SchedulerBench lc("lc");
     lc.add('A', 1).add('B', 1);

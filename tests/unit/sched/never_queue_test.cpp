@@ -30,6 +30,18 @@ TEST(NeverQueue, InactiveConnectionsAreNone) {
     EXPECT_EQ(nq.peek(), 'B');
 }
 
+TEST(NeverQueue, OfEqualsTheNewestWins) {
+    SchedulerBench nq("nq");
+    nq.add('A', 4).add('B', 2).add('C', 2);
+    EXPECT_EQ(nq.peek(), 'C') << "all idle";
+    nq.load('A', 3, 0);
+    nq.load('B', 1, 0);
+    nq.load('C', 1, 0);
+    EXPECT_EQ(nq.peek(), 'C') << "4/4, 2/2 and 2/2";
+    nq.load('C', 1, 0);
+    EXPECT_EQ(nq.peek(), 'B');
+}
+
 TEST(NeverQueue, SkipsWhoTakesNoConnections) {
     SchedulerBench nq("nq");
     EXPECT_EQ(nq.choose(1), "-");

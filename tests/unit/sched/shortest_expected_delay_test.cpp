@@ -21,6 +21,13 @@ TEST(ShortestExpectedDelay, OnlyActiveConnectionsCount) {
     EXPECT_EQ(sed.choose(3), "ABA");
 }
 
+TEST(ShortestExpectedDelay, OfEqualsTheNewestWins) {
+    SchedulerBench sed("sed");
+    sed.add('A', 4).add('B', 2).add('C', 2);
+    sed.load('A', 1, 0);
+    EXPECT_EQ(sed.choose(3), "CBA") << "2/4, 1/2 and 1/2; then 2/4 is the least";
+}
+
 TEST(ShortestExpectedDelay, SkipsWhoTakesNoConnections) {
     SchedulerBench sed("sed");
     EXPECT_EQ(sed.choose(1), "-");

@@ -99,6 +99,14 @@ TEST(SourceHashing, OnlyTheFallbackLooksForAnotherServer) {
     }
 }
 
+TEST(SourceHashing, AClientKeepsItsServer) {
+    SchedulerBench sh("sh");
+    sh.add('A', 4).add('B', 3).add('C', 2);
+    const std::string first = chosen(sh);
+    sh.load('A', 1000, 5);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(chosen(sh), first);
+}
+
 TEST(SourceHashing, WithoutServersNobodyIsChosen) {
     SchedulerBench sh("sh");
     sh.set(flag_fallback);
