@@ -88,7 +88,7 @@ void add_service(const Scheduler& scheduler, const Method& method, ServiceTable:
                                .virtual_address = service->key.endpoint.address,
                                .in_use = true};
     }
-    service->table = scheduler.build(service->servers);
+    service->table = scheduler.build(service->servers, {});
     scheduler.reconfigure(service->servers, *service->state);
     services.push_back(std::move(service));
 }

@@ -27,6 +27,7 @@ constexpr long long day_ms = 86'400'000;
 constexpr Range mark_range{1, 0xFFFF'FFFF};
 constexpr Range persistence_range{1, longest_persistence.count()};
 constexpr Range service_timeout_range{0, longest_persistence.count()};
+constexpr Range slow_start_range{0, longest_slow_start.count()};
 
 // --- Readers of single values: each takes the Value and gives what the field holds, or fails. ----
 
@@ -390,11 +391,11 @@ Keys<ServiceConfig> service_keys() {
         .value("scheduler", Need::optional, "scheduler name", show(ServiceSettings().scheduler),
                "picks the server of a new connection: \"rr\", \"wrr\", \"lc\", \"wlc\", \"sed\", "
                "\"nq\", \"fo\", \"ovf\", \"twos\", \"sh\", \"dh\", \"mh\", \"lblc\", "
-               "\"lblcr\"",
+               "\"lblcr\", \"conhash\"",
                [](const Value& v, ServiceConfig& out) { out.settings.scheduler = v.text(); })
         .value("flags", Need::optional, "[ \"FLAG\", ... ]", "[]",
                "flags of the scheduler: \"sh-fallback\" and \"sh-port\" of sh, \"mh-fallback\" and "
-               "\"mh-port\" of mh, \"flag-1\" to \"flag-3\" of any",
+               "\"mh-port\" of mh, \"conhash-port\" of conhash, \"flag-1\" to \"flag-3\" of any",
                read_scheduler_flags)
         .flag(
             "one_packet", [](ServiceConfig & s) -> auto& { return s.settings.one_packet; },
@@ -421,6 +422,29 @@ Keys<ServiceConfig> service_keys() {
                "the same after the first FIN", service_timeout(&ServiceTimeouts::tcp_fin))
         .value("timeout_udp", Need::optional, service_timeout_range.text(), "0", "the same for UDP",
                service_timeout(&ServiceTimeouts::udp))
+        .value("slow_start", Need::optional, slow_start_range.text(), "0",
+               "seconds in which the weight of a server that comes while the daemon runs grows to "
+               "the whole; for wrr, wlc, sed, nq and twos",
+               [](const Value& v, ServiceConfig& out) {
+                   out.settings.slow_start = std::chrono::seconds(v.number(slow_start_range));
+               })
+        .number(
+            "mh_size",
+            [](ServiceConfig & s) -> auto& { return s.settings.scheduler_options.mh_size; },
+            {maglev_sizes.front(), maglev_sizes.back()},
+            "buckets of the table of mh and conhash: 251, 509, 1021, 2039, 4093, 8191, 16381, "
+            "32749, 65521 or 131071")
+        .choice(
+            "mh_order",
+            [](ServiceConfig & s) -> auto& { return s.settings.scheduler_options.mh_order; },
+            maglev_order_words(),
+            "order in which the servers of mh take buckets: newest first as in IPVS, or by their "
+            "addresses, which is the same on every balancer")
+        .number(
+            "load_bound",
+            [](ServiceConfig & s) -> auto& { return s.settings.scheduler_options.load_bound; },
+            {least_load_bound, most_load_bound},
+            "percent of its fair share of the connections that a server of conhash may have")
         .list("servers", Need::optional, &ServiceConfig::servers, server_keys(),
               "the real servers");
     return keys;

@@ -64,7 +64,11 @@ struct ServiceSettings {
     std::optional<PersistenceConfig> persistence{};
     SchedulerFlags scheduler_flags{};
     ServiceTimeouts timeouts{};
+    /// How long the weight of a new server takes to grow to what is configured; 0: no time.
+    std::chrono::seconds slow_start{0};
+    SchedulerOptions scheduler_options{};
 };
+inline constexpr std::chrono::seconds longest_slow_start{86'400};
 
 struct ServiceConfig {
     ServiceKey key;

@@ -21,6 +21,7 @@ void Housekeeping::work() {
     publisher_.reclaim();
     if (due(BusyMeter::period)) busy_.sample(rte_rdtsc());
     if (due(RateEstimator::period)) registry_.estimate();
+    if (due(ServiceRegistry::ramp_period)) registry_.ramp(ServiceRegistry::Clock::now());
     if (!due(ServiceRegistry::collect_period)) return;
     registry_.collect(ServiceRegistry::Clock::now());
     registry_.collect_memories(shared_.tick_at(rte_rdtsc()));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // What the control thread does by the clock: frees old snapshots, estimates rates, measures how
-// busy the workers are, gives free removed servers and what schedulers remember in vain.
+// busy the workers are, moves servers in slow start on, gives free removed servers and what
+// schedulers remember in vain.
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 

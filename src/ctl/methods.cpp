@@ -290,8 +290,9 @@ MethodTable make_methods(const MethodContext& context) {
     const Parameter service{"service", true};
     const Parameter server{"server", true};
     const Parameter name{"name", true};
-    const std::vector<Parameter> service_options{service,         {"scheduler"}, {"flags"},
-                                                 {"persistence"}, {"engine"},    {"timeouts"}};
+    const std::vector<Parameter> service_options{
+        service,      {"scheduler"},  {"flags"},   {"persistence"}, {"engine"},
+        {"timeouts"}, {"slow_start"}, {"mh_size"}, {"mh_order"},    {"load_bound"}};
     const std::vector<Parameter> server_options{service,    server,    {"forward"}, {"tunnel"},
                                                 {"weight"}, {"upper"}, {"lower"}};
     const auto on = [&c](auto run) { return [c, run](const Params& p) { return run(*c, p); }; };

@@ -92,6 +92,16 @@ ServiceTimeouts read_service_timeouts(const Params& p) {
     return {.tcp = seconds("tcp"), .tcp_fin = seconds("tcp_fin"), .udp = seconds("udp")};
 }
 
+SchedulerOptions read_scheduler_options(const Params& p) {
+    SchedulerOptions options;
+    options.mh_size = static_cast<std::uint32_t>(
+        p.number_or("mh_size", maglev_sizes.front(), maglev_sizes.back(), options.mh_size));
+    options.mh_order = read_word_or(p, "mh_order", maglev_order_words(), options.mh_order);
+    options.load_bound = static_cast<std::uint32_t>(
+        p.number_or("load_bound", least_load_bound, most_load_bound, options.load_bound));
+    return options;
+}
+
 PersistenceEngine read_engine(const Params& p, const ServiceSettings& settings) {
     if (!p.has_value("engine")) return PersistenceEngine::none;
     const auto name = p.text("engine");
@@ -204,6 +214,9 @@ ServiceSettings read_settings(const Params& p) {
     ServiceSettings settings;
     settings.timeouts = read_service_timeouts(p);
     settings.scheduler = p.text_or("scheduler", settings.scheduler);
+    settings.slow_start =
+        std::chrono::seconds(p.number_or("slow_start", 0, longest_slow_start.count(), 0));
+    settings.scheduler_options = read_scheduler_options(p);
     settings.persistence = read_persistence(p);
     const PersistenceEngine engine = read_engine(p, settings);
     if (settings.persistence) settings.persistence->engine = engine;

@@ -12,7 +12,7 @@ namespace shunt::ctl {
 
 /// "service": by protocol and address, or by mark and family.
 ServiceKey read_service(const Params& p);
-/// "scheduler", "flags" and "persistence".
+/// What a service has besides its name.
 ServiceSettings read_settings(const Params& p);
 /// "server".
 Endpoint read_server(const Params& p);

@@ -36,6 +36,7 @@ json::object to_json(const ServerView& view) {
     const Thresholds& thresholds = view.server.thresholds;
     if (thresholds.upper != 0) out["upper"] = thresholds.upper;
     if (thresholds.lower != 0) out["lower"] = thresholds.lower;
+    if (view.ramping) out["ramping"] = *view.ramping;
     out["active"] = view.active;
     out["inactive"] = view.inactive;
     out["persistent"] = view.persistent;
@@ -56,6 +57,15 @@ json::array flags_json(const ServiceView& view) {
     for (const auto flag : {SchedulerFlag::first, SchedulerFlag::second, SchedulerFlag::third})
         if (view.scheduler_flags.has(flag)) flags.emplace_back(word_of(words, flag));
     return flags;
+}
+
+/// What is not as by default.
+void put_options(json::object& out, const SchedulerOptions& options) {
+    const SchedulerOptions standard;
+    if (options.mh_size != standard.mh_size) out["mh_size"] = options.mh_size;
+    if (options.mh_order != standard.mh_order)
+        out["mh_order"] = word_of(maglev_order_words(), options.mh_order);
+    if (options.load_bound != standard.load_bound) out["load_bound"] = options.load_bound;
 }
 
 std::string_view method_word(ForwardMethod method) {
@@ -105,6 +115,8 @@ json::object to_json(const ServiceView& view) {
         if (!engine.empty()) out["engine"] = engine;
     }
     if (view.timeouts != ServiceTimeouts{}) out["timeouts"] = to_json(view.timeouts);
+    if (view.slow_start.count() != 0) out["slow_start"] = view.slow_start.count();
+    put_options(out, view.scheduler_options);
     out["stats"] = to_json(view.stats);
     out["servers"] = std::move(servers);
     return out;

@@ -39,7 +39,7 @@ bool uses_any_port(const ServiceKey& key, const std::optional<Persistence>& pers
 /// The scheduler's table for `next`: the one of the version before when they are the same.
 std::shared_ptr<const SchedulerTable> table_for(const VirtualService& next,
                                                 const VirtualService* before) {
-    auto table = next.scheduler->build(next.servers);
+    auto table = next.scheduler->build(next.servers, next.scheduler_options);
     if (table && before != nullptr && before->table && *before->table == *table)
         return before->table;
     return table;
@@ -87,9 +87,10 @@ void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings&
     const auto persistence = persistence_of(key, settings);
     if (!rescheduled && service.scheduler_flags == settings.scheduler_flags &&
         service.one_packet == settings.one_packet && service.persistence == persistence &&
-        service.timeouts == settings.timeouts)
+        service.timeouts == settings.timeouts && service.slow_start == settings.slow_start &&
+        service.scheduler_options == settings.scheduler_options)
         return;
-    check_room(wanted, service.servers.size());
+    check_room(wanted, settings.scheduler_options, service.servers.size());
     auto state = rescheduled ? make_state(wanted) : service.state;
     service.scheduler_flags = settings.scheduler_flags;
     service.one_packet = settings.one_packet;
@@ -98,6 +99,10 @@ void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings&
         for (const auto& server : service.servers)
             slots_.edit(server.real.id).timeouts = settings.timeouts;
     service.timeouts = settings.timeouts;
+    service.slow_start = settings.slow_start;
+    service.scheduler_options = settings.scheduler_options;
+    if (service.slow_start.count() == 0)
+        for (auto& server : service.servers) server.ramp.reset();
     open_ports(service);
     service.scheduler = &wanted;
     service.state = std::move(state);
@@ -132,8 +137,9 @@ void ServiceRegistry::add_server(const ServiceKey& key, const ServerConfig& give
             "server " + to_string(server.address) + " is in service " + name_of(key) + " already",
             "server");
     check(key, server);
-    check_room(*service.scheduler, service.servers.size() + 1);
+    check_room(*service.scheduler, service.scheduler_options, service.servers.size() + 1);
     service.servers.insert(service.servers.begin(), make_server(service, server));
+    start_slowly(service, service.servers.front(), 0);
     rebuild(service);
     publish();
     reconfigure(service);
@@ -145,7 +151,9 @@ void ServiceRegistry::edit_server(const ServiceKey& key, const ServerConfig& giv
     const auto at = find(service, server.address);
     if (at == service.servers.end()) throw no_server(key, given.address, server.address);
     check(key, server);
+    const std::uint32_t weight = at->real.weight;
     configure(service, at->real, server);
+    start_slowly(service, *at, weight);
     rebuild(service);
     publish();
     reconfigure(service);
@@ -187,6 +195,7 @@ void ServiceRegistry::check(const ServiceKey& key, const ServiceSettings& settin
     refuse(problem(key, settings), [](const std::string& field) {
         if (field == "one_packet") return std::string("flags");
         if (field == "persistence") return std::string("persistence.timeout");
+        if (is_scheduler_option(field)) return field;
         return (field == "granularity" ? "persistence." : "service.") + field;
     });
 }
@@ -207,11 +216,13 @@ void ServiceRegistry::prepare_engine(const ServiceSettings& settings) {
     }
 }
 
-void ServiceRegistry::check_room(const Scheduler& scheduler, std::size_t servers) {
-    if (servers > scheduler.most_servers())
+void ServiceRegistry::check_room(const Scheduler& scheduler, const SchedulerOptions& options,
+                                 std::size_t servers) {
+    const std::size_t most = scheduler.most_servers(options);
+    if (servers > most)
         throw refused(EINVAL,
                       "scheduler " + std::string(scheduler.name()) + " has room for " +
-                          std::to_string(scheduler.most_servers()) + " servers",
+                          std::to_string(most) + " servers",
                       "scheduler");
 }
 
@@ -222,7 +233,8 @@ void ServiceRegistry::check_load(std::span<const ServiceConfig> services) {
         const ServiceKey& key = config.key;
         check(key, config.settings);
         prepare_engine(config.settings);
-        check_room(find_scheduler(config.settings.scheduler), config.servers.size());
+        check_room(find_scheduler(config.settings.scheduler), config.settings.scheduler_options,
+                   config.servers.size());
         if (services_.contains(key) || !keys.insert(key).second)
             throw refused(EEXIST, "service " + name_of(key) + " exists already", "service");
         std::set<Endpoint> endpoints;
@@ -297,6 +309,8 @@ ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
     service.one_packet = settings.one_packet;
     service.persistence = persistence_of(key, settings);
     service.timeouts = settings.timeouts;
+    service.slow_start = settings.slow_start;
+    service.scheduler_options = settings.scheduler_options;
     service.state = std::move(state);
     rebuild(service);
     return service;
@@ -387,16 +401,51 @@ void ServiceRegistry::remove_servers(Service& service) {
     while (!service.servers.empty()) remove_server(service, service.servers.end() - 1);
 }
 
+void ServiceRegistry::start_slowly(const Service& service, Server& server, std::uint32_t before) {
+    if (service.slow_start.count() == 0 || server.real.weight == 0)
+        server.ramp.reset();
+    else if (before == 0)
+        server.ramp.emplace();
+}
+
+void ServiceRegistry::ramp_weights(const Service& service, std::span<RealServer> servers) {
+    if (std::ranges::none_of(service.servers, [](const Server& s) { return s.ramp.has_value(); }))
+        return;
+    const RampedWeights weights(std::ranges::max(servers, {}, &RealServer::weight).weight);
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+        const auto& ramp = service.servers[i].ramp;
+        servers[i].weight = weights.of(servers[i].weight, ramp ? ramp->share() : Ramp::parts);
+    }
+}
+
+/// The scheduler's state stays: a server's place in turn does not depend on the step that it takes.
+void ServiceRegistry::ramp(Clock::time_point now) {
+    bool changed = false;
+    for (auto& [key, service] : services_) {
+        bool moved = false;
+        for (auto& server : service.servers) {
+            if (!server.ramp) continue;
+            moved |= server.ramp->move_on(now, service.slow_start);
+            if (server.ramp->at_end()) server.ramp.reset();
+        }
+        if (moved) rebuild(service);
+        changed |= moved;
+    }
+    if (changed) publish();
+}
+
 void ServiceRegistry::rebuild(Service& service) {
     auto next = std::make_shared<VirtualService>();
     next->key = service.key;
     next->scheduler = service.scheduler;
     next->state = service.state;
     next->scheduler_flags = service.scheduler_flags;
+    next->scheduler_options = service.scheduler_options;
     next->one_packet = service.one_packet;
     next->persistence = service.persistence;
     next->servers.reserve(service.servers.size());
     for (const auto& server : service.servers) next->servers.push_back(server.real);
+    ramp_weights(service, next->servers);
     next->table = table_for(*next, service.published.get());
     if (service.scheduler->compares_loads() && next->servers.size() >= LoadCache::least_servers)
         next->cache = std::make_shared<LoadCache>(next->servers, slots_.workers());
@@ -553,6 +602,8 @@ ServiceView ServiceRegistry::view(const Service& service, const CountsByInstance
                     .one_packet = service.one_packet,
                     .persistence = service.persistence,
                     .timeouts = service.timeouts,
+                    .slow_start = service.slow_start,
+                    .scheduler_options = service.scheduler_options,
                     .stats = {.counts = counted(service, removed) - service.zero,
                               .rates = service.rates.per_second()},
                     .servers = {}};
@@ -560,12 +611,14 @@ ServiceView ServiceRegistry::view(const Service& service, const CountsByInstance
     for (const auto& server : service.servers) {
         const auto total = slots_.total(server.real.id);
         const auto active = std::min(slots_.active(server.real.id), total);
-        out.servers.push_back({.server = server.real,
-                               .active = active,
-                               .inactive = total - active,
-                               .persistent = templates(server.real.id),
-                               .stats = {.counts = slots_.counted(server.real.id) - server.zero,
-                                         .rates = server.rates.per_second()}});
+        out.servers.push_back(
+            {.server = server.real,
+             .ramping = server.ramp ? std::optional(server.ramp->percent()) : std::nullopt,
+             .active = active,
+             .inactive = total - active,
+             .persistent = templates(server.real.id),
+             .stats = {.counts = slots_.counted(server.real.id) - server.zero,
+                       .rates = server.rates.per_second()}});
     }
     return out;
 }

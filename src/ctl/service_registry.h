@@ -24,6 +24,7 @@
 #include "ctl/publisher.h"
 #include "ctl/rpc_error.h"
 #include "ctl/service_rules.h"
+#include "ctl/slow_start.h"
 
 namespace shunt::ctl {
 
@@ -35,6 +36,7 @@ struct Stats {
 
 struct ServerView {
     RealServer server;
+    std::optional<std::uint32_t> ramping{};  ///< percent of its weight that count by now
     std::uint32_t active = 0;  ///< connections, as schedulers weigh them (ipvs-behaviour 2.11)
     std::uint32_t inactive = 0;
     std::uint32_t persistent = 0;  ///< templates of clients
@@ -48,6 +50,8 @@ struct ServiceView {
     bool one_packet = false;
     std::optional<Persistence> persistence{};
     ServiceTimeouts timeouts{};
+    std::chrono::seconds slow_start{0};
+    SchedulerOptions scheduler_options{};
     Stats stats;
     std::vector<ServerView> servers;  ///< newest first
 };
@@ -64,6 +68,8 @@ class ServiceRegistry {
     /// How long an unreferenced removed server is kept, and how often collect() is to be called.
     static constexpr std::chrono::seconds keep_removed{120};
     static constexpr std::chrono::seconds collect_period{60};
+    /// How often ramp() is to be called.
+    static constexpr std::chrono::seconds ramp_period{1};
 
     /// `publisher` and `counters` (SharedState::dest_counters) outlive this. `slots`: as many
     /// servers can be known at a time, removed ones included; each worker's array has one element
@@ -91,6 +97,8 @@ class ServiceRegistry {
 
     /// To be called every RateEstimator::period. Without `run_estimation` rates stand still.
     void estimate();
+    /// Moves servers in slow start on, in at most one publication; `now` never goes back.
+    void ramp(Clock::time_point now);
     /// Gives free what removed servers held; `now` never goes back.
     void collect(Clock::time_point now);
     /// To be called every collect_period: schedulers forget what was not used for a long time.
@@ -119,6 +127,7 @@ class ServiceRegistry {
         Traffic start;  ///< DestSlots::counted when it got its slot
         Traffic zero;   ///< the same at the last zero()
         RateEstimator rates;
+        std::optional<Ramp> ramp{};  ///< while it is in slow start
     };
     struct Service {
         ServiceKey key;
@@ -128,6 +137,8 @@ class ServiceRegistry {
         bool one_packet = false;
         std::optional<Persistence> persistence;
         ServiceTimeouts timeouts{};
+        std::chrono::seconds slow_start{0};
+        SchedulerOptions scheduler_options;
         std::shared_ptr<SchedulerState> state;
         std::vector<Server> servers;  ///< newest first
         std::uint32_t next_sequence = 1;
@@ -152,7 +163,8 @@ class ServiceRegistry {
     static void check(const ServiceKey& key, const ServerConfig& server);
     /// Makes room for what the engine of such a service keeps.
     void prepare_engine(const ServiceSettings& settings);
-    static void check_room(const Scheduler& scheduler, std::size_t servers);
+    static void check_room(const Scheduler& scheduler, const SchedulerOptions& options,
+                           std::size_t servers);
     [[nodiscard]] static std::shared_ptr<SchedulerState> make_state(const Scheduler& scheduler);
     [[nodiscard]] static const Scheduler& find_scheduler(std::string_view name);
     [[nodiscard]] static std::vector<Server>::iterator find(Service& service,
@@ -171,6 +183,10 @@ class ServiceRegistry {
     void make_room(std::size_t keep);
     /// Tells the workers how many connections a server may have (ipvs-behaviour 2.11).
     void limit(const RealServer& server);
+    /// After its weight was set, which was `before`, or 0 when it was not in the service.
+    static void start_slowly(const Service& service, Server& server, std::uint32_t before);
+    /// Gives servers the weights that schedulers are to see.
+    static void ramp_weights(const Service& service, std::span<RealServer> servers);
     void rebuild(Service& service);
     static void reconfigure(const Service& service);
     /// Publishes what has been rebuilt or erased since the last time.

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ctl/service_rules.h"
 
+#include <algorithm>
+#include <array>
+
 #include "ctl/words.h"
+#include "sched/registry.h"
 
 namespace shunt::ctl {
 
@@ -51,6 +55,67 @@ std::optional<Problem> persistence_problem(const PersistenceConfig& persistence,
     return {};
 }
 
+struct OptionKey {
+    std::string_view key;
+    SchedulerOption option;
+};
+constexpr std::array option_keys{OptionKey{"slow_start", SchedulerOption::slow_start},
+                                 OptionKey{"mh_size", SchedulerOption::mh_size},
+                                 OptionKey{"mh_order", SchedulerOption::mh_order},
+                                 OptionKey{"load_bound", SchedulerOption::load_bound}};
+
+/// "251, 509, 1021 or 2039".
+std::string maglev_sizes_text() {
+    std::string all;
+    for (const auto size : maglev_sizes) {
+        if (!all.empty()) all += size == maglev_sizes.back() ? " or " : ", ";
+        all += std::to_string(size);
+    }
+    return all;
+}
+
+/// The schedulers that use an option, for a sentence.
+std::string users_of(SchedulerOption option) {
+    std::string all;
+    for (const auto& name : scheduler_names())
+        if (find_scheduler(name)->uses(option)) all += (all.empty() ? "" : ", ") + name;
+    return all;
+}
+
+/// An option that the scheduler would not look at. Who names a scheduler that there is not is told
+/// so elsewhere.
+std::optional<Problem> unused_problem(const ServiceSettings& settings) {
+    const Scheduler* const scheduler = find_scheduler(settings.scheduler);
+    if (scheduler == nullptr) return {};
+    const SchedulerOptions standard;
+    const auto& options = settings.scheduler_options;
+    const std::array<bool, option_keys.size()> given{
+        settings.slow_start.count() != 0, options.mh_size != standard.mh_size,
+        options.mh_order != standard.mh_order, options.load_bound != standard.load_bound};
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        const auto& [key, option] = option_keys[i];
+        if (given[i] && !scheduler->uses(option))
+            return Problem{std::string(key), std::string(key) + " is not for scheduler " +
+                                                 settings.scheduler + ", only for " +
+                                                 users_of(option)};
+    }
+    return {};
+}
+
+std::optional<Problem> option_problem(const ServiceSettings& settings) {
+    const auto& options = settings.scheduler_options;
+    if (settings.slow_start < std::chrono::seconds(0) || settings.slow_start > longest_slow_start)
+        return Problem{"slow_start", "a slow start takes at most " +
+                                         std::to_string(longest_slow_start.count()) + " seconds"};
+    if (std::ranges::find(maglev_sizes, options.mh_size) == maglev_sizes.end())
+        return Problem{"mh_size", "a table cannot have " + std::to_string(options.mh_size) +
+                                      " buckets, expected " + maglev_sizes_text()};
+    if (options.load_bound < least_load_bound || options.load_bound > most_load_bound)
+        return Problem{"load_bound", "a load bound is " + std::to_string(least_load_bound) +
+                                         " to " + std::to_string(most_load_bound) + " percent"};
+    return unused_problem(settings);
+}
+
 std::optional<Problem> tunnel_problem(const Tunnel& tunnel) {
     if (tunnel.type == TunnelType::gue && tunnel.port == L4Port{})
         return Problem{"tunnel.port", "a GUE tunnel needs a port, 1 to 65535"};
@@ -95,8 +160,13 @@ std::optional<Problem> problem(const ServiceKey& key, const ServiceSettings& set
     if (settings.one_packet && !marked && key.protocol != Protocol::udp)
         return Problem{"one_packet", "one-packet scheduling is only for UDP and for marks"};
     if (settings.persistence)
-        return persistence_problem(*settings.persistence, key.endpoint.address);
-    return {};
+        if (auto found = persistence_problem(*settings.persistence, key.endpoint.address))
+            return found;
+    return option_problem(settings);
+}
+
+bool is_scheduler_option(const std::string& field) {
+    return std::ranges::find(option_keys, field, &OptionKey::key) != option_keys.end();
 }
 
 std::optional<Problem> problem(const ServiceKey& key, const ServerConfig& server) {

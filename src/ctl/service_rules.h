@@ -21,6 +21,8 @@ struct Problem {
 };
 
 std::optional<Problem> problem(const ServiceKey& key, const ServiceSettings& settings);
+/// Is it the key of an option that only some schedulers have a use for?
+bool is_scheduler_option(const std::string& field);
 /// `server` is as kept().
 std::optional<Problem> problem(const ServiceKey& key, const ServerConfig& server);
 

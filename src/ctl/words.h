@@ -49,6 +49,12 @@ inline const Words<PersistenceEngine>& engine_words() {
     return words;
 }
 
+inline const Words<MaglevOrder>& maglev_order_words() {
+    static const Words<MaglevOrder> words{{"added", MaglevOrder::added},
+                                          {"address", MaglevOrder::address}};
+    return words;
+}
+
 /// The protocols of services.
 inline const Words<Protocol>& protocol_words() {
     static const Words<Protocol> words{
@@ -63,6 +69,7 @@ inline Words<SchedulerFlag> scheduler_flag_words(std::string_view scheduler) {
         if (scheduler == hashing)
             words = {{std::string(hashing) + "-fallback", flag_fallback},
                      {std::string(hashing) + "-port", flag_port}};
+    if (scheduler == "conhash") words = {{"conhash-port", flag_port}};
     words.emplace_back("flag-1", SchedulerFlag::first);
     words.emplace_back("flag-2", SchedulerFlag::second);
     words.emplace_back("flag-3", SchedulerFlag::third);

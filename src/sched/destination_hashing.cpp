@@ -12,7 +12,7 @@ std::optional<std::size_t> DestinationHashing::choose(const Candidates& from,
 }
 
 std::shared_ptr<const SchedulerTable> DestinationHashing::build(
-    std::span<const RealServer> servers) const {
+    std::span<const RealServer> servers, const SchedulerOptions& /*options*/) const {
     auto table = std::make_shared<SchedulerTable>();
     if (servers.empty()) return table;
     for (std::size_t i = 0; i < hash_buckets; ++i)

@@ -12,7 +12,7 @@ class DestinationHashing final : public Scheduler {
     [[nodiscard]] std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept override;
     [[nodiscard]] std::shared_ptr<const SchedulerTable> build(
-        std::span<const RealServer> servers) const override;
+        std::span<const RealServer> servers, const SchedulerOptions& options) const override;
 };
 
 }  // namespace shunt

@@ -14,6 +14,9 @@ class LeastConnection final : public Scheduler {
     [[nodiscard]] std::string_view name() const noexcept override {
         return weighting_ == Weighting::none ? "lc" : "wlc";
     }
+    [[nodiscard]] bool uses(SchedulerOption option) const noexcept override {
+        return option == SchedulerOption::slow_start && weighting_ == Weighting::by_weight;
+    }
     [[nodiscard]] std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept override;
     [[nodiscard]] bool compares_loads() const noexcept override { return true; }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sched/consistent_hashing.h"
 #include "sched/destination_hashing.h"
 #include "sched/failover.h"
 #include "sched/least_connection.h"
@@ -23,6 +24,7 @@ namespace shunt {
 namespace {
 
 std::span<const Scheduler* const> schedulers() noexcept {
+    static const ConsistentHashing conhash;
     static const DestinationHashing dh;
     static const Failover fo;
     static const LeastConnection lc(LeastConnection::Weighting::none);
@@ -37,8 +39,8 @@ std::span<const Scheduler* const> schedulers() noexcept {
     static const TwoChoices twos;
     static const LeastConnection wlc(LeastConnection::Weighting::by_weight);
     static const WeightedRoundRobin wrr;
-    static const std::array<const Scheduler*, 14> all{&dh,  &fo, &lblc, &lblcr, &lc,   &mh,  &nq,
-                                                      &ovf, &rr, &sed,  &sh,    &twos, &wlc, &wrr};
+    static const std::array<const Scheduler*, 15> all{
+        &conhash, &dh, &fo, &lblc, &lblcr, &lc, &mh, &nq, &ovf, &rr, &sed, &sh, &twos, &wlc, &wrr};
     return all;
 }
 

@@ -9,6 +9,9 @@ namespace shunt {
 class ShortestExpectedDelay final : public Scheduler {
   public:
     [[nodiscard]] std::string_view name() const noexcept override { return "sed"; }
+    [[nodiscard]] bool uses(SchedulerOption option) const noexcept override {
+        return option == SchedulerOption::slow_start;
+    }
     [[nodiscard]] std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept override;
     [[nodiscard]] bool compares_loads() const noexcept override { return true; }

@@ -21,7 +21,7 @@ std::optional<std::size_t> SourceHashing::choose(const Candidates& from,
 }
 
 std::shared_ptr<const SchedulerTable> SourceHashing::build(
-    std::span<const RealServer> servers) const {
+    std::span<const RealServer> servers, const SchedulerOptions& /*options*/) const {
     auto table = std::make_shared<SchedulerTable>();
     if (servers.empty()) return table;
     for (std::size_t i = 0; table->buckets.size() < hash_buckets; i = (i + 1) % servers.size()) {

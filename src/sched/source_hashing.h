@@ -13,7 +13,7 @@ class SourceHashing final : public Scheduler {
     [[nodiscard]] std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept override;
     [[nodiscard]] std::shared_ptr<const SchedulerTable> build(
-        std::span<const RealServer> servers) const override;
+        std::span<const RealServer> servers, const SchedulerOptions& options) const override;
 };
 
 }  // namespace shunt

@@ -11,6 +11,9 @@ namespace shunt {
 class TwoChoices final : public Scheduler {
   public:
     [[nodiscard]] std::string_view name() const noexcept override { return "twos"; }
+    [[nodiscard]] bool uses(SchedulerOption option) const noexcept override {
+        return option == SchedulerOption::slow_start;
+    }
     [[nodiscard]] std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept override;
 };

@@ -63,6 +63,8 @@ std::optional<std::size_t> WeightedRoundRobin::choose(const Candidates& from,
     std::uint64_t seen = from.state.word.load(std::memory_order_relaxed);
     for (;;) {
         Position position = Position::from(seen);
+        // Weights that were scaled down since it was kept (slow start) leave it too high.
+        position.threshold = std::min(position.threshold, steps.highest);
         const auto choice = step_on(from, steps, position);
         if (!choice ||
             from.state.word.compare_exchange_weak(seen, position.word(), std::memory_order_relaxed))
@@ -71,7 +73,7 @@ std::optional<std::size_t> WeightedRoundRobin::choose(const Candidates& from,
 }
 
 std::shared_ptr<const SchedulerTable> WeightedRoundRobin::build(
-    std::span<const RealServer> servers) const {
+    std::span<const RealServer> servers, const SchedulerOptions& /*options*/) const {
     auto table = std::make_shared<SchedulerTable>();
     table->steps = steps_of(servers);
     return table;

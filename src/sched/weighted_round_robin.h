@@ -13,10 +13,13 @@ namespace shunt {
 class WeightedRoundRobin final : public Scheduler {
   public:
     [[nodiscard]] std::string_view name() const noexcept override { return "wrr"; }
+    [[nodiscard]] bool uses(SchedulerOption option) const noexcept override {
+        return option == SchedulerOption::slow_start;
+    }
     [[nodiscard]] std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept override;
     [[nodiscard]] std::shared_ptr<const SchedulerTable> build(
-        std::span<const RealServer> servers) const override;
+        std::span<const RealServer> servers, const SchedulerOptions& options) const override;
     void reconfigure(std::span<const RealServer> servers,
                      SchedulerState& state) const noexcept override;
 };

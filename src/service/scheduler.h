@@ -18,6 +18,7 @@
 #include "service/load_cache.h"
 #include "service/real_server.h"
 #include "service/scheduler_flags.h"
+#include "service/scheduler_options.h"
 #include "service/tunables.h"
 
 namespace shunt {
@@ -59,6 +60,7 @@ struct SchedulerTable {
     /// Of a hash scheduler: for each bucket a position in the list. Empty when no server takes one.
     std::vector<std::uint16_t> buckets;
     Steps steps{};
+    std::uint64_t weight = 0;  ///< of all servers together, for a scheduler that needs it
     bool operator==(const SchedulerTable&) const = default;
 };
 
@@ -92,6 +94,7 @@ struct Candidates {
     SchedulerState& state;
     const SchedulerTable* table = nullptr;  ///< what build() made of the servers
     SchedulerFlags flags{};
+    SchedulerOptions options{};
     std::optional<LoadCache::Part> cache{};  ///< of these servers and this scheduler
     TickTime now{};
     std::int64_t lblcr_expiration = Tunables{}.lblcr_expiration;  ///< s
@@ -117,8 +120,12 @@ class Scheduler {
     [[nodiscard]] virtual std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept = 0;
 
+    /// Does this option of a service mean anything to it?
+    [[nodiscard]] virtual bool uses(SchedulerOption /*option*/) const noexcept { return false; }
+
     /// The most servers that a service may have.
-    [[nodiscard]] virtual std::size_t most_servers() const noexcept {
+    [[nodiscard]] virtual std::size_t most_servers(
+        const SchedulerOptions& /*options*/) const noexcept {
         return std::numeric_limits<std::size_t>::max();
     }
 
@@ -130,7 +137,7 @@ class Scheduler {
     /// scheduler needs none. Called when servers have changed. Throws std::bad_alloc. Thread:
     /// control.
     [[nodiscard]] virtual std::shared_ptr<const SchedulerTable> build(
-        std::span<const RealServer> /*servers*/) const {
+        std::span<const RealServer> /*servers*/, const SchedulerOptions& /*options*/) const {
         return nullptr;
     }
 

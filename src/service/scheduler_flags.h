@@ -8,7 +8,8 @@ namespace shunt {
 /// Values of IPVS, which also travel in its sync protocol (ipvs-behaviour 4.10).
 enum class SchedulerFlag : std::uint8_t { first = 0x08, second = 0x10, third = 0x20 };
 
-// What the first two mean to sh and mh; other schedulers take no notice of any.
+// What the first two mean to sh and mh, and the second to conhash; other schedulers take no notice
+// of any.
 /// When the hashed server takes no connections, another one is looked for.
 inline constexpr SchedulerFlag flag_fallback = SchedulerFlag::first;
 /// The client's port is hashed too.

@@ -51,15 +51,16 @@ struct VirtualService {
     bool one_packet = false;                ///< UDP: every datagram is scheduled anew
     std::optional<Persistence> persistence;
     SchedulerFlags scheduler_flags;
+    SchedulerOptions scheduler_options;
     std::vector<RealServer> servers;              ///< newest first
     std::shared_ptr<const SchedulerTable> table;  ///< Scheduler::build() of the servers
     std::shared_ptr<LoadCache> cache;             ///< of the servers; null: each is looked at
 
     /// The position of the server for a new connection, or nothing. Thread: any worker.
     [[nodiscard]] std::optional<std::size_t> choose(const Loads& loads, const SchedulingKey& key,
-                                                     TickTime now,
-                                                     const Tunables& tunables) const noexcept {
-        Candidates from{servers, loads, *state, table.get(), scheduler_flags};
+                                                    TickTime now,
+                                                    const Tunables& tunables) const noexcept {
+        Candidates from{servers, loads, *state, table.get(), scheduler_flags, scheduler_options};
         if (cache && loads.counts_changes()) from.cache = cache->of(loads.self());
         from.now = now;
         from.lblcr_expiration = tunables.lblcr_expiration;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::int64_t most_mark = 0xFFFFFFFF;
 constexpr std::int64_t most_timeout = 2678400;
+constexpr std::int64_t most_slow_start = 86400;
 constexpr std::int64_t most_number = 0x7FFFFFFF;
 
 CLI::Range from_to(std::int64_t least, std::int64_t most) {
@@ -115,6 +116,20 @@ void ServiceOptionArgs::add_to(CLI::App& verb) {
             "how long its connections may be silent; TCP, established");
     timeout("--timeout-tcp-fin", timeout_tcp_fin_, "the same after the first FIN");
     timeout("--timeout-udp", timeout_udp_, "the same for UDP");
+    verb.add_option("--slow-start", slow_start_,
+                    "in so long the weight of a new server grows to the whole; default 0")
+        ->check(from_to(0, most_slow_start))
+        ->type_name("SECONDS");
+    verb.add_option("--mh-size", mh_size_, "buckets of mh and conhash; default 4093")
+        ->check(from_to(1, most_number))
+        ->type_name("NUMBER");
+    verb.add_option("--mh-order", mh_order_,
+                    "servers of mh take buckets as added or by address; default added")
+        ->type_name("ORDER");
+    verb.add_option("--load-bound", load_bound_,
+                    "of its fair share a server of conhash may have so much; default 125")
+        ->check(from_to(1, most_number))
+        ->type_name("PERCENT");
 }
 
 void ServiceOptionArgs::put_into(json::object& params) const {
@@ -134,6 +149,10 @@ void ServiceOptionArgs::put_into(json::object& params) const {
     put(timeouts, "tcp_fin", timeout_tcp_fin_);
     put(timeouts, "udp", timeout_udp_);
     if (!timeouts.empty()) params["timeouts"] = std::move(timeouts);
+    put(params, "slow_start", slow_start_);
+    put(params, "mh_size", mh_size_);
+    put(params, "mh_order", mh_order_);
+    put(params, "load_bound", load_bound_);
 }
 
 void ServerOptionArgs::add_to(CLI::App& verb) {

@@ -53,6 +53,10 @@ class ServiceOptionArgs {
     std::optional<std::int64_t> timeout_tcp_;
     std::optional<std::int64_t> timeout_tcp_fin_;
     std::optional<std::int64_t> timeout_udp_;
+    std::optional<std::int64_t> slow_start_;
+    std::optional<std::int64_t> mh_size_;
+    std::string mh_order_;
+    std::optional<std::int64_t> load_bound_;
 };
 
 /// What a server has besides its address.

@@ -82,12 +82,16 @@ std::string service_options(const ServiceRow& service) {
         if (persistence->granularity) options += '/' + std::to_string(*persistence->granularity);
     }
     if (!service.engine.empty()) append(options, service.engine);
-    const auto timeout = [&options](const char* name, std::uint64_t seconds) {
-        if (seconds != 0) append(options, name + (' ' + std::to_string(seconds)));
+    const auto number = [&options](const char* name, std::uint64_t value) {
+        if (value != 0) append(options, name + (' ' + std::to_string(value)));
     };
-    timeout("tcp", service.timeouts.tcp);
-    timeout("tcp_fin", service.timeouts.tcp_fin);
-    timeout("udp", service.timeouts.udp);
+    number("tcp", service.timeouts.tcp);
+    number("tcp_fin", service.timeouts.tcp_fin);
+    number("udp", service.timeouts.udp);
+    number("slow_start", service.slow_start);
+    number("mh_size", service.mh_size);
+    if (!service.mh_order.empty()) append(options, "mh_order " + service.mh_order);
+    number("load_bound", service.load_bound);
     return options;
 }
 
@@ -99,6 +103,7 @@ std::string server_options(const ServerRow& server) {
     if (!checksum.empty() && checksum != "none") append(options, checksum);
     if (server.upper != 0) append(options, "upper " + std::to_string(server.upper));
     if (server.lower != 0) append(options, "lower " + std::to_string(server.lower));
+    if (server.ramping) append(options, "ramping " + std::to_string(*server.ramping) + '%');
     if (server.local) append(options, "local");
     return options;
 }

@@ -57,7 +57,8 @@ Options of a service:
   -M --netmask MASK          clients of one network count as one: 255.255.255.0; IPv6: -M 64
   -o --ops                   no connections: every packet is scheduled (UDP and marks)
   --pe NAME                  persistence engine: sip
-  -b --sched-flags FLAGS     sh-fallback, sh-port, mh-fallback, mh-port, flag-1, flag-2, flag-3
+  -b --sched-flags FLAGS     sh-fallback, sh-port, mh-fallback, mh-port, conhash-port, flag-1,
+                             flag-2, flag-3
 
 Options of a server:
   -r --real-server ADDRESS[:PORT]   after SERVICE; without PORT the service's

@@ -346,11 +346,11 @@ class Reader {
         if (!rest.empty()) refuse("unexpected argument " + rest.front());
     }
 
-    /// "sh-port" needs the scheduler sh, "mh-port" mh; the plain flags go with any.
+    /// "sh-port" needs the scheduler sh, "mh-port" mh, and so on; the plain flags go with any.
     void check_sched_flags() const {
         for (const auto& flag : sched_flags_)
             if (!flag.starts_with("flag") &&
-                flag.substr(0, 2) != command_.service_options.scheduler)
+                flag.substr(0, flag.find('-')) != command_.service_options.scheduler)
                 refuse("incompatible scheduler flag `" + flag + "'");
     }
 

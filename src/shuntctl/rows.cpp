@@ -103,6 +103,7 @@ ServerRow server_row(const json::value& row) {
             .local = truth(row, "local"),
             .tunnel = tunnel_row(row),
             .weight = member_count(row, "weight"),
+            .ramping = count_if_any(row, "ramping"),
             .upper = member_count(row, "upper"),
             .lower = member_count(row, "lower"),
             .active = member_count(row, "active"),
@@ -137,6 +138,10 @@ ServiceRow service_row(const json::value& row) {
         service.timeouts = {.tcp = member_count(*timeouts, "tcp"),
                             .tcp_fin = member_count(*timeouts, "tcp_fin"),
                             .udp = member_count(*timeouts, "udp")};
+    service.mh_size = member_count(row, "mh_size");
+    service.mh_order = member_word(row, "mh_order");
+    service.load_bound = member_count(row, "load_bound");
+    service.slow_start = member_count(row, "slow_start");
     service.stats = stats_of(row);
     for (const auto& server : member_rows(row, "servers"))
         service.servers.push_back(server_row(server));

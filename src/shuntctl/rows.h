@@ -40,7 +40,8 @@ struct ServerRow {
     bool local = false;   ///< the balancer itself
     TunnelRow tunnel;
     std::uint64_t weight = 0;
-    std::uint64_t upper = 0;  ///< 0: no limit
+    std::optional<std::uint64_t> ramping;  ///< percent of its weight, in slow start
+    std::uint64_t upper = 0;               ///< 0: no limit
     std::uint64_t lower = 0;
     std::uint64_t active = 0;
     std::uint64_t inactive = 0;
@@ -68,8 +69,13 @@ struct ServiceRow {
     std::string scheduler;
     std::vector<std::string> flags;  ///< "one_packet", "sh-port"
     std::optional<PersistenceRow> persistence;
-    std::string engine;        ///< of persistence; empty: none
-    ServiceTimeouts timeouts;  ///< its own
+    std::string engine;            ///< of persistence; empty: none
+    ServiceTimeouts timeouts;      ///< its own
+    std::uint64_t slow_start = 0;  ///< seconds
+    // Of the scheduler; 0 and empty: as by default.
+    std::uint64_t mh_size = 0;
+    std::string mh_order;
+    std::uint64_t load_bound = 0;  ///< percent
     StatsRow stats;
     std::vector<ServerRow> servers;
 };

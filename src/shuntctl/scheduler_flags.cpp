@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "shuntctl/scheduler_flags.h"
 
+#include <algorithm>
 #include <array>
 
 namespace shunt::cli {
@@ -15,7 +16,8 @@ struct Vocabulary {
 
 constexpr Vocabulary any{"", {"flag-1", "flag-2", "flag-3"}};
 constexpr std::array special{Vocabulary{"sh", {"sh-fallback", "sh-port", ""}},
-                             Vocabulary{"mh", {"mh-fallback", "mh-port", ""}}};
+                             Vocabulary{"mh", {"mh-fallback", "mh-port", ""}},
+                             Vocabulary{"conhash", {"", "conhash-port", ""}}};
 
 const Vocabulary& vocabulary_of(std::string_view scheduler) {
     for (const auto& v : special)
@@ -27,10 +29,15 @@ const Vocabulary& vocabulary_of(std::string_view scheduler) {
 
 std::optional<SchedulerFlags> parse_scheduler_flag(std::string_view word) {
     if (word.empty()) return std::nullopt;
-    for (std::size_t bit = 0; bit < any.words.size(); ++bit)
-        for (const auto& v : {any, special[0], special[1]})
-            if (v.words[bit] == word) return SchedulerFlags().set(bit);
-    return std::nullopt;
+    const auto find = [word](const Vocabulary& v) -> std::optional<SchedulerFlags> {
+        const auto* const at = std::find(v.words.begin(), v.words.end(), word);
+        if (at == v.words.end()) return std::nullopt;
+        return SchedulerFlags().set(static_cast<std::size_t>(at - v.words.begin()));
+    };
+    auto flag = find(any);
+    for (const auto& v : special)
+        if (!flag) flag = find(v);
+    return flag;
 }
 
 std::vector<std::string> scheduler_flag_words(SchedulerFlags flags, std::string_view scheduler) {

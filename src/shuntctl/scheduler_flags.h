@@ -11,7 +11,7 @@
 namespace shunt::cli {
 
 /// Every scheduler has the same three bits; sh and mh have names of their own for the first two,
-/// and no use for the third.
+/// and no use for the third, conhash has a use for the second only.
 using SchedulerFlags = std::bitset<3>;
 
 /// The bit that a word stands for: "flag-2", "sh-port". Nothing for what is no such word.

@@ -78,10 +78,11 @@ class SchedulerBench {
     char peek() {
         const std::array<DestCounters* const, 2> arrays{workers_[0].data(), workers_[1].data()};
         const Loads loads(arrays, &overload_);
-        const auto table = scheduler_->build(servers_);
-        const auto choice = scheduler_->choose(
-            {servers_, loads, state_, table.get(), flags_, now_, tunables_.lblcr_expiration},
-            client_);
+        const auto table = scheduler_->build(servers_, options_);
+        Candidates from{servers_, loads, state_, table.get(), flags_, options_};
+        from.now = now_;
+        from.lblcr_expiration = tunables_.lblcr_expiration;
+        const auto choice = scheduler_->choose(from, client_);
         if (!choice) return '-';
         EXPECT_LT(*choice, servers_.size());
         return static_cast<char>('A' + servers_.at(*choice).id.value());
@@ -114,6 +115,10 @@ class SchedulerBench {
         flags_.set(flag);
         return *this;
     }
+    SchedulerBench& set(const SchedulerOptions& options) {
+        options_ = options;
+        return *this;
+    }
     /// The server has all the connections that it may have, or not any more.
     SchedulerBench& overload(char name, bool overloaded = true) {
         const auto server = at(name);
@@ -124,7 +129,7 @@ class SchedulerBench {
     }
     /// The names of the servers in the buckets of a hash scheduler.
     [[nodiscard]] std::string buckets() const {
-        const auto table = scheduler_->build(servers_);
+        const auto table = scheduler_->build(servers_, options_);
         std::string names;
         for (const auto i : table->buckets)
             names += static_cast<char>('A' + servers_.at(i).id.value());
@@ -153,6 +158,7 @@ class SchedulerBench {
     std::array<std::array<DestCounters, 26>, 2> workers_;
     OverloadTable overload_{26};
     SchedulerFlags flags_;
+    SchedulerOptions options_;
     SchedulingKey client_;
     TickTime now_{Ticks(4'000'000'000)};  ///< soon to begin anew at 0
     Tunables tunables_;

@@ -10,6 +10,8 @@
 #include <set>
 #include <sstream>
 
+#include "sched/registry.h"
+
 namespace shunt::ctl {
 namespace {
 
@@ -760,7 +762,7 @@ TEST(ConfigReference, LoadsAsShipped) {
 }
 
 TEST(ConfigReference, LoadsWithAllExamples) {
-    const auto config = parse(reference_with_examples());
+    const auto config = parse_config(reference_with_examples(), "FILE", scheduler_names());
     EXPECT_EQ(config.network, NetworkProvider::fixed);
     EXPECT_EQ(config.fixed.addresses.size(), 3U);
     EXPECT_EQ(config.fixed.routes.size(), 2U);

@@ -193,6 +193,85 @@ TEST_F(SchedulingOptions, ATableThatIsTheSameIsKept) {
     EXPECT_EQ(published().table, nullptr);
 }
 
+TEST_F(SchedulingOptions, ASlowStartIsListedWithItsServersOnTheirWay) {
+    using namespace std::chrono_literals;
+    good("service.add", R"(,"slow_start":40)");
+    EXPECT_EQ(listed().at("slow_start"), 40);
+    good("dest.add", R"(,"server":{"address":"10.1.0.11:80"},"weight":7)");
+    const auto begin = ServiceRegistry::Clock::time_point{} + 100s;
+    control.registry.ramp(begin);
+    control.registry.ramp(begin + 14s);
+    EXPECT_EQ(listed().at("servers").at(0).at("ramping"), 35);
+    EXPECT_EQ(listed().at("servers").at(0).at("weight"), 7);
+    control.registry.ramp(begin + 40s);
+    EXPECT_FALSE(listed().at("servers").at(0).as_object().contains("ramping"));
+    good("service.edit", "");
+    EXPECT_FALSE(listed().as_object().contains("slow_start"));
+}
+
+TEST_F(SchedulingOptions, ASlowStartIsRefusedWhereItMeansNothing) {
+    for (const char* const name : {"wrr", "wlc", "sed", "nq", "twos"})
+        EXPECT_TRUE(find_scheduler(name)->uses(SchedulerOption::slow_start)) << name;
+    EXPECT_EQ(problem("service.add", R"(,"scheduler":"rr","slow_start":40)"),
+              "slow_start is not for scheduler rr, only for nq, sed, twos, wlc, wrr");
+    EXPECT_EQ(problem("service.add", R"(,"slow_start":86401)"),
+              "slow_start: is out of range, expected a whole number, 0 to 86400");
+    good("service.add", R"(,"scheduler":"rr","slow_start":0)");
+    EXPECT_NE(problem("service.edit", R"(,"scheduler":"lc","slow_start":1)"), "none");
+    EXPECT_EQ(listed().at("scheduler"), "rr");
+}
+
+TEST_F(SchedulingOptions, HashOptionsReachTheWorkersAndAreListed) {
+    good("service.add", R"(,"scheduler":"mh")");
+    good("dest.add", R"(,"server":{"address":"10.1.0.11:80"})");
+    EXPECT_EQ(published().scheduler_options, SchedulerOptions());
+    EXPECT_EQ(published().table->buckets.size(), 4093U);
+    for (const char* const key : {"mh_size", "mh_order", "load_bound"})
+        EXPECT_FALSE(listed().as_object().contains(key)) << key;
+    good("service.edit", R"(,"scheduler":"mh","mh_size":251,"mh_order":"address")");
+    EXPECT_EQ(published().scheduler_options.mh_order, MaglevOrder::address);
+    EXPECT_EQ(published().table->buckets.size(), 251U);
+    EXPECT_EQ(listed().at("mh_size"), 251);
+    EXPECT_EQ(listed().at("mh_order"), "address");
+    good("service.edit",
+         R"(,"scheduler":"conhash","mh_size":509,"load_bound":200,"flags":["conhash-port"])");
+    EXPECT_EQ(published().scheduler_options.load_bound, 200U);
+    EXPECT_EQ(published().scheduler_flags, flags({flag_port}));
+    EXPECT_EQ(published().table->buckets.size(), 509U);
+    EXPECT_EQ(listed().at("load_bound"), 200);
+    EXPECT_EQ(listed().at("flags"), json::parse(R"(["conhash-port"])"));
+    good("service.edit", R"(,"scheduler":"mh")");
+    EXPECT_EQ(published().table->buckets.size(), 4093U) << "an edit gives what is missing";
+}
+
+TEST_F(SchedulingOptions, HashOptionsAreRefusedWhereTheyMeanNothing) {
+    EXPECT_EQ(problem("service.add", R"(,"scheduler":"mh","mh_size":4094)"),
+              "a table cannot have 4094 buckets, expected 251, 509, 1021, 2039, 4093, "
+              "8191, 16381, 32749, 65521 or 131071");
+    EXPECT_EQ(problem("service.add", R"(,"scheduler":"sh","mh_size":8191)"),
+              "mh_size is not for scheduler sh, only for conhash, mh");
+    EXPECT_EQ(problem("service.add", R"(,"scheduler":"conhash","mh_order":"address")"),
+              "mh_order is not for scheduler conhash, only for mh");
+    EXPECT_EQ(problem("service.add", R"(,"scheduler":"mh","mh_order":"name")"),
+              "mh_order: \"name\" is not known, expected one of added, address");
+    EXPECT_EQ(problem("service.add", R"(,"scheduler":"mh","load_bound":150)"),
+              "load_bound is not for scheduler mh, only for conhash");
+    EXPECT_EQ(problem("service.add", R"(,"scheduler":"conhash","load_bound":99)"),
+              "load_bound: is out of range, expected a whole number, 100 to 10000");
+    EXPECT_EQ(problem("service.add", R"(,"scheduler":"nope","load_bound":150)").substr(0, 19),
+              "no scheduler \"nope\"");
+}
+
+TEST_F(SchedulingOptions, ATableCannotBecomeSmallerThanItsServersAreMany) {
+    good("service.add", R"(,"scheduler":"mh","mh_size":509)");
+    for (std::uint32_t i = 0; i < 252; ++i)
+        control.registry.add_server(
+            web, {.address = {Ipv4Address{Be32(0x0A010000U + i)}, L4Port(std::uint16_t{80})}});
+    EXPECT_EQ(problem("service.edit", R"(,"scheduler":"mh","mh_size":251)"),
+              "scheduler mh has room for 251 servers");
+    EXPECT_EQ(published().table->buckets.size(), 509U);
+}
+
 TEST_F(SchedulingOptions, MoreServersThanBucketsAreRefused) {
     constexpr std::uint32_t most = 4093;
     std::vector<DestCounters> counters(most + 2);
@@ -244,6 +323,37 @@ TEST(SchedulingOptionsOfTheFile, AreRead) {
     EXPECT_EQ(service.settings.scheduler_flags, flags({flag_port, flag_fallback}));
     EXPECT_EQ(service.servers.at(0).thresholds, (Thresholds{100, 40}));
     EXPECT_EQ(service.servers.at(1).thresholds, Thresholds());
+}
+
+TEST(SchedulingOptionsOfTheFile, ASlowStartIsReadAndChecked) {
+    EXPECT_EQ(configured("slow_start = 86400;").services.at(0).settings.slow_start,
+              std::chrono::hours(24));
+    EXPECT_EQ(configured("").services.at(0).settings.slow_start, std::chrono::seconds(0));
+    EXPECT_EQ(config_problem("scheduler = \"mh\";\nslow_start = 5;"),
+              "FILE:4: services[0].slow_start: slow_start is not for scheduler mh, only for nq, "
+              "sed, twos, "
+              "wlc, wrr");
+    EXPECT_EQ(config_problem("slow_start = -1;"),
+              "FILE:3: services[0].slow_start: -1 is out of range, expected 0 to 86400");
+}
+
+TEST(SchedulingOptionsOfTheFile, HashOptionsAreReadAndChecked) {
+    const auto settings = [](const std::string& service) {
+        return configured(service).services.at(0).settings;
+    };
+    const auto mh = settings("scheduler = \"mh\"; mh_size = 131071; mh_order = \"address\";");
+    EXPECT_EQ(mh.scheduler_options.mh_size, 131071U);
+    EXPECT_EQ(mh.scheduler_options.mh_order, MaglevOrder::address);
+    const auto conhash =
+        settings("scheduler = \"conhash\"; flags = [ \"conhash-port\" ]; load_bound = 101;");
+    EXPECT_EQ(conhash.scheduler_options.load_bound, 101U);
+    EXPECT_EQ(conhash.scheduler_flags, flags({flag_port}));
+    EXPECT_EQ(settings("").scheduler_options, SchedulerOptions());
+    EXPECT_EQ(config_problem("scheduler = \"mh\";\nmh_size = 1024;"),
+              "FILE:4: services[0].mh_size: a table cannot have 1024 buckets, expected 251, 509, "
+              "1021, 2039, 4093, 8191, 16381, 32749, 65521 or 131071");
+    EXPECT_EQ(config_problem("scheduler = \"rr\";\nmh_order = \"address\";"),
+              "FILE:4: services[0].mh_order: mh_order is not for scheduler rr, only for mh");
 }
 
 TEST(SchedulingOptionsOfTheFile, AreChecked) {

@@ -108,6 +108,7 @@ TEST(Connections, EachChangeOfALoadIsCounted) {
     WorkerBench bench({.workers = 2});
     bench.add_usual_services();
     bench.iterate();
+    bench.iterate(1);
     auto& worker = bench.worker(1);
     Conn<Ipv4> conn;
     conn.dest = DestId(1);

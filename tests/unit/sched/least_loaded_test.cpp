@@ -53,7 +53,7 @@ class World {
     [[nodiscard]] std::string compare() {
         const WorkerId worker = some_worker();
         const Loads plain(arrays_, &overload_);
-        const auto expected = service_.choose(plain, {});
+        const auto expected = service_.choose(plain, {}, {}, {});
         const auto found = choice(worker);
         if (found == expected) return "";
         return "worker " + std::to_string(worker.value()) + " chose " +
@@ -75,7 +75,7 @@ class World {
     WorkerId some_worker() { return WorkerId(static_cast<std::uint16_t>(random_() % workers)); }
     RealServer& some_server() { return service_.servers[random_() % service_.servers.size()]; }
     std::optional<std::size_t> choice(WorkerId worker) {
-        return service_.choose(Loads(arrays_, &overload_, change_arrays_, worker), {});
+        return service_.choose(Loads(arrays_, &overload_, change_arrays_, worker), {}, {}, {});
     }
 
     void changed(std::size_t worker, DestId id) {
@@ -187,10 +187,10 @@ TEST(RememberedLoads, NobodyIsChosenWhereNobodyMayBe) {
         service.scheduler = find_scheduler(name);
         service.servers[70].weight = 0;
         service.cache = std::make_shared<LoadCache>(service.servers, 1);
-        EXPECT_EQ(service.choose(loads, {}), std::nullopt) << name;
+        EXPECT_EQ(service.choose(loads, {}, {}, {}), std::nullopt) << name;
         service.servers[70].weight = 1;
         service.cache = std::make_shared<LoadCache>(service.servers, 1);
-        EXPECT_EQ(service.choose(loads, {}), 70U) << name;
+        EXPECT_EQ(service.choose(loads, {}, {}, {}), 70U) << name;
     }
 }
 

@@ -2,6 +2,7 @@
 #include "sched/maglev.h"
 
 #include <map>
+#include <random>
 
 #include "sched/siphash.h"
 #include "support/scheduler_bench.h"
@@ -105,15 +106,153 @@ TEST(Maglev, OnlyTheFallbackLooksForAnotherServer) {
 
 TEST(Maglev, HasRoomForAsManyServersAsBuckets) {
     const Scheduler* mh = find_scheduler("mh");
-    ASSERT_EQ(mh->most_servers(), 4093U);
+    ASSERT_EQ(mh->most_servers({}), 4093U);
     std::vector<RealServer> servers(4093);
     for (std::uint32_t i = 0; i < servers.size(); ++i)
         servers[i] = {.id = DestId(i),
                       .sequence = i,
                       .endpoint = {Ipv4Address{Be32(0x0A000001 + i)}, L4Port(std::uint16_t{80})}};
-    auto buckets = mh->build(servers)->buckets;
+    auto buckets = mh->build(servers, {})->buckets;
     std::ranges::sort(buckets);
     for (std::size_t i = 0; i < buckets.size(); ++i) ASSERT_EQ(buckets[i], i);
+}
+
+/// Servers 10.0.0.1:80 and on, newest first, of weight 1.
+std::vector<RealServer> many_servers(std::uint32_t count) {
+    std::vector<RealServer> servers;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        RealServer server{
+            .id = DestId(i),
+            .sequence = i + 1,
+            .endpoint = {Ipv4Address{Be32(0x0A000001 + i)}, L4Port(std::uint16_t{80})}};
+        servers.insert(servers.begin(), server);
+    }
+    return servers;
+}
+
+/// Of each bucket, by the server's number.
+std::vector<std::uint32_t> owners(const std::vector<RealServer>& servers,
+                                  const SchedulerOptions& options) {
+    std::vector<std::uint32_t> owners;
+    const auto table = find_scheduler("mh")->build(servers, options);
+    for (const auto position : table->buckets) owners.push_back(servers.at(position).id.value());
+    return owners;
+}
+
+SchedulerOptions of_size(std::uint32_t size, MaglevOrder order = MaglevOrder::added) {
+    SchedulerOptions options;
+    options.mh_size = size;
+    options.mh_order = order;
+    return options;
+}
+
+TEST(Maglev, TheTableHasTheSizeThatIsSet) {
+    for (const auto size : maglev_sizes) {
+        EXPECT_EQ(owners(many_servers(3), of_size(size)).size(), size);
+        EXPECT_EQ(find_scheduler("mh")->most_servers(of_size(size)), std::min(size, 65535U));
+    }
+    EXPECT_EQ(maglev_sizes.at(4), SchedulerOptions().mh_size) << "as IPVS";
+}
+
+TEST(Maglev, LargerTablesTellMoreWeightsApart) {
+    // Of 1000, which has 10 bits: 4 bits in 251 buckets, 6 in 4093, 8 in 131071.
+    for (const auto& [size, turns] : {std::pair{251U, 15U}, {4093U, 62U}, {131071U, 250U}}) {
+        auto servers = many_servers(2);
+        servers[0].last_weight = 1000;
+        std::uint32_t light = 0;
+        for (const auto owner : owners(servers, of_size(size))) light += owner == 0 ? 1U : 0U;
+        EXPECT_EQ(light, size / (turns + 1)) << size;
+    }
+}
+
+/// The buckets that get another server when one of 100 goes, as a multiple of those that it had;
+/// the worst of 20.
+double disruption(const SchedulerOptions& options) {
+    const auto servers = many_servers(100);
+    const auto before = owners(servers, options);
+    double worst = 0;
+    for (std::uint32_t gone = 2; gone < 100; gone += 5) {
+        auto rest = servers;
+        std::erase_if(rest, [gone](const RealServer& s) { return s.id == DestId(gone); });
+        const auto after = owners(rest, options);
+        double moved = 0;
+        for (std::size_t i = 0; i < before.size(); ++i) moved += before[i] != after[i] ? 1 : 0;
+        const auto had = static_cast<double>(std::ranges::count(before, gone));
+        worst = std::max(worst, moved / had);
+    }
+    return worst;
+}
+
+TEST(Maglev, FewClientsMoveWhenOneOfAHundredServersGoes) {
+    EXPECT_LT(disruption(of_size(131071)), 1.5);
+    EXPECT_LT(disruption(of_size(131071, MaglevOrder::address)), 1.5);
+    // In smaller tables the rounds are fewer in which all servers have taken buckets.
+    EXPECT_LT(disruption(of_size(65521)), 2);
+    EXPECT_LT(disruption(of_size(4093)), 6);
+    for (const auto size : maglev_sizes)
+        RecordProperty("size" + std::to_string(size), std::to_string(disruption(of_size(size))));
+}
+
+TEST(Maglev, WeightsCountWithinAPercentInTheLargestTable) {
+    auto servers = many_servers(100);
+    double sum = 0;
+    for (auto& server : servers) {
+        server.last_weight = 1 + server.id.value() % 10;
+        sum += server.last_weight;
+    }
+    std::map<std::uint32_t, double> buckets;
+    for (const auto owner : owners(servers, of_size(131071))) ++buckets[owner];
+    for (const auto& server : servers) {
+        const double fair = 131071 * server.last_weight / sum;
+        EXPECT_NEAR(buckets[server.id.value()], fair, 0.01 * fair) << server.id.value();
+    }
+}
+
+TEST(Maglev, SoDoTheyForClients) {
+    auto servers = many_servers(10);
+    for (auto& server : servers) server.last_weight = 1 + server.id.value() % 4;
+    const auto table = owners(servers, of_size(131071));
+    constexpr std::uint32_t clients = 4'000'000;
+    std::array<double, 10> taken{};
+    for (std::uint32_t client = 0x0A000000; client < 0x0A000000 + clients; ++client)
+        ++taken.at(table[siphash13(client, 2654435761U) % 131071]);
+    for (const auto& server : servers) {
+        const double fair = clients * (server.last_weight / 23.0);
+        EXPECT_NEAR(taken.at(server.id.value()), fair, 0.01 * fair) << server.id.value();
+    }
+}
+
+TEST(Maglev, ByAddressTheTableIsTheSameHoweverServersWereAdded) {
+    auto servers = many_servers(100);
+    for (auto& server : servers) server.last_weight = server.id.value() % 7;  // some of weight 0
+    servers[3].weight = 0;                                                    // and one quiesced
+    servers[5].endpoint.port = L4Port(std::uint16_t{79});  // falls together with another one
+    servers[8].endpoint.address = parse_address("2001:db8::8").value();
+    const auto by_address = of_size(4093, MaglevOrder::address);
+    const auto first = owners(servers, by_address);
+    const auto as_added = owners(servers, of_size(4093));
+    std::mt19937 random(3);
+    for (int i = 0; i < 50; ++i) {
+        std::shuffle(servers.begin(), servers.end(), random);
+        ASSERT_EQ(owners(servers, by_address), first) << i;
+        EXPECT_NE(owners(servers, of_size(4093)), as_added) << "in IPVS it does matter";
+    }
+    servers[0].last_weight += 1;
+    EXPECT_NE(owners(servers, by_address), first);
+}
+
+TEST(Maglev, AClientKeepsItsServer) {
+    SchedulerBench mh("mh");
+    mh.add('A', 4).add('B', 3).add('C', 2);
+    const auto first = chosen(mh);
+    mh.load('A', 1000, 5);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(chosen(mh), first);
+    mh.edit('B', 0);
+    const auto without = chosen(mh);
+    for (std::size_t i = 0; i < first.size(); ++i)
+        EXPECT_EQ(without[i], first[i] == 'B' ? '-' : first[i]);
+    mh.edit('B', 3);
+    EXPECT_EQ(chosen(mh), first);
 }
 
 }  // namespace

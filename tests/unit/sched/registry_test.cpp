@@ -21,8 +21,9 @@ TEST(Registry, FindsEverySchedulerByItsName) {
     }
     EXPECT_TRUE(std::ranges::is_sorted(names));
     EXPECT_EQ(std::ranges::adjacent_find(names), names.end());
-    EXPECT_EQ(names, (std::vector<std::string>{"dh", "fo", "lblc", "lblcr", "lc", "mh", "nq", "ovf",
-                                               "rr", "sed", "sh", "twos", "wlc", "wrr"}));
+    EXPECT_EQ(names,
+              (std::vector<std::string>{"conhash", "dh", "fo", "lblc", "lblcr", "lc", "mh", "nq",
+                                        "ovf", "rr", "sed", "sh", "twos", "wlc", "wrr"}));
 }
 
 TEST(Registry, OtherNamesAreNone) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sched/weighted_round_robin.h"
 
+#include <chrono>
 #include <list>
 #include <map>
 #include <numeric>
@@ -136,6 +137,65 @@ TEST(WeightedRoundRobin, AgreesWithTheRulesWhileServersComeAndGo) {
             history += ' ' + expected;
         }
     }
+}
+
+/// How far a server may be from its share of the choices of any window: by the rules it takes part
+/// in the last of the passes of a cycle, and once in each.
+double largest_error(const std::vector<std::uint32_t>& weights, std::size_t server) {
+    const std::uint32_t highest = std::ranges::max(weights);
+    const double sum = std::accumulate(weights.begin(), weights.end(), 0U);
+    double least = 0;
+    double most = 0;
+    for (std::uint32_t passes = 0; passes <= highest; ++passes) {
+        const auto taken = [&](std::uint32_t w) {
+            return static_cast<double>(w + passes > highest ? w + passes - highest : 0);
+        };
+        double all = 0;
+        for (const std::uint32_t w : weights) all += taken(w);
+        const double error = taken(weights[server]) - all * weights[server] / sum;
+        least = std::min(least, error);
+        most = std::max(most, error);
+    }
+    return most - least + 2;  // and parts of a pass at both ends of the window
+}
+
+TEST(WeightedRoundRobin, InAnyWindowEveryServerHasItsShare) {
+    std::mt19937 random(11);
+    for (int round = 0; round < 40; ++round) {
+        SchedulerBench wrr("wrr");
+        std::vector<std::uint32_t> weights{1};  // so that the step is 1
+        for (auto n = 1 + random() % 5; n > 0; --n)
+            weights.push_back(1 + static_cast<std::uint32_t>(random() % 12));
+        for (std::size_t i = 0; i < weights.size(); ++i)
+            wrr.add(static_cast<char>('A' + i), weights[i]);
+        const auto sum = std::accumulate(weights.begin(), weights.end(), 0U);
+        wrr.choose(static_cast<int>(3 * sum));  // what is left of making it
+        const std::string choices = wrr.choose(static_cast<int>(3 * sum));
+        for (std::size_t i = 0; i < weights.size(); ++i) {
+            const double bound = largest_error(weights, i);
+            for (std::size_t begin = 0; begin < sum; ++begin) {
+                std::uint32_t taken = 0;
+                for (std::size_t n = 1; n <= 2 * sum; ++n) {
+                    taken += choices[begin + n - 1] == static_cast<char>('A' + i) ? 1U : 0U;
+                    const double fair = static_cast<double>(n) * weights[i] / sum;
+                    ASSERT_LE(std::abs(taken - fair), bound) << choices << begin << ' ' << n;
+                    if (n != sum) continue;
+                    ASSERT_EQ(taken, weights[i]) << "a whole cycle is exact";
+                }
+            }
+        }
+    }
+}
+
+TEST(WeightedRoundRobin, WeightsThatAreScaledDownLeaveNoIdlePasses) {
+    // The weights of a slow start, without a word to the scheduler.
+    SchedulerBench wrr("wrr");
+    wrr.add('A', 20).add('B', 20);
+    wrr.state().word.store(std::uint64_t{2147483647} << 32, std::memory_order_relaxed);
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(wrr.choose(4), "BABA");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2))
+        << "two thousand million passes take longer";
 }
 
 }  // namespace

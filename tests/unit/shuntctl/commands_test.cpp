@@ -83,6 +83,17 @@ TEST(Commands, VerbsBecomeRequests) {
                   R"(,"persistence":{"timeout":60,"granularity":0},"engine":"sip"})"},
              {"service add tcp 192.0.2.1:80 --persistent 60",
               "service.add {" + service + R"(,"persistence":{"timeout":60}})"},
+             {"service add tcp 192.0.2.1:80 --slow-start 30",
+              "service.add {" + service + R"(,"slow_start":30})"},
+             {"service edit tcp 192.0.2.1:80 --slow-start 0",
+              "service.edit {" + service + R"(,"slow_start":0})"},
+             {"service add tcp 192.0.2.1:80 --scheduler mh --mh-size 65521 --mh-order address",
+              "service.add {" + service +
+                  R"(,"scheduler":"mh","mh_size":65521,"mh_order":"address"})"},
+             {"service add tcp 192.0.2.1:80 --scheduler conhash --load-bound 150 --flag "
+              "conhash-port",
+              "service.add {" + service +
+                  R"(,"scheduler":"conhash","flags":["conhash-port"],"load_bound":150})"},
              {"service delete --ipv6 --mark 7",
               R"(service.delete {"service":{"mark":7,"family":"ipv6"}})"},
              {"stats zero --mark 7", R"(stats.zero {"service":{"mark":7,"family":"ipv4"}})"},
@@ -228,8 +239,9 @@ TEST(Commands, ServiceTable) {
     Bench bench;
     bench.results["service.list"] = R"({"services":[
         {"service":{"protocol":"tcp","address":"192.0.2.10:80"},"scheduler":"wrr",
-         "stats":{"connections":1234567,"rates":{"connections":9.6}},
-         "servers":[{"address":"10.1.0.11:80","forward":"nat","weight":3,"active":2,"inactive":17,
+         "slow_start":30,"stats":{"connections":1234567,"rates":{"connections":9.6}},
+         "servers":[{"address":"10.1.0.11:80","forward":"nat","weight":3,"ramping":35,
+                     "active":2,"inactive":17,
                      "stats":{"connections":600,"rates":{"connections":0.2}}}]},
         {"service":{"mark":7,"family":"ipv4"},"scheduler":"sh","flags":["one_packet","sh-port"],
          "persistence":{"timeout":360,"granularity":24},"engine":"sip","servers":[
@@ -238,21 +250,24 @@ TEST(Commands, ServiceTable) {
             {"address":"10.1.0.13:0","forward":"tunnel","local":true,
              "tunnel":{"type":"gre","checksum":"none"}}]},
         {"service":{"mark":7,"family":"ipv6"},"scheduler":"rr","flags":[],
+         "mh_size":251,"mh_order":"address","load_bound":150,
          "persistence":{"timeout":60,"granularity":128},"servers":[]},
         {"service":{"protocol":"udp","address":"[2001:db8::1]:53"},"scheduler":"rr",
          "persistence":null,"engine":null,"servers":[]}]})";
     EXPECT_EQ(bench.run("service list"), 0);
     EXPECT_EQ(bench.out,
               "SERVICE / SERVER      METHOD  WEIGHT  ACTIVE  INACTIVE  CONNS  CONNS/S  OPTIONS\n"
-              "tcp 192.0.2.10:80     wrr                               1.23M       10\n"
-              "  10.1.0.11:80        nat          3       2        17    600        0\n"
+              "tcp 192.0.2.10:80     wrr                               1.23M       10  "
+              "slow_start 30\n"
+              "  10.1.0.11:80        nat          3       2        17    600        0  "
+              "ramping 35%\n"
               "mark 7                sh                                    0        0  "
               "one_packet sh-port persistent 360/24 sip\n"
               "  10.1.0.12:0         tunnel       1       0         0      0        0  "
               "gue:6080 full upper 100 lower 50\n"
               "  10.1.0.13:0         tunnel       0       0         0      0        0  gre local\n"
               "mark 7 ipv6           rr                                    0        0  "
-              "persistent 60\n"
+              "persistent 60 mh_size 251 mh_order address load_bound 150\n"
               "udp [2001:db8::1]:53  rr                                    0        0\n");
 }
 

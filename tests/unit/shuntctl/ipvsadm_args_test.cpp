@@ -310,6 +310,8 @@ TEST(IpvsadmArgs, Refusals) {
              {"-A -t [::1]:80 -p -M 129", "illegal ipv6 netmask specified"},
              {"-A -t 1.2.3.4:80 -b flag-1,bogus", "invalid scheduler flag `bogus'"},
              {"-A -t 1.2.3.4:80 -s mh -b sh-port", "incompatible scheduler flag `sh-port'"},
+             {"-A -t 1.2.3.4:80 -s mh -b conhash-port",
+              "incompatible scheduler flag `conhash-port'"},
              {"-Lnc -t 1.2.3.4:80",
               "The option 'service-address' conflicts with the 'connection' "
               "option in the 'list' command"},

@@ -118,6 +118,8 @@ TEST(Ipvsadm, OptionsOfServices) {
              {"-s sh -b flag-2,sh-fallback -o",
               R"("scheduler":"sh","flags":["one_packet","sh-fallback","sh-port"])"},
              {"-s mh -b mh-port", R"("scheduler":"mh","flags":["mh-port"])"},
+             {"-s conhash -b conhash-port", R"("scheduler":"conhash","flags":["conhash-port"])"},
+             {"-s conhash -b flag-2", R"("scheduler":"conhash","flags":["conhash-port"])"},
              {"-s mh -b flag-3", R"("scheduler":"mh")"}}) {
         Bench bench;
         EXPECT_EQ(bench.run("-A -u 192.0.2.1:53 " + options), 0) << bench.err;
