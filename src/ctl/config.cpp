@@ -21,7 +21,6 @@ constexpr std::size_t socket_path_max = sizeof(sockaddr_un::sun_path) - 1;
 constexpr long long workers_max = 64;
 constexpr long long cpu_max = 1023;
 constexpr long long vlan_max = 4094;
-constexpr long long weight_max = 65535;       // as ipvsadm
 constexpr long long timeout_max = 2'678'400;  // 31 days, as timeout.set
 constexpr long long day_ms = 86'400'000;
 constexpr Range mark_range{1, 0xFFFF'FFFF};
@@ -343,7 +342,7 @@ Keys<ServerConfig> server_keys() {
         .choice("forward", &ServerConfig::forward, forward_words(),
                 "how packets travel to the server")
         .section("tunnel", tunnel_keys())
-        .number("weight", &ServerConfig::weight, {0, weight_max},
+        .number("weight", &ServerConfig::weight, {0, most_weight},
                 "share of new connections; 0: none, existing ones go on")
         .number(
             "upper", [](ServerConfig & s) -> auto& { return s.thresholds.upper; },
@@ -595,6 +594,7 @@ Config read(const ConfigText& text, const std::vector<std::string>& schedulers) 
     Config config;
     all_keys().read_into(root, config);
     check_config(root, config, schedulers);
+    config.source = text.text();
     return config;
 }
 

@@ -137,6 +137,8 @@ struct Config {
     std::vector<ServiceConfig> services;
     /// Ends the daemon when no packet came for so long; 0: never. For replay of finite captures.
     std::chrono::milliseconds exit_when_idle{0};
+
+    std::string source;  ///< the text that all this was read from, with what it included
 };
 
 /// Reads and checks `path`. `schedulers` are the names that a service may use. Throws ConfigError.

@@ -204,6 +204,7 @@ MethodContext Daemon::Impl::context() {
             .connections_capacity = sizes_.connections,
             .defence = defence_,
             .version = SHUNT_VERSION,
+            .source = config_.source,
             .started = started_};
 }
 

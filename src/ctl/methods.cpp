@@ -12,6 +12,7 @@
 
 #include "base/drop_reason.h"
 #include "ctl/config_text.h"
+#include "ctl/config_writer.h"
 #include "ctl/conn_methods.h"
 #include "ctl/rpc_read.h"
 #include "ctl/rpc_write.h"
@@ -268,6 +269,13 @@ json::object tunable_set(const MethodContext& c, const Params& p) {
     });
 }
 
+json::object config_save(const MethodContext& c) {
+    const auto services = c.registry.configuration();
+    return {{"text", write_config(c.source, {.services = services,
+                                             .tunables = c.publisher.current().tunables,
+                                             .marks = c.marks.rules()})}};
+}
+
 json::object mark_set(const MethodContext& c, const Params& p) {
     c.marks.set(read_marks(p));
     return {};
@@ -326,6 +334,7 @@ MethodTable make_methods(const MethodContext& context) {
                         direct("tunable.set", {name, {"value", true}}, on(tunable_set)),
                         direct("mark.list", {}, list("rules", marks_json)),
                         direct("mark.set", {{"rules", true}}, on(mark_set)),
+                        direct("config.save", {}, get(config_save)),
                         direct("worker.list", {}, list("workers", workers_json)),
                         direct("port.list", {}, list("ports", ports_json))});
 }

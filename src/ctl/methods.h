@@ -48,6 +48,7 @@ struct MethodContext {
     std::uint64_t connections_capacity = 0;
     DefenceControl& defence;
     std::string version;
+    std::string source;  ///< Config::source
     std::chrono::steady_clock::time_point started;
 };
 

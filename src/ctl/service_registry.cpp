@@ -45,6 +45,15 @@ std::shared_ptr<const SchedulerTable> table_for(const VirtualService& next,
     return table;
 }
 
+ServerConfig config_of(const RealServer& server) {
+    ServerConfig config{.address = server.endpoint,
+                        .forward = server.forward,
+                        .weight = server.weight,
+                        .thresholds = server.thresholds};
+    if (server.forward == ForwardMethod::tunnel) config.tunnel = server.tunnel;
+    return config;
+}
+
 /// The port of a server may not be the one that was asked for.
 RpcError no_server(const ServiceKey& key, const Endpoint& asked, const Endpoint& looked_for) {
     auto sentence = "server " + to_string(looked_for) + " is not in service " + name_of(key);
@@ -293,6 +302,21 @@ std::vector<ServiceRegistry::Server>::iterator ServiceRegistry::find(Service& se
                                                                      const Endpoint& endpoint) {
     return std::ranges::find(service.servers, endpoint,
                              [](const Server& s) { return s.real.endpoint; });
+}
+
+ServiceSettings ServiceRegistry::settings_of(const Service& service) {
+    ServiceSettings settings{.scheduler = std::string(service.scheduler->name()),
+                             .one_packet = service.one_packet,
+                             .scheduler_flags = service.scheduler_flags,
+                             .timeouts = service.timeouts,
+                             .slow_start = service.slow_start,
+                             .scheduler_options = service.scheduler_options};
+    if (const auto& persistence = service.persistence)
+        settings.persistence = {
+            .timeout = std::chrono::duration_cast<std::chrono::seconds>(persistence->timeout),
+            .granularity = persistence->granularity,
+            .engine = persistence->engine};
+    return settings;
 }
 
 // The parts of a change.
@@ -580,6 +604,19 @@ std::vector<ServiceView> ServiceRegistry::list() const {
     views.reserve(services_.size());
     for (const auto& [key, service] : services_) views.push_back(view(service, removed));
     return views;
+}
+
+std::vector<ServiceConfig> ServiceRegistry::configuration() const {
+    std::vector<ServiceConfig> all;
+    all.reserve(services_.size());
+    for (const auto& [key, service] : services_) {
+        ServiceConfig& config = all.emplace_back(
+            ServiceConfig{.key = key, .settings = settings_of(service), .servers = {}});
+        config.servers.reserve(service.servers.size());
+        for (auto s = service.servers.rbegin(); s != service.servers.rend(); ++s)
+            config.servers.push_back(config_of(s->real));
+    }
+    return all;
 }
 
 std::vector<DestId> ServiceRegistry::servers_ever_of(const ServiceKey& key) const {

@@ -106,6 +106,8 @@ class ServiceRegistry {
 
     [[nodiscard]] std::vector<ServiceView> list() const;
     [[nodiscard]] ServiceView view(const ServiceKey& key) const;
+    /// What load() would make the same services of.
+    [[nodiscard]] std::vector<ServiceConfig> configuration() const;
     /// The servers of the service, with those removed whose connections may live on; the service
     /// itself may be gone. ESRCH when there is neither.
     [[nodiscard]] std::vector<DestId> servers_ever_of(const ServiceKey& key) const;
@@ -157,6 +159,7 @@ class ServiceRegistry {
     using RemovedList = std::list<Removed>;  ///< oldest first
     using CountsByInstance = std::unordered_map<std::uint64_t, Traffic>;
 
+    [[nodiscard]] static ServiceSettings settings_of(const Service& service);
     [[nodiscard]] Service& find(const ServiceKey& key);
     [[nodiscard]] const Service& find(const ServiceKey& key) const;
     static void check(const ServiceKey& key, const ServiceSettings& settings);

@@ -7,7 +7,10 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <ostream>
@@ -72,6 +75,16 @@ json::array rules_in(const std::string& path) {
     return rules->get_array();
 }
 
+/// In the place of an old file there is either that or the whole new one.
+void replace_file(const std::string& path, const std::string& text) {
+    const std::string beside = path + ".new";
+    std::ofstream file(beside, std::ios::trunc);
+    file << text;
+    file.close();
+    if (!file || std::rename(beside.c_str(), path.c_str()) != 0)
+        throw CLI::ValidationError("FILE", path + " cannot be written: " + std::strerror(errno));
+}
+
 /// The grammar and what it filled.
 class Shuntctl {
   public:
@@ -90,6 +103,7 @@ class Shuntctl {
         add_counters();
         add_timeouts();
         add_tunables();
+        add_config();
         add_marks();
         add_machine();
         // Here for its line in the help: main() hands it to the other front end before.
@@ -271,6 +285,24 @@ class Shuntctl {
         set->add_option("VALUE", value_, "a whole number in its range, or a text")
             ->required()
             ->type_name("");
+    }
+
+    void add_config() {
+        auto* const config = noun("config", "the configuration of the daemon", {});
+        auto* const save = verb(config, "save", "write a file that loads to the state of now",
+                                [this] { save_config(); });
+        save->add_option("FILE", file_, "replaced as a whole; without it: standard output")
+            ->type_name("");
+    }
+
+    void save_config() {
+        const auto result = call("config.save", {});
+        const auto text = member_word(result, "text");
+        if (!file_.empty()) replace_file(file_, text);
+        if (json_)
+            world_.out << json::serialize(result) << '\n';
+        else if (file_.empty())
+            world_.out << text;
     }
 
     void add_marks() {

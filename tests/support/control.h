@@ -80,6 +80,7 @@ class Control {
                                                   .connections_capacity = 4096,
                                                   .defence = defence,
                                                   .version = "1.2.3",
+                                                  .source = "workers = 2;\n",
                                                   .started = std::chrono::steady_clock::now()});
 
   private:

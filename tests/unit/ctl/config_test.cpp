@@ -352,10 +352,11 @@ TEST(ConfigErrors, Services) {
              "than "
              "its service, which only the server of a tunnel may be"},
             {server("address = \"127.0.0.1:80\";"), no_error},
-            {server("address = \"10.0.0.1:80\"; weight = 65536;"),
-             "2: services[0].servers[0].weight: 65536 is out of range, expected 0 to 65535"},
+            {server("address = \"10.0.0.1:80\"; weight = 2147483648;"),
+             "2: services[0].servers[0].weight: 2147483648 is out of range, expected 0 to "
+             "2147483647"},
             {server("address = \"10.0.0.1:80\"; weight = -1;"),
-             "2: services[0].servers[0].weight: -1 is out of range, expected 0 to 65535"},
+             "2: services[0].servers[0].weight: -1 is out of range, expected 0 to 2147483647"},
             {server("address = \"10.0.0.1:80\"; forward = \"gate\";"),
              "2: services[0].servers[0].forward: \"gate\" is not known, expected one of \"nat\", "
              "\"direct\", \"tunnel\""},

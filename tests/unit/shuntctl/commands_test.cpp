@@ -271,6 +271,20 @@ TEST(Commands, ServiceTable) {
               "udp [2001:db8::1]:53  rr                                    0        0\n");
 }
 
+TEST(Commands, ConfigSaveReplacesAFileOrPrints) {
+    Bench bench;
+    bench.results["config.save"] = R"({"text":"workers = 2;\n"})";
+    EXPECT_EQ(bench.run("config save"), 0);
+    EXPECT_EQ(bench.out, "workers = 2;\n");
+    const std::string path = ::testing::TempDir() + "saved.conf";
+    std::ofstream(path) << "what was there before, which is longer";
+    EXPECT_EQ(bench.run("config save " + path), 0);
+    std::ifstream file(path);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "workers = 2;\n");
+    EXPECT_EQ(bench.run("config save /nonexistent/file"), 2);
+    std::remove(path.c_str());
+}
+
 TEST(Commands, TunableTables) {
     Bench bench;
     bench.results["tunable.list"] = R"({"tunables":[
