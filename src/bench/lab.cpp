@@ -88,7 +88,7 @@ void add_service(const Scheduler& scheduler, const Method& method, ServiceTable:
                                .virtual_address = service->key.endpoint.address,
                                .in_use = true};
     }
-    service->table = scheduler.build(service->servers, {});
+    service->table = scheduler.build(service->servers, service->scheduler_options);
     scheduler.reconfigure(service->servers, *service->state);
     services.push_back(std::move(service));
 }
@@ -170,7 +170,6 @@ std::unique_ptr<const Snapshot> lab_snapshot(const Scheduler& scheduler, const M
         std::make_shared<const ServiceTable>(std::move(services), std::move(slots));
     snapshot->network = builder.build();
     snapshot->tunables.half_open_share = 100;
-    snapshot->tunables.new_share = 100;
     snapshot->generation = 1;
     if (snapshot->network == nullptr) throw std::runtime_error("no memory for the route tables");
     snapshot->derive();

@@ -89,7 +89,7 @@ class Spread {
             server.last_weight = server.weight;
         }
         service->scheduler->reconfigure(service->servers, *service->state);
-        service->table = service->scheduler->build(service->servers, {});
+        service->table = service->scheduler->build(service->servers, service->scheduler_options);
         const auto slots = published.services->slots();
         prepared_ = std::make_unique<Snapshot>(published);
         prepared_->services = std::make_shared<const ServiceTable>(
