@@ -115,8 +115,8 @@ def number_of(value):
 
 # Marks are set in the recording guest by tc, which stands there under the name ethtool.
 GUEST_FILTER = re.compile(r"ethtool (qdisc|filter) ")
-MARK_FILTER = re.compile(r"ethtool filter add dev (\S+) .* match ip protocol (\d+) 0xff "
-                         r"match ip dport (\d+) 0xffff action skbedit mark (\d+)")
+MARK_FILTER = re.compile(r"ethtool filter add dev (\S+) .* match ip6? protocol (\d+) 0xff "
+                         r"match ip6? dport (\d+) 0xffff action skbedit mark (\d+)")
 
 
 def mark_rule(line):
