@@ -6,9 +6,13 @@ namespace shunt {
 std::optional<std::size_t> Failover::choose(const Candidates& from,
                                             const SchedulingKey& /*key*/) const noexcept {
     std::optional<std::size_t> best;
-    for (std::size_t i = 0; i < from.servers.size(); ++i)
-        if (from.eligible(i) && (!best || from.servers[i].weight > from.servers[*best].weight))
-            best = i;
+    std::uint32_t highest = 0;
+    for (std::size_t i = 0; i < from.servers.size(); ++i) {
+        const std::uint32_t weight = from.servers[i].weight;
+        if (weight <= highest || !from.eligible(i)) continue;
+        highest = weight;
+        best = i;
+    }
     return best;
 }
 

@@ -42,7 +42,7 @@ class Lab {
         server.id = DestId(number);
         server.sequence = number + 1;
         server.endpoint = {Ipv4Address{Be32(0x0A00'0000U + number)}, L4Port(std::uint16_t{80})};
-        server.weight = server.last_weight = 1 + number % 7;
+        server.weight = server.last_weight = 8 * (1 + number % 7);
         service_.servers.insert(service_.servers.begin(), server);
         service_.scheduler->reconfigure(service_.servers, *service_.state);
     }
