@@ -7,7 +7,7 @@ namespace shunt {
 /// mh: Maglev hashing. Servers fill a table in turns, each in an order of its own, so that few
 /// buckets change when servers come and go; the client falls into one (ipvs-behaviour 4.6). A
 /// server keeps its buckets while its weight is 0. Flags as with sh. The size of the table and the
-/// order of the servers are options of the service (docs/decisions/0015).
+/// order of the servers are options of the service (docs/decisions/0017).
 class Maglev final : public Scheduler {
   public:
     [[nodiscard]] std::string_view name() const noexcept override { return "mh"; }
