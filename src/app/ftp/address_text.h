@@ -28,6 +28,7 @@ struct AddressText {
     bool has_address = true;  ///< false: the sender's own is meant, as 229 has it
     Endpoint endpoint;
 };
+static_assert(sizeof(AddressText) == 25);
 
 /// "192,0,2,1,4,0" and nothing else.
 [[nodiscard]] AddressText parse_host_port(std::string_view text) noexcept;

@@ -87,26 +87,20 @@ std::size_t CommandScanner::scan(std::span<const std::byte> bytes, Event& event)
 void CommandScanner::take(std::uint8_t byte, Event& event) noexcept {
     length_ = std::min<std::uint16_t>(length_ + 1, longest_line + 1);
     const bool text = telnet_.is_text(byte);
+    if (holds_) keep(byte);
     if (byte == lf)
         end_line(event);
     else if (byte == cr)
         cr_ = true;
     else if (text)
         take_text(byte);
-    else
-        not_text_ = true;
     ++next_;
     if (byte == lf) start_line();
 }
 
 void CommandScanner::take_text(std::uint8_t byte) noexcept {
-    if (cr_) {
-        cr_ = false;
-        if (holds_)
-            not_text_ = true;
-        else
-            start_line();
-    }
+    if (cr_ && !holds_) start_line();
+    cr_ = false;
     switch (part_) {
         case Part::start:
             if (byte > blank) part_ = Part::word;
@@ -119,7 +113,7 @@ void CommandScanner::take_text(std::uint8_t byte) noexcept {
             if (byte > blank) begin_argument(byte);
             break;
         case Part::argument:
-            take_argument(byte);
+            if (!holds_) keep(byte);
             break;
         case Part::rest:
             break;
@@ -141,21 +135,21 @@ bool CommandScanner::is(std::string_view word) const noexcept {
 
 void CommandScanner::begin_argument(std::uint8_t byte) noexcept {
     part_ = Part::argument;
-    not_text_ = false;
     if (is("PORT") || is("EPRT")) {
         holds_ = true;
         first_ = next_;
     }
-    take_argument(byte);
+    keep(byte);
 }
 
-void CommandScanner::take_argument(std::uint8_t byte) noexcept {
-    if (byte <= blank) {
-        blanks_ = static_cast<std::uint8_t>(std::min(blanks_ + 1, 255));
-        return;
-    }
-    if (blanks_ > 0) not_text_ = true;
-    if (!argument_.append(static_cast<char>(byte))) too_long_ = true;
+void CommandScanner::keep(std::uint8_t byte) noexcept {
+    if (!text_.append(static_cast<char>(byte))) too_long_ = true;
+}
+
+std::string_view CommandScanner::argument() const noexcept {
+    std::string_view text = text_.view();
+    while (!text.empty() && static_cast<std::uint8_t>(text.back()) <= blank) text.remove_suffix(1);
+    return text;
 }
 
 void CommandScanner::end_line(Event& event) noexcept {
@@ -165,7 +159,8 @@ void CommandScanner::end_line(Event& event) noexcept {
         event.has_range = true;
         event.first = first_;
         event.last = next_;
-        event.rest.append(cr_ ? "\r\n" : "\n");
+        event.text = too_long_ ? ShortText(cr_ ? "\r\n" : "\n") : text_;
+        event.closing_size = cr_ ? 2 : 1;
     }
     describe(event);
 }
@@ -180,13 +175,12 @@ void CommandScanner::describe(Event& event) const noexcept {
     else if (is("CCC"))
         event.kind = EventKind::clear_command_channel;
     else if (is("EPSV"))
-        event.kind = same_word(argument_.view(), "ALL") ? EventKind::extended_only
-                                                        : EventKind::extended_passive;
-    else if (is("AUTH"))
         event.kind =
-            same_word(argument_.view().substr(0, 3), "TLS") || same_word(argument_.view(), "SSL")
-                ? EventKind::auth_tls
-                : EventKind::auth_other;
+            same_word(argument(), "ALL") ? EventKind::extended_only : EventKind::extended_passive;
+    else if (is("AUTH"))
+        event.kind = same_word(argument().substr(0, 3), "TLS") || same_word(argument(), "SSL")
+                         ? EventKind::auth_tls
+                         : EventKind::auth_other;
 }
 
 void CommandScanner::describe_port(Event& event) const noexcept {
@@ -194,20 +188,16 @@ void CommandScanner::describe_port(Event& event) const noexcept {
     event.kind = extended ? EventKind::extended_port : EventKind::port;
     if (too_long_ || event.line_too_long)
         event.address.problem = AddressProblem::too_long;
-    else if (not_text_)
-        event.address.problem = AddressProblem::syntax;
     else
-        event.address =
-            extended ? parse_extended(argument_.view()) : parse_host_port(argument_.view());
+        event.address = extended ? parse_extended(argument()) : parse_host_port(argument());
 }
 
 void CommandScanner::start_line() noexcept {
     part_ = Part::start;
     length_ = 0;
     letters_ = 0;
-    blanks_ = 0;
-    holds_ = cr_ = too_long_ = not_text_ = false;
-    argument_.clear();
+    holds_ = cr_ = too_long_ = false;
+    text_.clear();
 }
 
 // --- Replies
@@ -311,17 +301,17 @@ void ReplyScanner::decide(std::uint8_t byte, const AddressText& address, Event& 
     event.last = next_;
     event.code = code_of_reply();
     event.address = address;
-    done_ = address.problem == AddressProblem::none;
-    if (done_) {
-        event.kind = event.code == passive_code ? EventKind::passive_reply
-                                                : EventKind::extended_passive_reply;
-        event.rest.append(static_cast<char>(byte));
-        return;
-    }
-    if (address.problem != AddressProblem::syntax) problem_ = address.problem;
-    event.kind = EventKind::released;
     text_.append(static_cast<char>(byte));
-    event.rest = text_;
+    event.text = text_;
+    event.closing_size = 1;
+    done_ = address.problem == AddressProblem::none;
+    if (!done_)
+        event.kind = EventKind::released;
+    else if (event.code == passive_code)
+        event.kind = EventKind::passive_reply;
+    else
+        event.kind = EventKind::extended_passive_reply;
+    if (!done_ && address.problem != AddressProblem::syntax) problem_ = address.problem;
 }
 
 void ReplyScanner::end_line(Event& event) noexcept {

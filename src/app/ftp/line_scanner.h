@@ -51,9 +51,13 @@ struct Event {
     std::uint32_t last = 0;
     /// At the end of a 227 or 229 reply that has no range: what is wrong with all of it.
     AddressText address;
-    /// Of the range: what stands behind the address, or all of it if it is released.
-    ShortText rest;
+    /// The bytes of the range; of one that is too long only what closes it.
+    ShortText text;
+    std::uint8_t closing_size = 0;  ///< the bytes behind the address, which are the last ones
 
+    [[nodiscard]] std::string_view closing() const noexcept {
+        return text.view().substr(text.view().size() - closing_size);
+    }
     [[nodiscard]] bool any() const noexcept { return kind != EventKind::none || line_end; }
 };
 
@@ -72,7 +76,7 @@ class TelnetFilter {
 /// A line longer than this holds nothing of interest.
 inline constexpr std::uint16_t longest_line = 512;
 
-/// Of the client's direction. Each line gives one event at its end. 80 bytes.
+/// Of the client's direction. Each line gives one event at its end. 76 bytes.
 class CommandScanner {
   public:
     explicit CommandScanner(std::uint32_t next = 0) noexcept : next_(next) {}
@@ -93,7 +97,8 @@ class CommandScanner {
     void take_text(std::uint8_t byte) noexcept;
     void take_word(std::uint8_t byte) noexcept;
     void begin_argument(std::uint8_t byte) noexcept;
-    void take_argument(std::uint8_t byte) noexcept;
+    void keep(std::uint8_t byte) noexcept;
+    [[nodiscard]] std::string_view argument() const noexcept;
     void end_line(Event& event) noexcept;
     void describe(Event& event) const noexcept;
     void describe_port(Event& event) const noexcept;
@@ -108,13 +113,11 @@ class CommandScanner {
     bool holds_ = false;
     bool cr_ = false;        ///< the byte before was one
     bool too_long_ = false;  ///< the argument
-    bool not_text_ = false;  ///< the argument has what no address has
     std::uint8_t letters_ = 0;
     std::array<char, 4> word_{};  ///< in capital letters
-    ShortText argument_;          ///< without the blanks behind it
-    std::uint8_t blanks_ = 0;     ///< that came behind what is in `argument_`
+    ShortText text_;              ///< of the argument, with what is behind it
 };
-static_assert(sizeof(CommandScanner) == 80);
+static_assert(sizeof(CommandScanner) == 76);
 
 /// Of the server's direction. A line gives one event at its end, and before that one for each piece
 /// of it that was held back. 80 bytes.

@@ -36,11 +36,12 @@ std::string words(const Event& event, const std::string& stream) {
         EXPECT_LE(first, last);
         EXPECT_LT(last, stream.size());
         const std::string range = stream.substr(first, last - first + 1);
-        if (event.kind == EventKind::released)
-            EXPECT_EQ(event.rest.view(), range);
-        else
-            out += " " + address_of(event.address);
-        EXPECT_TRUE(range.ends_with(event.rest.view()));
+        const bool whole =
+            event.address.problem != AddressProblem::too_long || event.kind == EventKind::released;
+        EXPECT_EQ(event.text.view(),
+                  whole ? range : range.substr(range.size() - event.closing_size));
+        EXPECT_TRUE(event.closing_size > 0 && range.ends_with(event.closing()));
+        if (event.kind != EventKind::released) out += " " + address_of(event.address);
         out += " [" + range + "]";
     }
     if (event.line_too_long) out += " long";
