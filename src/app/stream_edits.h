@@ -182,7 +182,7 @@ class StreamEdits {
     std::uint32_t released_;             ///< 12: not behind `taken_`
     std::uint32_t acked_;                ///< 16: the latest of the receiver
     std::uint8_t count_ = 0;             ///< 20
-    std::array<std::uint8_t, 3> zero_{};
+    [[maybe_unused]] std::array<std::uint8_t, 3> zero_{};
     std::array<Edit, most_edits> edits_{};  ///< 24
 };
 static_assert(sizeof(StreamEdits) == 536 && std::is_trivially_copyable_v<StreamEdits>);

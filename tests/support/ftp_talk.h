@@ -57,12 +57,15 @@ class FtpTalk {
     static constexpr std::uint32_t start = 0xFFFFFFFCU;
 
     void say(Direction d, const std::string& text, std::size_t size) {
-        const std::size_t piece = size == 0 ? text.size() : size;
-        for (std::size_t at = 0; at < text.size(); at += piece)
-            segment(d, text.substr(at, piece), false);
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t piece = size == 0 ? text.size() : size;
+            const std::size_t taken = segment(d, text.substr(at, piece), false);
+            // What was not taken comes again once the edits before it were acknowledged.
+            at += acknowledges && taken > 0 ? taken : piece;
+        }
     }
 
-    void segment(Direction d, std::string_view data, bool fin) {
+    std::size_t segment(Direction d, std::string_view data, bool fin) {
         StreamEdits& edits = channel.edits(d);
         const SeqSegment in{edits.next(), static_cast<std::uint32_t>(data.size()), false, fin};
         channel.take(d, in, std::as_bytes(std::span(data)), rules, connections, counters);
@@ -73,6 +76,7 @@ class FtpTalk {
                                              : data.substr(piece.offset, piece.size);
         ended = ended || out.fin;
         if (acknowledges) edits.acknowledged(edits.place_of(edits.held()));
+        return edits.next() - in.seq;
     }
 };
 

@@ -56,8 +56,9 @@ class StreamModel {
             const unsigned place = acked_;
             const unsigned size =
                 std::min<unsigned>(1 + round % 70, static_cast<unsigned>(original_.size()) - place);
-            sent_ = std::max(sent_, place + size);
-            through({place, size, place + size == original_.size()});
+            const bool fin = place + size == original_.size();
+            sent_ = std::max(sent_, place + size + (fin ? 1 : 0));
+            through({place, size, fin});
             while (!outputs_.empty()) take_output(0);
             tell(ack_of_receiver());
             const unsigned own = edits_.own_ack() - start_;
