@@ -140,7 +140,8 @@ class StreamEdits {
     /// receiver has only in part is in it.
     [[nodiscard]] std::optional<Block> original_block(Block block) const noexcept;
 
-    /// What the sender may be told now on the receiver's behalf, after bytes were held back.
+    /// What the sender is to be told on the receiver's behalf when bytes were held back: nobody
+    /// else acknowledges them.
     [[nodiscard]] std::uint32_t own_ack() const noexcept { return original_ack(acked_); }
 
     /// Are all bytes as they were, and none held back?

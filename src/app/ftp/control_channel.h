@@ -5,9 +5,10 @@
 //
 // For each segment of a direction: take(), then edits(direction).translate() for its data and the
 // original_ack(), original_block() and acknowledged() of the other direction's edits for its
-// acknowledgement. A segment whose data is all held back still goes out, empty, for the sake of its
-// acknowledgement; the sender may then be told edits(direction).own_ack(), as the receiver has
-// nothing to answer.
+// acknowledgement. A segment whose data is all held back goes out empty, for the sake of its
+// acknowledgement, and the receiver has nothing to answer: so whenever a segment with data comes
+// out empty and is no probe, the sender is to be sent an acknowledgement of own_ack(), or it would
+// wait for ever with what it has yet to send.
 //
 // 1340 bytes of plain data without pointers, of which 1072 are the edits: a copy of the bytes is a
 // copy of the state. No allocation. Thread: the connection's owner.

@@ -13,7 +13,8 @@
 //
 // A PORT or EPRT that names anyone but the client, a port below the least one or nothing that can
 // be understood is neutralised: its argument becomes a word that no server takes for an address, so
-// the server answers 5xx (500 or 501) and client and server still agree on what was said.
+// the server answers 5xx (vsftpd 500, pure-ftpd and pyftpdlib 501), and client and server still
+// agree on how many replies are due.
 #include <array>
 #include <cstdint>
 #include <optional>
