@@ -21,7 +21,8 @@ class Lab {
         service_.scheduler = &scheduler;
         service_.state = std::make_shared<SchedulerState>();
         for (std::uint32_t i = 0; i < servers; ++i) add(i);
-        service_.table = scheduler.build(service_.servers);
+        service_.state->memory = scheduler.make_memory(1);
+        service_.table = scheduler.build(service_.servers, service_.scheduler_options);
         if (scheduler.compares_loads() && servers >= LoadCache::least_servers)
             service_.cache = std::make_shared<LoadCache>(service_.servers, 1);
         for (std::size_t i = 0; i < live_.size(); ++i) begin(live_[i] = next_choice());
@@ -36,6 +37,7 @@ class Lab {
 
   private:
     static constexpr std::uint32_t connections_each = 20;
+    static constexpr std::uint32_t destinations_each = 1U << 20;  ///< clients; 4,096 destinations
 
     void add(std::uint32_t number) {
         RealServer server;
@@ -49,8 +51,13 @@ class Lab {
     DestId next_choice() {
         client_ = client_ * 1664525 + 1013904223;
         const Loads loads(arrays_, nullptr, change_arrays_, WorkerId());
-        const auto choice = service_.choose(
-            loads, {.client = client_, .destination = client_ >> 8, .client_port = L4Port()});
+        const Ipv4Address destination{Be32(0xC000'0000U + client_ / destinations_each)};
+        const auto choice = service_.choose(loads,
+                                            {.client = client_,
+                                             .destination = fold(destination),
+                                             .client_port = L4Port(),
+                                             .destination_address = destination},
+                                            TickTime(Ticks(1)), tunables_);
         if (!choice) std::abort();
         return service_.servers[*choice].id;
     }
@@ -71,6 +78,7 @@ class Lab {
     std::array<DestCounters*, 1> arrays_{counters_.data()};
     std::array<LoadChanges*, 1> change_arrays_{changes_.data()};
     std::vector<DestId> live_;  ///< the servers of the connections, oldest next
+    Tunables tunables_;
     std::size_t turn_ = 0;
     std::uint32_t client_ = 1;
 };

@@ -117,7 +117,6 @@ TEST(ConfigWriter, EveryKeyOfServicesAndMarksComesBack) {
                             "weight = 2147483647",
                             "port = 6080",
                             "checksum = \"remote\"",
-                            "type = \"ipip\"",
                             "forward = \"direct\"",
                             "family = \"ipv6\"",
                             "protocol = \"sctp\"",
