@@ -56,6 +56,8 @@ void TunnelTable::set(DestId id, const DestSlot& slot, const NetTable& network) 
     if (!has_one && parts_.find(part) == nullptr) return;
     parts_.edit(part)[id.value() % part_size] =
         has_one ? tunnel_ends(slot.tunnel, slot.endpoint.address, network) : TunnelEnds{};
+    if (part >= known_.size()) known_.resize(part + 1, &no_part);
+    known_[part] = parts_.find(part);
 }
 
 }  // namespace shunt

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "base/shared_tree.h"
 #include "dataplane/net_table.h"
@@ -56,8 +57,8 @@ class TunnelTable {
     /// Those without overhead for a server whose method is another one by now; connections that
     /// were opened before may still go there by tunnel.
     [[nodiscard]] const TunnelEnds& operator[](DestId id) const noexcept {
-        const Part* part = parts_.find(id.value() / part_size);
-        return part == nullptr ? none : (*part)[id.value() % part_size];
+        const std::size_t part = id.value() / part_size;
+        return part < known_.size() ? (*known_[part])[id.value() % part_size] : none;
     }
 
   private:
@@ -65,7 +66,9 @@ class TunnelTable {
     using Part = std::array<TunnelEnds, part_size>;
 
     static inline const TunnelEnds none{};
-    SharedTree<Part> parts_;  ///< those in which some server has, or had, a tunnel
+    static inline const Part no_part{};
+    SharedTree<Part> parts_;          ///< those in which some server has, or had, a tunnel
+    std::vector<const Part*> known_;  ///< the same in a row, for packets; never null
 };
 
 }  // namespace shunt

@@ -62,7 +62,11 @@ struct ServiceTable::SlotSays {
 
 ServiceTable::ServiceTable(std::vector<std::shared_ptr<const VirtualService>> services,
                            std::vector<DestSlot> slots) {
-    for (auto& service : services) change({service->key, service});
+    for (const auto& service : services)
+        with_sets(service->key.endpoint.address.family(), [&](auto& sets) {
+            // Of services with one key the first is found.
+            sets.find(service->key) == nullptr ? add(sets, service) : services_.push_back(service);
+        });
     for (DestSlot& slot : slots) {
         index_slot(slot, {});
         slots_.push_back(std::move(slot));

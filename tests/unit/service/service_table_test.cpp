@@ -176,6 +176,14 @@ TEST(ServiceTable, AServerOnPort0AnswersFromEveryPort) {
     EXPECT_FALSE(table.is_real<Ipv6>(v6("2001:db8:1::11"), port(81)));
 }
 
+TEST(ServiceTable, OfServicesWithOneKeyTheFirstIsFound) {
+    const auto first = service(Protocol::tcp, "198.51.100.10:80");
+    const auto second = service(Protocol::tcp, "198.51.100.10:80");
+    const ServiceTable table({first, second}, {});
+    EXPECT_EQ(table.services().size(), 2U);
+    EXPECT_EQ(table.find<Ipv4>({}, Protocol::tcp, v4("198.51.100.10"), port(80)), first.get());
+}
+
 TEST(ServiceTable, ManyServicesAreAllFound) {
     std::vector<std::shared_ptr<const VirtualService>> services;
     for (int i = 0; i < 5000; ++i)
