@@ -40,6 +40,8 @@ void StreamEdits::advance(std::uint32_t next, std::uint32_t held) noexcept {
     assert(!seq_before(next, taken_) && !seq_before(next, held) && !seq_before(held, released_));
     taken_ = next;
     released_ = held;
+    // Empty texts behind what the receiver has: it will not speak of them.
+    fold_acknowledged();
 }
 
 StreamEdits::Output StreamEdits::translate(const SeqSegment& segment) const noexcept {
@@ -94,18 +96,20 @@ void StreamEdits::acknowledged(std::uint32_t ack) noexcept {
     const bool never_sent = seq_before(place_of(released_), ack);
     if (never_sent || !seq_before(acked_, ack)) return;
     acked_ = ack;
-    while (count_ > 0 && !seq_before(ack, edits_[0].first + base_difference_ + edits_[0].text_size))
-        fold_oldest();
+    fold_acknowledged();
     const std::uint32_t reached = ack - base_difference_;
     if (reached - base_ > far && (count_ == 0 || !seq_before(edits_[0].first, reached)))
         base_ = reached;
 }
 
-void StreamEdits::fold_oldest() noexcept {
-    base_ = edits_[0].end();
-    base_difference_ += edits_[0].difference();
-    std::copy(edits_.begin() + 1, edits_.begin() + count_, edits_.begin());
-    --count_;
+void StreamEdits::fold_acknowledged() noexcept {
+    while (count_ > 0 &&
+           !seq_before(acked_, edits_[0].first + base_difference_ + edits_[0].text_size)) {
+        base_ = edits_[0].end();
+        base_difference_ += edits_[0].difference();
+        std::copy(edits_.begin() + 1, edits_.begin() + count_, edits_.begin());
+        --count_;
+    }
 }
 
 std::uint32_t StreamEdits::original_ack(std::uint32_t ack) const noexcept {

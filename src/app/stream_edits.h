@@ -173,7 +173,7 @@ class StreamEdits {
     [[nodiscard]] std::uint32_t original_edge(std::uint32_t place, Edge edge) const noexcept;
     void cut_into_pieces(std::uint32_t data, std::uint32_t from, std::uint32_t to,
                          Output& out) const noexcept;
-    void fold_oldest() noexcept;
+    void fold_acknowledged() noexcept;
 
     // The layout for copies to elsewhere, in host byte order; edits from the oldest on, and what is
     // behind `count_` of them means nothing.

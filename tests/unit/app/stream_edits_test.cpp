@@ -171,6 +171,18 @@ TEST(StreamEdits, WhatIsTakenAwayIsAcknowledgedWithWhatIsBeforeIt) {
     EXPECT_EQ(ack(edits, 4), 9U);
 }
 
+TEST(StreamEdits, WhatIsTakenAwayWaitsForNoAcknowledgementOfItsOwn) {
+    StreamEdits edits(start);
+    for (std::uint32_t i = 0; i < StreamEdits::most_edits; ++i)
+        EXPECT_TRUE(edits.replace(start + 2 * i, start + 2 * i + 1, ""));
+    EXPECT_FALSE(edits.room());
+    advance(edits, 16, 16);
+    EXPECT_TRUE(edits.room()) << "the receiver, who is sent nothing, will say nothing";
+    EXPECT_EQ(edits.own_ack(), start + 16);
+    advance(edits, 17, 17);
+    EXPECT_EQ(sent(edits, 16, "x"), "0:x");
+}
+
 TEST(StreamEdits, SynAndFinCountAsOne) {
     StreamEdits edits(start);
     const auto syn = edits.translate({.seq = start - 1, .size = 0, .syn = true});
