@@ -153,6 +153,7 @@ class Run {
     int restore();
     int perform(const Command& command);
     void execute(const Command& command);
+    void keep_own_options(json::object& edit);
     void list(const Command& command);
     void list_services(const Command& command);
     void list_connections(const Command& command);
@@ -241,10 +242,24 @@ void Run::execute(const Command& command) {
             save(command);
             return;
         default: {
-            const auto request = request_of(command);
+            auto request = request_of(command);
+            if (command.action == Action::edit_service) keep_own_options(request.params);
             call(request.method, request.params);
             return;
         }
+    }
+}
+
+/// service.edit sets all options of a service, those too that ipvsadm has no words for: they stay,
+/// but for the ones that another scheduler does not have.
+void Run::keep_own_options(json::object& edit) {
+    const auto listed = call("service.list", {{"service", edit.at("service")}});
+    for (const auto& row : member_rows(listed, "services")) {
+        const auto& now = row.as_object();
+        const bool same = member_word(row, "scheduler") == edit.at("scheduler").as_string();
+        for (const char* option : {"timeouts", "slow_start", "mh_size", "mh_order", "load_bound"})
+            if (now.contains(option) && (same || option == std::string_view("timeouts")))
+                edit[option] = now.at(option);
     }
 }
 

@@ -71,7 +71,6 @@ TEST(Ipvsadm, CommandsBecomeRequests) {
     const std::string server = service + R"(,"server":{"address":"10.0.0.1:8080"})";
     for (const auto& [line, request] : std::vector<std::pair<std::string, std::string>>{
              {"-A -t 192.0.2.1:80", "service.add {" + service + R"(,"scheduler":"wlc"})"},
-             {"-E -t 192.0.2.1:80 -s rr", "service.edit {" + service + R"(,"scheduler":"rr"})"},
              {"-D -t 192.0.2.1:80", "service.delete {" + service + "}"},
              {"-C", "service.flush {}"},
              {"-a -t 192.0.2.1:80 -r 10.0.0.1:8080 -m",
@@ -128,6 +127,26 @@ TEST(Ipvsadm, OptionsOfServices) {
             Requests{R"(service.add {"service":{"protocol":"udp","address":"192.0.2.1:53"},)" +
                      params + "}"});
     }
+}
+
+TEST(Ipvsadm, AnEditKeepsWhatIpvsadmHasNoWordsFor) {
+    const std::string service = R"({"protocol":"tcp","address":"192.0.2.1:80"})";
+    Bench bench;
+    bench.results["service.list"] = R"({"services":[{"service":)" + service +
+                                    R"(,"scheduler":"wlc","flags":["one_packet"],"slow_start":30,)"
+                                    R"("timeouts":{"tcp":5,"tcp_fin":0,"udp":0},"stats":{}}]})";
+    const std::string list = R"(service.list {"service":)" + service + "}";
+    const std::string edit = R"(service.edit {"service":)" + service;
+    EXPECT_EQ(bench.run("-E -t 192.0.2.1:80 -s wlc -p 60"), 0);
+    EXPECT_EQ(
+        bench.requests,
+        (Requests{list, edit + R"(,"scheduler":"wlc",)"
+                               R"("persistence":{"timeout":60,"granularity":32},)"
+                               R"("timeouts":{"tcp":5,"tcp_fin":0,"udp":0},"slow_start":30})"}));
+    EXPECT_EQ(bench.run("-E -t 192.0.2.1:80 -s mh"), 0);
+    EXPECT_EQ(bench.requests,
+              (Requests{list, edit + R"(,"scheduler":"mh",)"
+                                     R"("timeouts":{"tcp":5,"tcp_fin":0,"udp":0}})"}));
 }
 
 TEST(Ipvsadm, TunnelsOfServers) {
