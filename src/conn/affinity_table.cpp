@@ -75,7 +75,7 @@ std::optional<AffinityTable::Found> AffinityTable::make(std::uint32_t list, cons
 
 void AffinityTable::release(AffinityRef ref, TickTime now) noexcept {
     Template& t = templates_[ref];
-    const Guard guard(lock_of(t.list.load(std::memory_order_acquire) - 1));
+    const SpinGuard guard(lock_of(t.list.load(std::memory_order_acquire) - 1));
     assert(t.connections > 0);
     static_cast<void>(is_over(t, now));
     --t.connections;
@@ -83,7 +83,7 @@ void AffinityTable::release(AffinityRef ref, TickTime now) noexcept {
 
 void AffinityTable::abandon(AffinityRef ref, TickTime now) noexcept {
     Template& t = templates_[ref];
-    const Guard guard(lock_of(t.list.load(std::memory_order_acquire) - 1));
+    const SpinGuard guard(lock_of(t.list.load(std::memory_order_acquire) - 1));
     assert(t.connections > 0);
     static_cast<void>(is_over(t, now));
     if (--t.connections == 0 && !t.assured) t.expires = now;
@@ -91,12 +91,12 @@ void AffinityTable::abandon(AffinityRef ref, TickTime now) noexcept {
 
 void AffinityTable::assure(AffinityRef ref) noexcept {
     Template& t = templates_[ref];
-    const Guard guard(lock_of(t.list.load(std::memory_order_acquire) - 1));
+    const SpinGuard guard(lock_of(t.list.load(std::memory_order_acquire) - 1));
     t.assured = true;
 }
 
 std::uint32_t AffinityTable::allot() noexcept {
-    const Guard guard(free_lock_);
+    const SpinGuard guard(free_lock_);
     if (const std::uint32_t position = free_head_; position != 0) {
         free_head_ = templates_[position - 1].next;
         return position;
@@ -111,7 +111,7 @@ void AffinityTable::give_free(std::uint32_t position) noexcept {
     Template& t = templates_[position - 1];
     t.list.store(0, std::memory_order_release);
     counts_[t.dest.value()].fetch_sub(1, std::memory_order_release);
-    const Guard guard(free_lock_);
+    const SpinGuard guard(free_lock_);
     t.next = free_head_;
     free_head_ = position;
 }
@@ -121,7 +121,7 @@ void AffinityTable::sweep(std::uint32_t from, std::uint32_t slots, TickTime now)
     for (std::uint32_t i = from; i < used && i - from < slots; ++i) {
         const std::uint32_t list = templates_[i].list.load(std::memory_order_acquire);
         if (list == 0) continue;
-        const Guard guard(lock_of(list - 1));
+        const SpinGuard guard(lock_of(list - 1));
         drop_over(list - 1, now);
     }
 }
@@ -141,7 +141,7 @@ std::optional<AffinityTable::Row> AffinityTable::look(std::uint32_t slot, TickTi
     Template& t = templates_[slot];
     const std::uint32_t list = t.list.load(std::memory_order_acquire);
     if (list == 0) return std::nullopt;
-    const Guard guard(lock_of(list - 1));
+    const SpinGuard guard(lock_of(list - 1));
     // What is in this list now cannot leave it, and what is not has come to another one.
     if (t.list.load(std::memory_order_relaxed) != list || is_over(t, now)) return std::nullopt;
     return row_of(t, now);

@@ -15,8 +15,6 @@
 //
 // What a persistence engine found is part of a template's key and stands in an array of its own,
 // which is there only when some service has an engine.
-#include <rte_spinlock.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -29,6 +27,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/pages.h"
+#include "base/spin_lock.h"
 #include "base/time.h"
 #include "conn/conn.h"
 
@@ -119,7 +118,7 @@ class AffinityTable {
     [[nodiscard]] std::optional<Found> take(const AffinityKey& key, TickTime now, Fn&& judge,
                                             const EngineData& data = {}) noexcept {
         const std::uint32_t list = list_of(key, data);
-        const Guard guard(lock_of(list));
+        const SpinGuard guard(lock_of(list));
         return follow(list, key, data, now, judge);
     }
 
@@ -129,7 +128,7 @@ class AffinityTable {
                                                     TickTime now, Fn&& judge,
                                                     const EngineData& data = {}) noexcept {
         const std::uint32_t list = list_of(key, data);
-        const Guard guard(lock_of(list));
+        const SpinGuard guard(lock_of(list));
         if (const auto found = follow(list, key, data, now, judge)) return found;
         return make(list, key, data, lease, now);
     }
@@ -192,27 +191,13 @@ class AffinityTable {
     };
     static_assert(sizeof(Template) == 64);
 
-    struct alignas(64) Lock {
-        rte_spinlock_t spin = RTE_SPINLOCK_INITIALIZER;
-    };
-    class Guard {
-      public:
-        explicit Guard(Lock& lock) noexcept : lock_(lock) { rte_spinlock_lock(&lock_.spin); }
-        ~Guard() { rte_spinlock_unlock(&lock_.spin); }
-        Guard(const Guard&) = delete;
-        Guard& operator=(const Guard&) = delete;
-
-      private:
-        Lock& lock_;
-    };
-
     [[nodiscard]] std::uint32_t list_of(const AffinityKey& key,
                                         const EngineData& data) const noexcept {
         std::uint64_t hash = hash_of(key, seed_);
         if (data.size != 0) hash = hash_of(data.view(), hash);
         return static_cast<std::uint32_t>(hash) & list_mask_;
     }
-    [[nodiscard]] Lock& lock_of(std::uint32_t list) noexcept {
+    [[nodiscard]] SpinLock& lock_of(std::uint32_t list) noexcept {
         return locks_[list % locks_.size()];
     }
 
@@ -249,8 +234,8 @@ class AffinityTable {
     PageArray<Template> templates_;
     PageArray<std::atomic<std::uint32_t>> counts_;  ///< by DestId
     PageArray<EngineData> engine_data_;  ///< by position of the template; empty: no engine
-    std::array<Lock, 64> locks_;
-    Lock free_lock_;
+    std::array<SpinLock, 64> locks_;
+    SpinLock free_lock_;
     std::uint32_t free_head_ = 0;
     std::atomic<std::uint32_t> used_{0};
 };
@@ -277,7 +262,7 @@ bool AffinityTable::end_if(std::uint32_t slot, TickTime now, Fn&& fn) noexcept {
     Template& t = templates_[slot];
     const std::uint32_t list = t.list.load(std::memory_order_acquire);
     if (list == 0) return false;
-    const Guard guard(lock_of(list - 1));
+    const SpinGuard guard(lock_of(list - 1));
     const bool moved = t.list.load(std::memory_order_relaxed) != list;
     if (moved || is_over(t, now) || !fn(row_of(t, now))) return false;
     const bool ends = t.valid || t.connections == 0;

@@ -57,7 +57,7 @@ LocalityTable::Entry* LocalityTable::make(std::uint32_t list, const Key& key,
 }
 
 std::uint32_t LocalityTable::allot() noexcept {
-    const Guard guard(free_lock_);
+    const SpinGuard guard(free_lock_);
     std::uint32_t position = free_head_;
     if (position != 0)
         free_head_ = entries_[position - 1].next;
@@ -68,7 +68,7 @@ std::uint32_t LocalityTable::allot() noexcept {
 }
 
 void LocalityTable::give_free(std::uint32_t position) noexcept {
-    const Guard guard(free_lock_);
+    const SpinGuard guard(free_lock_);
     entries_[position - 1].next = free_head_;
     free_head_ = position;
     size_.fetch_sub(1, std::memory_order_relaxed);
@@ -96,7 +96,7 @@ void LocalityTable::erase_idle(TickTime now, Ticks idle, std::uint32_t goal) noe
     for (std::uint32_t i = 0; i < lists && erased < goal; ++i) {
         const std::uint32_t list = next_list_;
         next_list_ = (next_list_ + 1) % lists;
-        const Guard guard(lock_of(list));
+        const SpinGuard guard(lock_of(list));
         erased += erase_if(
             list, [&](const Entry& entry) { return is_longer_ago(entry.last_use, now, idle); });
     }
@@ -121,7 +121,7 @@ void LocalityTable::collect(TickTime now, const Tunables& tunables) noexcept {
 
 void LocalityTable::forget(DestId id) noexcept {
     for (std::uint32_t list = 0; list < lists; ++list) {
-        const Guard guard(lock_of(list));
+        const SpinGuard guard(lock_of(list));
         erase_if(list, [&](Entry& entry) {
             const auto members = room_of(entry).first(entry.members);
             const auto gone = std::ranges::remove(members, id, &Member::id);

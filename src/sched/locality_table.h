@@ -11,8 +11,6 @@
 //
 // Servers are named by DestId, so that one that was removed and comes back is the same still. When
 // the slot goes to another server, forget() is called first.
-#include <rte_spinlock.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -21,6 +19,7 @@
 #include <span>
 
 #include "base/pages.h"
+#include "base/spin_lock.h"
 #include "service/scheduler.h"
 
 namespace shunt {
@@ -83,21 +82,7 @@ class LocalityTable final : public SchedulerMemory {
         TickTime last_use;
         TickTime last_change;  ///< of its members
     };
-    struct alignas(64) Lock {
-        rte_spinlock_t spin = RTE_SPINLOCK_INITIALIZER;
-    };
-    class Guard {
-      public:
-        explicit Guard(Lock& lock) noexcept : lock_(lock) { rte_spinlock_lock(&lock_.spin); }
-        ~Guard() { rte_spinlock_unlock(&lock_.spin); }
-        Guard(const Guard&) = delete;
-        Guard& operator=(const Guard&) = delete;
-
-      private:
-        Lock& lock_;
-    };
-
-    [[nodiscard]] Lock& lock_of(std::uint32_t list) noexcept {
+    [[nodiscard]] SpinLock& lock_of(std::uint32_t list) noexcept {
         return locks_[list % locks_.size()];
     }
     [[nodiscard]] std::span<Member> room_of(const Entry& entry) noexcept {
@@ -127,8 +112,8 @@ class LocalityTable final : public SchedulerMemory {
     PageArray<std::uint32_t> heads_;
     PageArray<Entry> entries_;
     PageArray<Member> members_;  ///< most_members_ an entry, oldest first
-    std::array<Lock, 64> locks_;
-    Lock free_lock_;
+    std::array<SpinLock, 64> locks_;
+    SpinLock free_lock_;
     std::uint32_t free_head_ = 0;
     std::uint32_t used_ = 0;  ///< entries that were ever used
     std::atomic<std::uint32_t> size_{0};
@@ -168,7 +153,7 @@ class LocalityTable::Place {
     LocalityTable& table_;
     Key key_;
     std::uint32_t list_;
-    Guard guard_;
+    SpinGuard guard_;
     TickTime now_;
     Entry* entry_;
 };
