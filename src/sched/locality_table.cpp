@@ -124,8 +124,9 @@ void LocalityTable::forget(DestId id) noexcept {
         const SpinGuard guard(lock_of(list));
         erase_if(list, [&](Entry& entry) {
             const auto members = room_of(entry).first(entry.members);
-            const auto gone = std::ranges::remove(members, id, &Member::id);
-            entry.members = static_cast<std::uint8_t>(entry.members - gone.size());
+            const auto left = std::remove_if(members.begin(), members.end(),
+                                             [id](const Member& m) { return m.id == id; });
+            entry.members = static_cast<std::uint8_t>(left - members.begin());
             return entry.members == 0;
         });
     }
