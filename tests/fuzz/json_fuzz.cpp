@@ -2,6 +2,7 @@
 // Whatever bytes come over the control socket: each line of the input goes through the dispatcher
 // to the real method table and registry. An answer is one line of JSON, or nothing, and the
 // published services stay what the registry says.
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <cstdint>
 #include <cstdlib>
@@ -30,13 +31,17 @@ void check_published(const shunt::test::Control& control) {
     const auto& table = *control.publisher.current().services;
     const auto views = control.registry.list();
     check(table.services().size() == views.size());
-    for (std::size_t i = 0; i < views.size(); ++i) {
-        const auto& service = *table.services()[i];
-        check(service.key == views[i].key && service.servers.size() == views[i].servers.size());
-        for (const auto& server : service.servers) {
-            const auto& slot = table.slot(server.id);
-            check(slot.in_use && slot.available && slot.endpoint == server.endpoint &&
-                  slot.weight == server.weight);
+    for (const auto& view : views) {
+        const auto published = std::ranges::find_if(
+            table.services(), [&](const auto& service) { return service->key == view.key; });
+        check(published != table.services().end());
+        const auto& servers = (*published)->servers;
+        check(servers.size() == view.servers.size());
+        for (std::size_t i = 0; i < servers.size(); ++i) {
+            const auto& slot = table.slot(servers[i].id);
+            check(slot.in_use && slot.available && slot.endpoint == servers[i].endpoint &&
+                  slot.endpoint == view.servers[i].server.endpoint &&
+                  slot.weight == view.servers[i].server.weight);
         }
     }
 }
