@@ -58,7 +58,9 @@ struct alignas(64) Conn {
     bool assured : 1 = false;                   ///< its template was told that it came to life
     bool half_open : 1 = false;                 ///< stands in the table's HalfOpenRing
     bool own_timeouts : 1 = false;              ///< its service has ServiceTimeouts
-    /// The template that it was made from, and that stays as long as it does.
+    bool helped : 1 = false;                    ///< an application looks into it
+    bool expected : 1 = false;                  ///< announced by another one; has no template
+    /// The template that it was made from, and that stays as long as it does; or its expectation.
     AffinityRef affinity = no_affinity;
     HalfOpenPlace half_open_place = 0;
 

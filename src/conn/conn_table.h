@@ -61,6 +61,11 @@ class ConnTable {
     /// endpoint. Packets then belong to the connection made last, for as long as that exists.
     Conn<F>* insert(const Conn<F>& conn) noexcept;
 
+    /// The slot of a connection of this table, below capacity(): its own while it is there.
+    [[nodiscard]] std::uint32_t slot_of(const Conn<F>& conn) const noexcept {
+        return static_cast<std::uint32_t>(&conn - conns_.data());
+    }
+
     /// Removes a connection of this table; its slot may be given out again at once.
     void erase(Conn<F>& conn) noexcept;
 
@@ -74,17 +79,14 @@ class ConnTable {
     void expires_sooner(Conn<F>& conn) noexcept;
 
     /// Visits at most `most` connections whose timers came due. Those whose expiry moved on are
-    /// filed again; for the others `expired(conn)` is called, and they are erased after it.
+    /// filed again; for the others `expired(conn)` is called, and they are erased after it, unless
+    /// it has moved conn.expires on.
     template <class Fn>
     void advance_timers(TickTime now, std::uint32_t most, Fn&& expired) noexcept {
         wheel_.advance(now, most, [&](std::uint32_t index) {
             Conn<F>& conn = conns_[index];
-            if (conn.expires > now) {
-                wheel_.arm(index, conn.expires);
-                return;
-            }
-            expired(conn);
-            release(index);
+            if (conn.expires <= now) expired(conn);
+            conn.expires > now ? wheel_.arm(index, conn.expires) : release(index);
         });
     }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 4: a packet without a connection opens one, goes to the host, or is refused
 // (ipvs-behaviour 1.4, 1.5, 1.6, 2.2, 2.10, 2.12).
+#include "dataplane/app_hook.h"
 #include "dataplane/checksums.h"
 #include "dataplane/connections.h"
+#include "dataplane/expected.h"
 #include "dataplane/host_path.h"
 #include "dataplane/icmp_error.h"
 #include "dataplane/passage.h"
@@ -239,7 +241,10 @@ template <class F>
 Conn<F>* connect(WorkerState& worker, const VirtualService& service, const Opening<F>& what,
                  const std::optional<Target>& target, std::uint8_t place) noexcept {
     Conn<F>* filed = file_to<F>(worker, service, what.tuple, target, place);
-    if (filed == nullptr) worker.drop(what.packet, DropReason::connections_full);
+    if (filed == nullptr)
+        worker.drop(what.packet, DropReason::connections_full);
+    else if (!what.by_error)
+        bind_app<F>(worker, *filed, what.meta);
     return filed;
 }
 
@@ -343,12 +348,42 @@ void refuse_stray_reply(WorkerState& worker, const Opening<F>& what) noexcept {
     worker.drop(what.packet, DropReason::no_connection);
 }
 
+/// May the packet begin a connection that was announced?
+template <class F>
+bool may_be_expected(const WorkerState& worker, const Opening<F>& what) noexcept {
+    return worker.shared.expectations != nullptr && worker.shared.expectations->waits() &&
+           !what.by_error && !what.batch.from_host;
+}
+
+/// Opens the connection that another one has announced. `disposed`: there was one, but no room for
+/// it, and the packet is dropped.
+template <class F>
+ConnRef<F> open_expected(WorkerState& worker, const Opening<F>& what, std::uint8_t place,
+                         bool& disposed) noexcept {
+    const auto expected = expected_connection<F>(worker, what.meta, what.tuple);
+    if (!expected) return {};
+    Conn<F>* conn = file<F>(worker, expected->conn, place);
+    disposed = conn == nullptr;
+    if (disposed) {
+        release_expected<F>(worker, expected->conn);
+        worker.drop(what.packet, DropReason::connections_full);
+    } else {
+        worker.apps.counters.data_connections.add();
+    }
+    return {conn, expected->direction};
+}
+
 /// A packet of no living connection: opens one, which is returned, or is disposed of.
 template <class F>
 ConnRef<F> admit(WorkerState& worker, const Opening<F>& what, Conn<F>* replaced,
                  std::uint8_t place) noexcept {
     const VirtualService* service = find_service<F>(worker, what);
     if (replaced != nullptr) end_connection<F>(worker, *replaced);
+    if (may_be_expected<F>(worker, what)) [[unlikely]] {
+        bool disposed = false;
+        const ConnRef<F> found = open_expected<F>(worker, what, place, disposed);
+        if (found.conn != nullptr || disposed) return found;
+    }
     if (service != nullptr) return {open<F>(worker, *service, what, place)};
     if (Conn<F>* conn = open_for_server<F>(worker, what, place); conn != nullptr)
         return {conn, Direction::from_server};

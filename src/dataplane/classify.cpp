@@ -148,11 +148,19 @@ class Classifier {
         // A server's packet: of one that is translated for, or of another one whose answers pass
         // here.
         if (services.is_real<Flow>(tuple.source, tuple.source_port) ||
-            services.is_virtual<Flow>(tuple.source))
+            services.is_virtual<Flow>(tuple.source) || may_be_data<Flow>(tuple))
             return owners.owner<Flow>(tuple.destination, tuple.destination_port);
         if (worker_.mark_of<Flow>(batch_.port, tuple) != Mark{})
             return owners.owner<Flow>(tuple.source, tuple.source_port);
         return std::nullopt;
+    }
+
+    /// May it be of a connection that an application has announced? Its ports are no service's.
+    template <class Flow>
+    [[nodiscard]] bool may_be_data(const FlowTuple<Flow>& tuple) const noexcept {
+        const ExpectationTable* expectations = worker_.shared.expectations.get();
+        return expectations != nullptr && expectations->any() &&
+               worker_.services().is_real_address<Flow>(tuple.source);
     }
 
     /// A fragment of what may be a packet of a service. Only the first one has ports, so all are

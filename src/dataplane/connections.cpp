@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/connections.h"
 
+#include "dataplane/app_hook.h"
+#include "dataplane/expected.h"
 #include "dataplane/forwarders.h"
 #include "dataplane/persistence.h"
 #include "dataplane/resolve.h"
@@ -36,7 +38,7 @@ bool begins_anew(const WorkerState& worker, const Conn<F>& conn, const PacketMet
     const bool opens =
         tcp ? (meta.tcp_flags & TcpHeader::syn) != 0
             : conn.protocol == Protocol::sctp && meta.sctp_chunk == SctpChunkHeader::init;
-    if (!opens || direction != Direction::from_client) return false;
+    if (!opens || direction != Direction::from_client || conn.expected) return false;
     if (tunables.expire_nodest_conn != 0 && conn.method != ForwardMethod::bypass &&
         worker.services().slot(conn.dest).weight == 0)
         return true;
@@ -87,7 +89,11 @@ void uncount_connection(WorkerState& worker, const Conn<F>& conn, Ending how) no
     DestCounters& dest = worker.counters_of(conn.dest);
     dest.total.sub();
     if (conn.counted_active) dest.active.sub();
-    how == Ending::forced ? give_up(worker, conn.affinity) : let_go(worker, conn.affinity);
+    if (conn.helped) unbind_app<F>(worker, conn);
+    if (conn.expected)
+        release_expected<F>(worker, conn);
+    else
+        how == Ending::forced ? give_up(worker, conn.affinity) : let_go(worker, conn.affinity);
     update_overload<F>(worker, conn);
     worker.load_changed(conn.dest);
 }

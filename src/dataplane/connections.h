@@ -45,8 +45,8 @@ enum class Ending : std::uint8_t {
     forced,  ///< for want of room: its template goes with it if it never came to life
 };
 
-/// Uncounts a connection on its real server and lets its template go; to be called once, before it
-/// is erased.
+/// Uncounts a connection on its real server, takes its helper away and lets its template or its
+/// expectation go; to be called once, before it is erased.
 template <class F>
 void uncount_connection(WorkerState& worker, const Conn<F>& conn,
                         Ending how = Ending::natural) noexcept;

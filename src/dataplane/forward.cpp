@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 6: each packet to its connection's forwarding method.
+#include "dataplane/app_hook.h"
 #include "dataplane/forwarders.h"
 #include "dataplane/host_path.h"
 #include "dataplane/passage.h"
@@ -14,6 +15,8 @@ void forward_by(ForwardMethod method, WorkerState& worker, rte_mbuf* packet, con
                 const Claimed<F>& claim) noexcept {
     switch (method) {
         case ForwardMethod::nat:
+            if (claim.conn->helped) [[unlikely]]
+                return forward_helped<F>(worker, packet, meta, claim);
             return forward_nat<F>(worker, packet, meta, claim);
         case ForwardMethod::tunnel:
             return forward_tunnel<F>(worker, packet, meta, claim);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/icmp_relay.h"
 
+#include "dataplane/app_hook.h"
 #include "dataplane/checksums.h"
 #include "dataplane/connections.h"
 #include "dataplane/forwarders.h"
@@ -169,6 +170,21 @@ bool may_leave(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta, const Cl
     return true;
 }
 
+/// Of a packet whose numbers were changed on its way; it came from where the error goes.
+template <class F>
+void restore_sequence(WorkerState& worker, rte_mbuf* packet, const QuotedPacket<F>& quoted,
+                      const Claimed<F>& claim) noexcept {
+    if (quoted.fragment == FragmentKind::later) return;
+    const PacketWriter out(first_bytes(packet));
+    const std::size_t at = quoted.l4_offset + offsetof(TcpHeader, sequence);
+    const auto said = out.reader().read<Be32>(at);
+    if (!said) return;
+    const auto direction =
+        claim.direction == Direction::from_client ? Direction::from_server : Direction::from_client;
+    const Be32 original(original_sequence<F>(worker, *claim.conn, direction, said->value()));
+    static_cast<void>(out.write(at, original));  // it was read there
+}
+
 /// NAT. Toward the client the error goes where it was sent to, which need not be the client.
 template <class F>
 void relay_translated(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
@@ -184,6 +200,7 @@ void relay_translated(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
         return worker.drop(packet, DropReason::martian);
     if (route.kind == Kind::via && !may_leave<F>(worker, packet, meta, claim, route.mtu)) return;
     if (!inbound) count<F>(worker, meta, claim);
+    if (claim.conn->helped) restore_sequence<F>(worker, packet, quoted, claim);
     Translation<F>(packet, meta, quoted, claim).apply(worker.tunables().icmp_repair != 0);
     if (route.kind == Kind::local) return give_to_host<F>(worker, claim.port, packet, meta);
     const std::uint16_t limit = meta.fragment == FragmentKind::joined

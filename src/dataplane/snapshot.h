@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "app/app_table.h"
 #include "conn/timeouts.h"
 #include "dataplane/net_table.h"
 #include "dataplane/tunnel_table.h"
@@ -19,6 +20,7 @@ struct Snapshot {
     std::shared_ptr<const ServiceTable> services;
     std::shared_ptr<const NetTable> network;
     std::shared_ptr<const MarkRules> marks;      ///< null: there are none
+    std::shared_ptr<const AppTable> apps;        ///< null: there are none
     std::shared_ptr<const PathMtus> path_mtus;   ///< null: none was learnt
     std::shared_ptr<const TunnelTable> tunnels;  ///< of these services over this network
     Timeouts timeouts;

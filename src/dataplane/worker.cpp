@@ -7,6 +7,7 @@
 #include <rte_ring.h>
 #include <time.h>
 
+#include "dataplane/app_hook.h"
 #include "dataplane/connections.h"
 #include "dataplane/host_path.h"
 #include "dataplane/icmp_error.h"
@@ -27,7 +28,10 @@ template <class F>
 void advance_timers(WorkerState& worker) noexcept {
     worker.conns<F>().advance_timers(
         worker.now, timers_per_iteration,
-        [&](const Conn<F>& conn) noexcept { uncount_connection<F>(worker, conn); });
+        [&](Conn<F>& conn) noexcept {
+            if (conn.helped && is_kept_by_data<F>(worker, conn)) return;
+            uncount_connection<F>(worker, conn);
+        });
 }
 
 /// Tells the sender of a first fragment that the others did not come.
@@ -58,6 +62,7 @@ WorkerState::WorkerState(WorkerId worker, SharedState& state, const Limits& limi
       held(limits.held_packets),
       icmp_limit(hash_seed),
       defence(hash_seed),
+      apps(limits.helpers),
       requests(make_ring("requests", request_depth, RING_F_SP_ENQ | RING_F_SC_DEQ)) {}
 
 void Worker::run() noexcept {

@@ -9,6 +9,7 @@
 
 #include "conn/affinity_table.h"
 #include "conn/silence.h"
+#include "dataplane/app_state.h"
 #include "dataplane/batch.h"
 #include "dataplane/defence.h"
 #include "dataplane/handoff.h"
@@ -61,10 +62,11 @@ struct SharedState {
     std::unique_ptr<OwnerFunction> owner;
     RingPtr resolve_requests;  ///< ResolveRequest elements, many producers; control consumes
     RingPtr path_mtu_reports;  ///< PathMtuReport elements, the same
-    std::unique_ptr<AffinityTable> affinity;   ///< null: no service may be persistent
-    std::vector<DestCounters*> dest_counters;  ///< one array a worker, for Loads
-    std::vector<LoadChanges*> load_changes;    ///< the same
-    OverloadTable overload;                    ///< of all DestId slots
+    std::unique_ptr<AffinityTable> affinity;         ///< null: no service may be persistent
+    std::unique_ptr<ExpectationTable> expectations;  ///< null: no application may be used
+    std::vector<DestCounters*> dest_counters;        ///< one array a worker, for Loads
+    std::vector<LoadChanges*> load_changes;          ///< the same
+    OverloadTable overload;                          ///< of all DestId slots
     DefenceOrders defence;
     std::uint64_t start_tsc = 0;
     std::uint64_t tsc_per_tick = 0;
@@ -92,6 +94,7 @@ struct WorkerState {
         std::uint32_t servers = 0;      ///< DestId slots
         std::size_t held_packets = 512;
         ReassemblyLimits fragments{};
+        std::uint32_t helpers = 64;  ///< connections that an application may look into
     };
 
     /// Throws std::bad_alloc or std::runtime_error when memory is short. Thread: control.
@@ -164,6 +167,7 @@ struct WorkerState {
     IcmpLimit icmp_limit;
     Defence defence;
     NewcomerLimit newcomers;
+    AppState apps;
     std::uint32_t tunnel_ids = 0;  ///< outer IPv4 headers that were given a number
     std::array<Conn<Ipv4>, burst_size> one_packet_v4;
     std::array<Conn<Ipv6>, burst_size> one_packet_v6;

@@ -150,6 +150,8 @@ WorkerBench::WorkerBench(const BenchOptions& options)
     shared_.resolve_requests = make_ring("resolve", 256, RING_F_SC_DEQ, sizeof(ResolveRequest));
     shared_.path_mtu_reports = make_ring("path_mtu", 64, RING_F_SC_DEQ, sizeof(PathMtuReport));
     shared_.affinity = std::make_unique<AffinityTable>(options_.templates, servers, hash_seed);
+    shared_.expectations =
+        std::make_unique<ExpectationTable>(options_.expectations, 16, hash_seed);
     shared_.start_tsc = rte_rdtsc();
     shared_.tsc_per_tick = frozen_tick();
     for (const PortId port : {wan, lan}) {
@@ -197,7 +199,8 @@ void WorkerBench::make_workers() {
     const WorkerState::Limits limits{.connections = options_.connections,
                                      .servers = servers,
                                      .held_packets = options_.held_packets,
-                                     .fragments = options_.fragments};
+                                     .fragments = options_.fragments,
+                                     .helpers = options_.helpers};
     for (std::uint16_t w = 0; w < options_.workers; ++w) {
         states_.push_back(std::make_unique<WorkerState>(WorkerId(w), shared_, limits, hash_seed));
         loops_.push_back(std::make_unique<Worker>(*states_.back(), Idle::poll));
@@ -323,6 +326,8 @@ void WorkerBench::publish() {
     snapshot->network = network.build();
     snapshot->timeouts = timeouts;
     snapshot->tunables = tunables;
+    if (apps != AppTable::Incarnations{})
+        snapshot->apps = std::make_shared<const AppTable>(apps, ftp);
     if (!marks.empty()) snapshot->marks = MarkRules::build(marks);
     if (!path_mtus.empty()) snapshot->path_mtus = std::make_shared<const PathMtus>(path_mtus);
     snapshot->generation = static_cast<std::uint32_t>(snapshots_.size()) + 1;

@@ -110,6 +110,8 @@ struct BenchOptions {
     std::uint32_t ring_depth = 512;     ///< the same of a hand-off or relay ring
     std::uint32_t connections = 256;    ///< a worker and family
     std::uint32_t templates = 64;       ///< of clients of persistent services
+    std::uint32_t expectations = 64;    ///< data connections that applications announced
+    std::uint32_t helpers = 8;          ///< of applications, a worker
     std::size_t held_packets = 16;
     ReassemblyLimits fragments{.datagrams = 64, .buffers = 256, .buffers_per_source = 128};
 };
@@ -133,6 +135,8 @@ class WorkerBench {
     Tunables tunables;  ///< at first without a share for half-open connections
     std::vector<MarkRule> marks;
     PathMtus path_mtus;
+    AppTable::Incarnations apps{};
+    FtpOptions ftp;
     struct Server {
         std::string endpoint;
         std::uint32_t weight = 1;
