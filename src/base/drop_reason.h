@@ -24,7 +24,7 @@ namespace shunt {
     X(fragment_overlap,     "fragments of one datagram overlap: the datagram is given up")         \
     X(fragment_timeout,     "the datagram's other fragments did not come in time")                 \
     X(fragment_overflow,    "too many fragments wait; the oldest are given up")                    \
-    X(tcp_bad_checksum,     "to or from an application's connection, with a wrong TCP checksum")    \
+    X(tcp_bad_checksum,     "an application's connection; the TCP checksum is wrong")              \
     X(partial_checksum,     "the sender left the checksum to its card (ethtool -K IF tx off)")     \
     X(no_destination,       "no usable real server; the client got port unreachable")              \
     X(no_call_id,           "no SIP message with a Call-ID, which its service needs")              \

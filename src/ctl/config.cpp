@@ -218,6 +218,12 @@ auto into(Field field, Fn read) {
 
 constexpr auto& endpoint_values = "\"ADDRESS:PORT\"";
 constexpr auto& address_values = "\"ADDRESS\"";
+Words<AppKind> app_words() {
+    Words<AppKind> words;
+    for (const AppKind app : app_kinds) words.emplace_back(name(app), app);
+    return words;
+}
+
 constexpr auto& port_range_values = "\"PORT\" or \"FIRST-LAST\"";
 constexpr auto& port_meaning = "the name of one of the ports";
 constexpr auto& vlan_meaning = "VLAN id on that port; 0: untagged";
@@ -472,6 +478,51 @@ Keys<MarkConfig> mark_keys() {
     return keys;
 }
 
+Keys<AppConfig> app_keys() {
+    Keys<AppConfig> keys;
+    keys.value("name", Need::required, show(app_words()), "", "the application",
+               [](const Value& v, AppConfig& out) { out.app = v.word(app_words()); })
+        .value("ports", Need::optional, "[ PORT, ... ], 1 to 65535 each, at most 8",
+               "[21], or [69] of tftp", "ports of services whose connections it looks into",
+               [](const Value& v, AppConfig& out) {
+                   v.expect_numbers();
+                   for (int i = 0; i < v.size(); ++i) out.ports.push_back(read_port(v[i]));
+               });
+    return keys;
+}
+
+Keys<Config> ftp_keys() {
+    Keys<Config> keys;
+    keys.value("passive_ports", Need::optional, port_range_values, "\"1024-65535\"",
+               "ports of virtual addresses for passive data connections",
+               [](const Value& v, Config& out) {
+                   out.ftp.passive_ports = read_port_range(v);
+                   if (out.ftp.passive_ports.first == L4Port{})
+                       v.fail("0 is no port that a client can call");
+               })
+        .choice(
+            "active_source", [](Config & c) -> auto& { return c.ftp.active_source; },
+            Words<ActiveSource>{{"before-control", ActiveSource::before_control},
+                                {"20", ActiveSource::twenty},
+                                {"any", ActiveSource::any}},
+            "port from which servers begin active data connections")
+        .number(
+            "least_client_port", [](Config & c) -> auto& { return c.ftp.rules.least_client_port; },
+            {1, 65535}, "PORT and EPRT with a port below it are refused")
+        .flag(
+            "any_client_address",
+            [](Config & c) -> auto& { return c.ftp.rules.any_client_address; },
+            "PORT and EPRT may name other addresses than the client's")
+        .choice(
+            "foreign_address", [](Config & c) -> auto& { return c.ftp.rules.foreign; },
+            Words<ftp::ForeignAddress>{{"own", ftp::ForeignAddress::own},
+                                       {"trust", ftp::ForeignAddress::trust},
+                                       {"refuse", ftp::ForeignAddress::refuse}},
+            "a server that names another address than its own in 227: take its own, trust it, or "
+            "tell the client nothing");
+    return keys;
+}
+
 Keys<Config> memory_keys() {
     Keys<Config> keys;
     keys.choice("huge_pages", &Config::huge_pages,
@@ -560,6 +611,11 @@ Keys<Config> root_keys() {
         .section("tunables", tunable_keys())
         .list("marks", Need::optional, &Config::marks, mark_keys(),
               "rules that mark packets, for services on marks; the first that fits counts")
+        .list("apps", Need::optional, &Config::apps, app_keys(),
+              "applications that look into connections")
+        .section("ftp", ftp_keys())
+        .number("helpers", &Config::helpers, {1, 1'048'576},
+                "FTP control connections that a worker can look into at a time")
         .list("services", Need::optional, &Config::services, service_keys(),
               "the virtual services at start; shuntctl changes them while the daemon runs")
         .number("exit_when_idle_ms", &Config::exit_when_idle, {0, day_ms},

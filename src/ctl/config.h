@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/app_table.h"
 #include "service/mark_rules.h"
 #include "service/service_table.h"
 #include "service/tunables.h"
@@ -82,6 +83,13 @@ struct MarkConfig {
     bool operator==(const MarkConfig&) const = default;
 };
 
+/// An application and the ports of services that it looks into.
+struct AppConfig {
+    AppKind app = AppKind::none;
+    std::vector<L4Port> ports;  ///< none: its usual one
+    bool operator==(const AppConfig&) const = default;
+};
+
 /// What the static network provider knows (NetworkProvider::fixed).
 struct FixedNetwork {
     struct Address {
@@ -134,6 +142,9 @@ struct Config {
     Tunables tunables;
 
     std::vector<MarkConfig> marks;  ///< the first one that fits counts
+    std::vector<AppConfig> apps;
+    FtpOptions ftp;
+    std::uint32_t helpers = 4096;  ///< control connections that a worker can look into
     std::vector<ServiceConfig> services;
     /// Ends the daemon when no packet came for so long; 0: never. For replay of finite captures.
     std::chrono::milliseconds exit_when_idle{0};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "ctl/app_registry.h"
 #include "ctl/device_name.h"
 #include "ctl/service_rules.h"
 
@@ -38,6 +39,7 @@ class CrossCheck {
         check_ports();
         check_network();
         check_marks();
+        check_apps();
         check_services();
     }
 
@@ -138,6 +140,22 @@ class CrossCheck {
         if (config_.marks.size() > MarkRules::max_rules)
             root_.at("marks").fail("are " + std::to_string(config_.marks.size()) +
                                    " rules, there may be " + std::to_string(MarkRules::max_rules));
+    }
+
+    void check_apps() const {
+        Once seen;
+        for (std::size_t i = 0; i < config_.apps.size(); ++i) {
+            const auto& app = config_.apps[i];
+            const auto entry = root_.at("apps")[static_cast<int>(i)];
+            seen.see(std::string(name(app.app)), entry.at("name"));
+            Once ports;
+            for (std::size_t p = 0; p < app.ports.size(); ++p)
+                ports.see(std::to_string(app.ports[p].value()),
+                          entry.at("ports")[static_cast<int>(p)]);
+            if (app.ports.size() > AppRegistry::most_ports)
+                entry.at("ports").fail("are " + std::to_string(app.ports.size()) +
+                                       ", there may be " + std::to_string(AppRegistry::most_ports));
+        }
     }
 
     void check_services() const {

@@ -83,6 +83,21 @@ std::vector<T> take_some(rte_ring& ring) {
     return some;
 }
 
+/// How many connections of all workers an incarnation of an application has.
+AppRegistry::Bound bound_of(const Dataplane& dataplane) {
+    return [workers = dataplane.workers()](AppTable::Slot slot) {
+        std::uint32_t all = 0;
+        for (const WorkerState* worker : workers) all += worker->apps.counters.bound[slot].value();
+        return all;
+    };
+}
+
+std::vector<const AppCounters*> app_counters_of(const std::vector<WorkerState*>& workers) {
+    std::vector<const AppCounters*> all;
+    for (const WorkerState* worker : workers) all.push_back(&worker->apps.counters);
+    return all;
+}
+
 /// Before anything is opened.
 const Config& checked(const Config& config) {
     check_rights(config);
@@ -120,6 +135,7 @@ class Daemon::Impl {
     Publisher publisher_;
     ServiceRegistry registry_;
     MarkRegistry marks_;
+    AppRegistry apps_;
     PathMtuLearner path_mtus_;
     boost::asio::io_context io_{1};
     BusyMeter busy_;
@@ -149,6 +165,7 @@ Daemon::Impl::Impl(const Config& config)
       registry_(publisher_, dataplane_.shared().dest_counters, config_.servers,
                 dataplane_.shared().affinity.get(), &dataplane_.shared().overload),
       marks_(publisher_, port_names(config_)),
+      apps_(publisher_, bound_of(dataplane_), config_.ftp),
       path_mtus_(publisher_),
       busy_(dataplane_.counters(), rte_rdtsc()),
       workers_(dataplane_.workers()),
@@ -174,6 +191,7 @@ Daemon::Impl::Impl(const Config& config)
     }
     publisher_.set_tunables(config_.tunables);
     marks_.set(config_.marks);
+    apps_.load(config_.apps);
     registry_.load(config_.services);
     start_network();
     dataplane_.launch();
@@ -191,6 +209,9 @@ MethodContext Daemon::Impl::context() {
     return {.registry = registry_,
             .publisher = publisher_,
             .marks = marks_,
+            .apps = apps_,
+            .app_counters = app_counters_of(workers_),
+            .expectations = dataplane_.shared().expectations.get(),
             .lister = lister_,
             .busy = busy_,
             .workers = dataplane_.counters(),
@@ -266,7 +287,8 @@ void Daemon::Impl::watch() {
     sd_notify(0, "WATCHDOG=1");
 }
 
-/// Templates of which the time is over, and which no client asked for since; a part at a time.
+/// Templates and expectations of which the time is over, and which no client asked for since;
+/// templates a part at a time.
 void Daemon::Impl::sweep_templates() {
     constexpr std::uint32_t slots_at_once = 16384;
     SharedState& shared = dataplane_.shared();
@@ -274,6 +296,9 @@ void Daemon::Impl::sweep_templates() {
     if (swept_ >= table.slots_used()) swept_ = 0;
     table.sweep(swept_, slots_at_once, shared.tick_at(rte_rdtsc()));
     swept_ += slots_at_once;
+    ExpectationTable& expectations = *shared.expectations;
+    if (expectations.any())
+        expectations.sweep(0, expectations.slots_used(), shared.tick_at(rte_rdtsc()));
 }
 
 void Daemon::Impl::watch_idle() {

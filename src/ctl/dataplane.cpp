@@ -126,11 +126,14 @@ void Dataplane::make_workers(const Config& config, const Sizes& sizes) {
     const WorkerState::Limits limits{.connections = sizes.connections_per_worker,
                                      .servers = config.servers,
                                      .held_packets = sizes.held_packets,
-                                     .fragments = fragment_limits(sizes)};
+                                     .fragments = fragment_limits(sizes),
+                                     .helpers = config.helpers};
     const auto seed = random_value<std::uint64_t>();
     const Idle idle = config.idle == IdleMode::poll ? Idle::poll : Idle::adaptive;
     try {
         shared_.affinity = std::make_unique<AffinityTable>(sizes.templates, config.servers, seed);
+        shared_.expectations = std::make_unique<ExpectationTable>(
+            sizes.expectations, config.helpers * config.workers, seed);
         shared_.overload = OverloadTable(config.servers);
         for (std::uint16_t w = 0; w < config.workers; ++w) {
             auto state = std::make_unique<WorkerState>(WorkerId(w), shared_, limits, seed);

@@ -281,6 +281,49 @@ json::object mark_set(const MethodContext& c, const Params& p) {
     return {};
 }
 
+/// Added up over the workers.
+json::object app_counters_json(const std::vector<const AppCounters*>& workers) {
+    const auto sum = [&](auto counter) {
+        std::uint64_t all = 0;
+        for (const AppCounters* c : workers) all += counter(*c).value();
+        return all;
+    };
+    json::object out{{"data_connections", sum([](auto& c) -> auto& { return c.data_connections; })},
+                     {"tftp_requests", sum([](auto& c) -> auto& { return c.tftp_requests; })},
+                     {"unhelped", sum([](auto& c) -> auto& { return c.unhelped; })},
+                     {"kept", sum([](auto& c) -> auto& { return c.kept; })}};
+    for (std::size_t i = 0; i < ftp_counter_names.size(); ++i)
+        out[ftp_counter_names[i].name] = sum([i](auto& c) -> auto& { return c.ftp[i]; });
+    return out;
+}
+
+json::object app_list(const MethodContext& c) {
+    json::array apps;
+    for (const auto& row : c.apps.list())
+        apps.push_back({{"name", name(row.app)},
+                        {"protocol", to_string(protocol_of(row.app))},
+                        {"port", row.port.value()},
+                        {"connections", row.connections}});
+    return {{"apps", std::move(apps)},
+            {"expected", c.expectations == nullptr ? 0 : c.expectations->waiting()},
+            {"counters", app_counters_json(c.app_counters)}};
+}
+
+std::optional<L4Port> read_app_port(const Params& p) {
+    if (!p.has("port")) return std::nullopt;
+    return L4Port(static_cast<std::uint16_t>(p.number("port", 1, 65535)));
+}
+
+json::object app_add(const MethodContext& c, const Params& p) {
+    c.apps.add(p.text("name"), read_app_port(p));
+    return {};
+}
+
+json::object app_remove(const MethodContext& c, const Params& p) {
+    c.apps.remove(p.text("name"), read_app_port(p));
+    return {};
+}
+
 /// A method that answers at once.
 Method direct(std::string name, std::vector<Parameter> parameters,
               std::function<json::object(const Params&)> run) {
@@ -335,6 +378,9 @@ MethodTable make_methods(const MethodContext& context) {
                         direct("mark.list", {}, list("rules", marks_json)),
                         direct("mark.set", {{"rules", true}}, on(mark_set)),
                         direct("config.save", {}, get(config_save)),
+                        direct("app.list", {}, get(app_list)),
+                        direct("app.add", {name, {"port"}}, on(app_add)),
+                        direct("app.remove", {name, {"port"}}, on(app_remove)),
                         direct("worker.list", {}, list("workers", workers_json)),
                         direct("port.list", {}, list("ports", ports_json))});
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/app_registry.h"
 #include "ctl/busy_meter.h"
 #include "ctl/conn_listing.h"
 #include "ctl/defence_control.h"
@@ -40,6 +41,9 @@ struct MethodContext {
     ServiceRegistry& registry;
     Publisher& publisher;
     MarkRegistry& marks;
+    AppRegistry& apps;
+    std::vector<const AppCounters*> app_counters;  ///< by worker
+    const ExpectationTable* expectations = nullptr;
     ConnectionLister& lister;
     const BusyMeter& busy;
     std::vector<const WorkerCounters*> workers;

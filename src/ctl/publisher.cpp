@@ -42,6 +42,12 @@ Publisher::Grace Publisher::set_marks(std::shared_ptr<const MarkRules> marks) {
     return publish(std::move(next));
 }
 
+Publisher::Grace Publisher::set_apps(std::shared_ptr<const AppTable> apps) {
+    auto next = std::make_unique<Snapshot>(*current_);
+    next->apps = std::move(apps);
+    return publish(std::move(next));
+}
+
 Publisher::Grace Publisher::set_path_mtus(std::shared_ptr<const PathMtus> path_mtus) {
     auto next = std::make_unique<Snapshot>(*current_);
     next->path_mtus = std::move(path_mtus);

@@ -31,6 +31,8 @@ class Publisher {
     Grace set_tunables(const Tunables& tunables);
     /// Null: no packet gets a mark.
     Grace set_marks(std::shared_ptr<const MarkRules> marks);
+    /// Null: connections have no application.
+    Grace set_apps(std::shared_ptr<const AppTable> apps);
     /// Null: none is known.
     Grace set_path_mtus(std::shared_ptr<const PathMtus> path_mtus);
 

@@ -24,6 +24,11 @@ constexpr std::uint32_t spread_percent = 125;
 constexpr std::uint32_t connections_per_template = 8;
 constexpr std::uint32_t least_templates = 1024;
 
+/// Most connections are of no application.
+constexpr std::uint32_t connections_per_expectation = 16;
+constexpr std::uint32_t least_expectations = 1024;
+constexpr std::uint32_t most_expectations = 65536;
+
 constexpr std::uint16_t descriptors = 1024;
 /// A few workers may well share CPUs: then a ring has to carry what comes while its reader waits.
 constexpr std::uint32_t deep_ring = 4096;
@@ -111,6 +116,8 @@ Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
     sizes.tables_mb =
         std::uint64_t{sizes.connections_per_worker} * config.workers * bytes_per_connection >> 20;
     sizes.templates = std::max(sizes.connections / connections_per_template, least_templates);
+    sizes.expectations = std::clamp(sizes.connections / connections_per_expectation,
+                                    least_expectations, most_expectations);
     sizes.packet_buffers =
         config.packet_buffers != 0 ? config.packet_buffers : default_buffers(config);
     sizes.buffer_bytes = RTE_MBUF_DEFAULT_BUF_SIZE;
@@ -132,11 +139,12 @@ Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
 
 std::string describe(const Sizes& s) {
     return fmt::format(
-        "connections={} per_worker={} templates={} packet_buffers={} buffer_bytes={} ring_depth={} "
+        "connections={} per_worker={} templates={} expectations={} packet_buffers={} "
+        "buffer_bytes={} ring_depth={} "
         "descriptors={} held_packets={} fragment_buffers={} memory_mb={} without_huge_pages_mb={}",
-        s.connections, s.connections_per_worker, s.templates, s.packet_buffers, s.buffer_bytes,
-        s.ring_depth, s.descriptors, s.held_packets, s.fragment_buffers, s.huge_memory_mb,
-        s.ordinary_memory_mb);
+        s.connections, s.connections_per_worker, s.templates, s.expectations, s.packet_buffers,
+        s.buffer_bytes, s.ring_depth, s.descriptors, s.held_packets, s.fragment_buffers,
+        s.huge_memory_mb, s.ordinary_memory_mb);
 }
 
 }  // namespace shunt::ctl

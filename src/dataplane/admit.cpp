@@ -188,7 +188,9 @@ Conn<F>* file(WorkerState& worker, const Conn<F>& conn, std::uint8_t place) noex
         if (filed == nullptr) return nullptr;
         count_connection<F>(worker, conn);
     }
-    if (conn.method != ForwardMethod::bypass) worker.counters_of(conn.dest).connections.add();
+    // As in IPVS, which counts what its schedulers place.
+    if (conn.method != ForwardMethod::bypass && !conn.expected)
+        worker.counters_of(conn.dest).connections.add();
     refresh_connection<F>(worker, *filed);
     return filed;
 }

@@ -15,6 +15,22 @@ bool opens(const PacketMeta& meta) noexcept {
     return (meta.tcp_flags & (TcpHeader::syn | TcpHeader::ack | TcpHeader::rst)) == TcpHeader::syn;
 }
 
+template <class State>
+bool add_helper(HelperPool<State>& pool, std::uint32_t key, AppTable::Slot slot) noexcept {
+    State* helper = pool.add(key);
+    if (helper == nullptr) return false;
+    helper->slot = slot;
+    return true;
+}
+
+template <class State>
+void end_helper(WorkerState& worker, HelperPool<State>& pool, std::uint32_t key) noexcept {
+    const State* helper = pool.find(key);
+    if (helper == nullptr) return;
+    worker.apps.counters.bound[helper->slot].sub();
+    pool.erase(key);
+}
+
 }  // namespace
 
 template <class F>
@@ -22,28 +38,38 @@ void bind_app(WorkerState& worker, Conn<F>& conn, const PacketMeta& meta) noexce
     const AppTable* apps = worker.snapshot->apps.get();
     if (apps == nullptr || worker.shared.expectations == nullptr || conn.one_packet) return;
     const auto slot = apps->find(conn.protocol, conn.virtual_port);
-    if (!slot || conn.method != ForwardMethod::nat || !opens(meta)) return;
-    FtpHelper* helper = worker.apps.ftp.add(key_of<F>(worker, conn));
-    if (helper == nullptr) {
-        worker.apps.counters.unhelped.add();
+    const bool nat = conn.method == ForwardMethod::nat;
+    if (!slot || conn.method == ForwardMethod::bypass || (!nat && conn.protocol != Protocol::tcp))
         return;
-    }
-    helper->slot = *slot;
-    worker.apps.counters.bound[*slot].add();
-    conn.helped = true;
+    const auto key = key_of<F>(worker, conn);
+    if (conn.protocol == Protocol::udp)
+        conn.helped = add_helper(worker.apps.tftp, key, *slot);
+    else if (opens(meta))
+        conn.helped = add_helper(worker.apps.ftp, key, *slot);
+    else
+        return;
+    if (conn.helped)
+        worker.apps.counters.bound[*slot].add();
+    else
+        worker.apps.counters.unhelped.add();
 }
 
 template <class F>
 void unbind_app(WorkerState& worker, const Conn<F>& conn) noexcept {
-    const FtpHelper* helper = ftp_helper<F>(worker, conn);
-    if (helper == nullptr) return;
-    if (helper->control != no_control) worker.shared.expectations->close_control(helper->control);
-    worker.apps.counters.bound[helper->slot].sub();
-    worker.apps.ftp.erase(key_of<F>(worker, conn));
+    const auto key = key_of<F>(worker, conn);
+    if (conn.protocol == Protocol::udp) {
+        end_helper(worker, worker.apps.tftp, key);
+        return;
+    }
+    const FtpHelper* helper = worker.apps.ftp.find(key);
+    if (helper != nullptr && helper->control != no_control)
+        worker.shared.expectations->close_control(helper->control);
+    end_helper(worker, worker.apps.ftp, key);
 }
 
 template <class F>
 bool is_kept_by_data(WorkerState& worker, Conn<F>& conn) noexcept {
+    if (conn.protocol != Protocol::tcp) return false;
     const FtpHelper* helper = ftp_helper<F>(worker, conn);
     if (helper == nullptr || helper->control == no_control) return false;
     const auto state = static_cast<TcpState>(conn.state);
@@ -64,6 +90,7 @@ FtpHelper* ftp_helper(WorkerState& worker, const Conn<F>& conn) noexcept {
 template <class F>
 std::uint32_t original_sequence(WorkerState& worker, const Conn<F>& conn, Direction direction,
                                 std::uint32_t sequence) noexcept {
+    if (conn.protocol != Protocol::tcp) return sequence;
     FtpHelper* helper = ftp_helper<F>(worker, conn);
     if (helper == nullptr || !helper->channel) return sequence;
     return helper->channel->edits(direction).original_ack(sequence);

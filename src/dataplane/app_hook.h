@@ -31,6 +31,13 @@ template <class F>
 void forward_helped(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
                     const Claimed<F>& claim) noexcept;
 
+/// The same for a connection that is not translated: of the client's side, which is all that is
+/// seen here, commands are read, so that active data connections find their server
+/// (ipvs-behaviour 5.4). Nothing is changed. The packet stays the caller's.
+template <class F>
+void watch_helped(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
+                  const Claimed<F>& claim) noexcept;
+
 /// The sequence number of a helped connection's packet that an ICMP error quotes, as its sender
 /// knows it. `direction` is that of the quoted packet.
 template <class F>

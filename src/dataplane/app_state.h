@@ -29,6 +29,11 @@ struct FtpHelper {
     std::optional<ftp::ControlChannel> channel;
 };
 
+/// Of a connection that TFTP requests come on, which have no state beyond their datagram.
+struct TftpHelper {
+    AppTable::Slot slot = 0;
+};
+
 /// Counts of FtpCounters by name, in the order of their listing.
 struct FtpCounterName {
     std::string_view name;
@@ -56,6 +61,7 @@ struct AppCounters {
     std::array<Gauge, AppTable::most_incarnations> bound;  ///< connections, by slot
     std::array<Counter, ftp_counter_names.size()> ftp;
     Counter unhelped;          ///< connections for which no helper was left
+    Counter tftp_requests;     ///< that a server was let answer from any port
     Counter data_connections;  ///< that had been announced
     Counter kept;              ///< times that data kept a control connection past its timeout
 
@@ -67,9 +73,14 @@ struct AppCounters {
 
 /// Throws std::bad_alloc. Thread: the worker; its counters may be read by any.
 struct AppState {
-    explicit AppState(std::uint32_t helpers) : ftp(helpers), scratch(0x10000) {}
+    /// Clients of TFTP use another port for each file, and their connections end by silence alone.
+    static constexpr std::uint32_t tftp_share = 16;
+
+    explicit AppState(std::uint32_t helpers)
+        : ftp(helpers), tftp(helpers * tftp_share), scratch(0x10000) {}
 
     HelperPool<FtpHelper> ftp;
+    HelperPool<TftpHelper> tftp;
     PageArray<std::byte> scratch;  ///< for data that lies in several buffers; untouched until then
     AppCounters counters;
 };

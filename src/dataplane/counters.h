@@ -20,7 +20,7 @@ struct alignas(64) WorkerCounters {
     Counter from_twin;   ///< from the host's stack, by a kernel twin
     Counter taken_over;  ///< from another worker
     Counter resumed;     ///< held before, tried again
-    Counter generated;   ///< made here: ICMP errors
+    Counter generated;   ///< made here: ICMP errors, acknowledgements
     Counter split;       ///< further pieces of packets that were cut to fit
     // Verdicts.
     Counter forwarded;   ///< sent by a port: translated packets and generated ones

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/expected.h"
 
+#include <algorithm>
+
 namespace shunt {
 
 namespace {
@@ -131,6 +133,22 @@ std::optional<Endpoint> Announcements<F>::offer_passive(const Endpoint& server) 
     return Endpoint{conn_.virtual_address, *port};
 }
 
+template <class F>
+void expect_tftp_answer(WorkerState& worker, const Conn<F>& conn) noexcept {
+    const Ticks timeout = std::min(worker.snapshot->timeouts.tcp_in(TcpState::listen),
+                                   udp_timeout(conn, worker.timeout_rules()));
+    const bool room = worker.shared.expectations->expect({.client = {conn.client, conn.client_port},
+                                                          .server = {conn.real, L4Port{}},
+                                                          .shown = {conn.virtual_address, L4Port{}},
+                                                          .dest = conn.dest,
+                                                          .protocol = Protocol::udp,
+                                                          .method = conn.method},
+                                                         worker.now, timeout);
+    if (room) worker.apps.counters.tftp_requests.add();
+}
+
+template void expect_tftp_answer<Ipv4>(WorkerState&, const Conn<Ipv4>&) noexcept;
+template void expect_tftp_answer<Ipv6>(WorkerState&, const Conn<Ipv6>&) noexcept;
 template std::optional<ExpectedConnection<Ipv4>> expected_connection(
     WorkerState&, const PacketMeta&, const FlowTuple<Ipv4>&) noexcept;
 template std::optional<ExpectedConnection<Ipv6>> expected_connection(

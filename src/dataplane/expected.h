@@ -47,4 +47,9 @@ class Announcements {
     const FtpOptions& options_;
 };
 
+/// A client has sent a TFTP request on `conn`: the server answers from a port of its choice, which
+/// the client sees as that of the virtual address (RFC 1350 4).
+template <class F>
+void expect_tftp_answer(WorkerState& worker, const Conn<F>& conn) noexcept;
+
 }  // namespace shunt

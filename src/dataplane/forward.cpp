@@ -13,10 +13,12 @@ namespace {
 template <class F>
 void forward_by(ForwardMethod method, WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
                 const Claimed<F>& claim) noexcept {
+    if (claim.conn->helped) [[unlikely]] {
+        if (method == ForwardMethod::nat) return forward_helped<F>(worker, packet, meta, claim);
+        watch_helped<F>(worker, packet, meta, claim);
+    }
     switch (method) {
         case ForwardMethod::nat:
-            if (claim.conn->helped) [[unlikely]]
-                return forward_helped<F>(worker, packet, meta, claim);
             return forward_nat<F>(worker, packet, meta, claim);
         case ForwardMethod::tunnel:
             return forward_tunnel<F>(worker, packet, meta, claim);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Packets of FTP control connections: the bytes are judged, and what goes out for them is written
-// (app/ftp/control_channel.h; ipvs-behaviour 6).
+// Packets of helped connections. Requests of TFTP are only read. Of FTP control connections the
+// bytes are judged, and what goes out for them is written (app/ftp/control_channel.h;
+// ipvs-behaviour 6).
 //
 // Most segments only get other numbers; these are written in place. When data changes, segments
 // are made anew: as many as the way ahead needs, as text may be longer than what it stands for.
 #include <algorithm>
 
+#include "app/tftp/request.h"
 #include "dataplane/app_hook.h"
 #include "dataplane/expected.h"
 #include "dataplane/forwarders.h"
@@ -44,6 +46,24 @@ class HelpedSegment {
           tcp_(header.fixed()),
           data_offset_(meta.l4_offset + std::uint32_t{header.size}),
           data_size_(meta.l4_length() - header.size) {}
+
+    /// Reads commands as if the server had acknowledged them: whoever is lost on his way comes
+    /// again, and is not read twice.
+    void watch() noexcept {
+        if ((tcp_.flags & TcpHeader::syn) != 0) {
+            const std::uint32_t next = tcp_.sequence.value() + 1;
+            if (static_cast<TcpState>(claim_.conn->state) != TcpState::syn_recv) return;
+            helper_.channel.emplace(claim_.conn->client, claim_.conn->virtual_address, next, 0);
+            return;
+        }
+        if (!helper_.channel || (tcp_.flags & TcpHeader::rst) != 0) return;
+        take({.seq = tcp_.sequence.value(),
+              .size = data_size_,
+              .fin = (tcp_.flags & TcpHeader::fin) != 0},
+             linear_data());
+        StreamEdits& edits = helper_.channel->edits(claim_.direction);
+        edits.acknowledged(edits.place_of(edits.held()));
+    }
 
     void forward() noexcept {
         if ((tcp_.flags & TcpHeader::syn) != 0) return forward_syn();
@@ -239,11 +259,25 @@ class HelpedSegment {
     const std::uint32_t data_size_;
 };
 
+/// Names and modes that go beyond the first buffer are too long for any server.
+template <class F>
+void forward_tftp(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
+                  const Claimed<F>& claim) noexcept {
+    if (claim.direction == Direction::from_client && meta.has_ports) {
+        const auto datagram =
+            PacketReader(first_bytes(packet))
+                .sub(meta.l4_offset + sizeof(UdpHeader), meta.l4_length() - sizeof(UdpHeader));
+        if (tftp::is_request(datagram.bytes())) expect_tftp_answer<F>(worker, *claim.conn);
+    }
+    forward_nat<F>(worker, packet, meta, claim);
+}
+
 }  // namespace
 
 template <class F>
 void forward_helped(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
                     const Claimed<F>& claim) noexcept {
+    if (claim.conn->protocol == Protocol::udp) return forward_tftp<F>(worker, packet, meta, claim);
     FtpHelper* helper = ftp_helper<F>(worker, *claim.conn);
     if (helper == nullptr) return forward_nat<F>(worker, packet, meta, claim);
     const auto header = read_tcp_header(packet, meta);
@@ -253,6 +287,19 @@ void forward_helped(WorkerState& worker, rte_mbuf* packet, const PacketMeta& met
     HelpedSegment<F>(worker, packet, meta, claim, *helper, *header).forward();
 }
 
+template <class F>
+void watch_helped(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
+                  const Claimed<F>& claim) noexcept {
+    FtpHelper* helper = ftp_helper<F>(worker, *claim.conn);
+    const auto header = read_tcp_header(packet, meta);
+    if (helper == nullptr || !header || !tcp_checksum_right<F>(packet, meta)) return;
+    HelpedSegment<F>(worker, packet, meta, claim, *helper, *header).watch();
+}
+
+template void watch_helped<Ipv4>(WorkerState&, rte_mbuf*, const PacketMeta&,
+                                 const Claimed<Ipv4>&) noexcept;
+template void watch_helped<Ipv6>(WorkerState&, rte_mbuf*, const PacketMeta&,
+                                 const Claimed<Ipv6>&) noexcept;
 template void forward_helped<Ipv4>(WorkerState&, rte_mbuf*, const PacketMeta&,
                                    const Claimed<Ipv4>&) noexcept;
 template void forward_helped<Ipv6>(WorkerState&, rte_mbuf*, const PacketMeta&,

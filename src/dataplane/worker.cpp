@@ -26,12 +26,10 @@ constexpr std::uint32_t timers_per_iteration = 256;
 
 template <class F>
 void advance_timers(WorkerState& worker) noexcept {
-    worker.conns<F>().advance_timers(
-        worker.now, timers_per_iteration,
-        [&](Conn<F>& conn) noexcept {
-            if (conn.helped && is_kept_by_data<F>(worker, conn)) return;
-            uncount_connection<F>(worker, conn);
-        });
+    worker.conns<F>().advance_timers(worker.now, timers_per_iteration, [&](Conn<F>& conn) noexcept {
+        if (conn.helped && is_kept_by_data<F>(worker, conn)) return;
+        uncount_connection<F>(worker, conn);
+    });
 }
 
 /// Tells the sender of a first fragment that the others did not come.

@@ -226,6 +226,14 @@ std::string marks_text(const json::value& result) {
     return table.text();
 }
 
+std::string apps_text(const json::value& result) {
+    Table table({{"APPLICATION"}, {"PROTO"}, {"PORT", Align::right}, {"CONNS", Align::right}});
+    for (const auto& row : member_rows(result, "apps"))
+        table.add({member_text(row, "name"), member_text(row, "protocol"), member_text(row, "port"),
+                   member_text(row, "connections")});
+    return table.text();
+}
+
 std::string worker_text(const json::value& result) {
     struct Field {
         const char* title;

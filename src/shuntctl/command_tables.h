@@ -24,6 +24,7 @@ std::string tunables_text(const boost::json::value& result);
 /// Of one tunable.
 std::string tunable_text(const boost::json::value& result);
 std::string marks_text(const boost::json::value& result);
+std::string apps_text(const boost::json::value& result);
 std::string worker_text(const boost::json::value& result);
 std::string port_text(const boost::json::value& result);
 std::string status_text(const boost::json::value& result);

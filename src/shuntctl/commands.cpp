@@ -105,6 +105,7 @@ class Shuntctl {
         add_tunables();
         add_config();
         add_marks();
+        add_apps();
         add_machine();
         // Here for its line in the help: main() hands it to the other front end before.
         app_.add_subcommand("ipvsadm", "all commands of ipvsadm: shuntctl ipvsadm --help")
@@ -330,6 +331,28 @@ class Shuntctl {
             ->type_name("");
     }
 
+    void add_apps() {
+        const auto list = ask("app.list", apps_text);
+        auto* const app = noun("app", "applications that look into connections", list);
+        verb(app, "list", "show them with their ports", list);
+        const auto params = [this] {
+            json::object out{{"name", app_name_}};
+            if (app_port_ != 0) out["port"] = app_port_;
+            return out;
+        };
+        for (const auto& [name, method, help, port_help] :
+             {std::tuple{"add", "app.add", "look into new connections to a port",
+                         "port of a service; default: 21 of ftp, 69 of tftp"},
+              std::tuple{"remove", "app.remove", "look into no more of them",
+                         "the port; default: all of the application's"}}) {
+            auto* const change = verb(app, name, help, ask(method, nullptr, params));
+            change->add_option("NAME", app_name_, "ftp or tftp")->required()->type_name("");
+            change->add_option("PORT", app_port_, port_help)
+                ->check(CLI::Range(std::int64_t{1}, std::int64_t{65535}))
+                ->type_name("");
+        }
+    }
+
     void add_machine() {
         const auto workers = ask("worker.list", worker_text);
         verb(noun("worker", "worker threads", workers), "list", "show them", workers);
@@ -412,6 +435,8 @@ class Shuntctl {
     MarkRuleArgs rule_;
     std::size_t at_ = 0;  ///< a rule's number; 0: not given
     std::string file_;
+    std::string app_name_;
+    std::int64_t app_port_ = 0;  ///< 0: not given
     std::string tunable_;
     std::string value_;
     std::int64_t limit_ = 1000;

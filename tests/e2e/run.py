@@ -26,6 +26,7 @@ import control_cases  # noqa: F401
 import forwarding_cases  # noqa: F401
 import failure_cases  # noqa: F401
 import flood_cases  # noqa: F401
+import ftp_cases  # noqa: F401
 from lab import LabError, close_all, install_clean_up
 
 

@@ -52,6 +52,11 @@ class Control {
     ctl::MarkRegistry marks{publisher, {"wan0", "lan0"}, [](std::span<const MarkRule>) {
                                 return MarkRules::build({});
                             }};
+    std::array<AppCounters, 2> app_counters;
+    ctl::AppRegistry apps{publisher, [this](AppTable::Slot slot) {
+                              return app_counters[0].bound[slot].value() +
+                                     app_counters[1].bound[slot].value();
+                          }};
     /// What the workers have; empty unless a test changes it.
     std::array<Connections, 2> connections;
     /// Templates, if a test has some. The services are those that are in force.
@@ -69,19 +74,23 @@ class Control {
     ctl::Room room{.connections = 3000, .buffers = 2000};
     ctl::DefenceControl defence{publisher, shared.defence, [this] { return room; }};
     std::vector<ctl::PortStatus> ports;
-    ctl::MethodTable methods = ctl::make_methods({.registry = registry,
-                                                  .publisher = publisher,
-                                                  .marks = marks,
-                                                  .lister = lister,
-                                                  .busy = busy,
-                                                  .workers = {&counters[0], &counters[1]},
-                                                  .worker_cpus = {3},
-                                                  .ports = [this] { return ports; },
-                                                  .connections_capacity = 4096,
-                                                  .defence = defence,
-                                                  .version = "1.2.3",
-                                                  .source = "workers = 2;\n",
-                                                  .started = std::chrono::steady_clock::now()});
+    ctl::MethodTable methods =
+        ctl::make_methods({.registry = registry,
+                           .publisher = publisher,
+                           .marks = marks,
+                           .apps = apps,
+                           .app_counters = {&app_counters[0], &app_counters[1]},
+                           .expectations = nullptr,
+                           .lister = lister,
+                           .busy = busy,
+                           .workers = {&counters[0], &counters[1]},
+                           .worker_cpus = {3},
+                           .ports = [this] { return ports; },
+                           .connections_capacity = 4096,
+                           .defence = defence,
+                           .version = "1.2.3",
+                           .source = "workers = 2;\n",
+                           .started = std::chrono::steady_clock::now()});
 
   private:
     void serve(Connections& of, ctl::ConnectionRequest& request) {

@@ -144,8 +144,8 @@ std::string FtpSession::client_calls(std::uint16_t from, std::uint16_t to,
     const auto out = bench_.sent(lan);
     static_cast<void>(bench_.sent(wan));
     if (out.size() != 1) return "nowhere";
-    std::string went = address_at(out[0], a_, true) + ':' +
-                       std::to_string(segment_of(out[0], a_).destination);
+    std::string went =
+        address_at(out[0], a_, true) + ':' + std::to_string(segment_of(out[0], a_).destination);
     bench_.put(lan, PacketBuilder()
                         .mac(server_mac, lan_mac)
                         .ip(server_address, a_.client)

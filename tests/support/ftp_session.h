@@ -34,9 +34,9 @@ struct SegmentOut {
 
 /// One end of a TCP connection.
 struct TcpEnd {
-    std::uint32_t next = 0;      ///< of its own stream
-    std::uint32_t expects = 0;   ///< of the other's
-    std::uint32_t acked = 0;     ///< what it was told of its own
+    std::uint32_t next = 0;     ///< of its own stream
+    std::uint32_t expects = 0;  ///< of the other's
+    std::uint32_t acked = 0;    ///< what it was told of its own
     std::string received{};
 
     /// Takes what is new, as TCP does. Bytes that differ from what it has are not noticed here.

@@ -150,8 +150,7 @@ WorkerBench::WorkerBench(const BenchOptions& options)
     shared_.resolve_requests = make_ring("resolve", 256, RING_F_SC_DEQ, sizeof(ResolveRequest));
     shared_.path_mtu_reports = make_ring("path_mtu", 64, RING_F_SC_DEQ, sizeof(PathMtuReport));
     shared_.affinity = std::make_unique<AffinityTable>(options_.templates, servers, hash_seed);
-    shared_.expectations =
-        std::make_unique<ExpectationTable>(options_.expectations, 16, hash_seed);
+    shared_.expectations = std::make_unique<ExpectationTable>(options_.expectations, 16, hash_seed);
     shared_.start_tsc = rte_rdtsc();
     shared_.tsc_per_tick = frozen_tick();
     for (const PortId port : {wan, lan}) {

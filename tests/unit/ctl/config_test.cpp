@@ -538,6 +538,45 @@ TEST(Config, EachTunableReachesItsField) {
     EXPECT_EQ(config.tunables.est_cpulist, "");
 }
 
+TEST(ConfigErrors, Apps) {
+    expect_errors(port_line,
+                  {
+                      {"apps = ( { ports = [21]; } );", "2: apps[0].name: is missing"},
+                      {"apps = ( { name = \"http\"; } );",
+                       "2: apps[0].name: \"http\" is not known, expected one of \"ftp\", \"tftp\""},
+                      {"apps = ( { name = \"ftp\"; ports = [0]; } );",
+                       "2: apps[0].ports[0]: 0 is out of range, expected 1 to 65535"},
+                      {"apps = ( { name = \"ftp\"; },\n{ name = \"ftp\"; } );",
+                       "3: apps[1].name: the same as apps[0].name in line 2"},
+                      {"apps = ( { name = \"ftp\"; ports = [21, 21]; } );",
+                       "2: apps[0].ports[1]: the same as apps[0].ports[0] in line 2"},
+                      {"apps = ( { name = \"ftp\"; ports = [1, 2, 3, 4, 5, 6, 7, 8, 9]; } );",
+                       "2: apps[0].ports: are 9, there may be 8"},
+                      {"ftp = { passive_ports = \"0-5\"; };",
+                       "2: ftp.passive_ports: 0 is no port that a client can call"},
+                  });
+}
+
+TEST(Config, AppsReachTheirFields) {
+    const auto config = parse(
+        port_line +
+        "apps = ( { name = \"tftp\"; }, { name = \"ftp\"; ports = [21, 2121]; } );"
+        "ftp = { passive_ports = \"50000-51000\"; active_source = \"any\"; least_client_port = 1;"
+        "        any_client_address = true; foreign_address = \"trust\"; };"
+        "helpers = 9;");
+    ASSERT_EQ(config.apps.size(), 2U);
+    EXPECT_EQ(config.apps[0], (AppConfig{AppKind::tftp, {}}));
+    EXPECT_EQ(config.apps[1],
+              (AppConfig{AppKind::ftp, {L4Port(std::uint16_t{21}), L4Port(std::uint16_t{2121})}}));
+    EXPECT_EQ(config.ftp.passive_ports.first.value(), 50000);
+    EXPECT_EQ(config.ftp.passive_ports.last.value(), 51000);
+    EXPECT_EQ(config.ftp.active_source, ActiveSource::any);
+    EXPECT_EQ(config.ftp.rules.least_client_port, 1);
+    EXPECT_TRUE(config.ftp.rules.any_client_address);
+    EXPECT_EQ(config.ftp.rules.foreign, ftp::ForeignAddress::trust);
+    EXPECT_EQ(config.helpers, 9U);
+}
+
 TEST(Config, MarksReachTheirFields) {
     const auto marks =
         parse(port_line +
@@ -782,7 +821,7 @@ TEST(ConfigReference, SetsEveryKeyAndShowsItsDefault) {
     for (const auto& key : config_keys()) {
         const bool in_example = key.name.find("[]") != std::string::npos ||
                                 key.name.starts_with("network") || key.name == "services" ||
-                                key.name == "marks";
+                                key.name == "marks" || key.name == "apps";
         if (in_example || key.default_value == "required") continue;
         EXPECT_NE(shipped.find(leaf(key.name) + " = " + key.default_value + ";"), std::string::npos)
             << key.name;

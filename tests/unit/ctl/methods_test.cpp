@@ -295,6 +295,31 @@ TEST_F(MethodsTest, AServiceMayHaveTimeoutsOfItsOwn) {
               "timeouts.tcp");
 }
 
+TEST_F(MethodsTest, ApplicationsAreAddedListedAndRemoved) {
+    EXPECT_EQ(result("app.list").at("apps"), json::array());
+    EXPECT_EQ(result("app.add", R"({"name":"ftp"})"), json::object());
+    result("app.add", R"({"name":"tftp","port":6969})");
+    control.app_counters[0].bound[0].add(2);
+    control.app_counters[1].bound[0].add(1);
+    control.app_counters[1].ftp[0].add(5);
+    control.app_counters[0].kept.add(7);
+    const auto all = result("app.list");
+    EXPECT_EQ(all.at("apps"), json::parse(R"([
+        {"name":"ftp","protocol":"tcp","port":21,"connections":3},
+        {"name":"tftp","protocol":"udp","port":6969,"connections":0}])"));
+    EXPECT_EQ(all.at("expected"), 0);
+    EXPECT_EQ(all.at("counters").at("active"), 5);
+    EXPECT_EQ(all.at("counters").at("kept"), 7);
+    EXPECT_EQ(all.at("counters").at("data_connections"), 0);
+    EXPECT_EQ(error("app.add", R"({"name":"ftp","port":21})"),
+              json::parse(R"({"code":-32000,"message":"ftp on port 21 is loaded already",
+                              "data":{"path":"port","errno":"EEXIST"}})"));
+    EXPECT_EQ(error("app.add", R"({"name":"ftp","port":0})").at("data").at("path"), "port");
+    result("app.remove", R"({"name":"ftp"})");
+    result("app.remove", R"({"name":"tftp","port":6969})");
+    EXPECT_EQ(result("app.list").at("apps"), json::array());
+}
+
 TEST_F(MethodsTest, MarkRulesAreReplacedWhole) {
     EXPECT_EQ(result("mark.list"), json::parse(R"({"rules":[]})"));
     const auto rules = json::parse(R"([
