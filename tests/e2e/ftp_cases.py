@@ -141,3 +141,67 @@ def ftp_bounce(context):
         equal(done.returncode, 0, f"exit code of curl ({done.stderr[-800:]})")
         check("500 Illegal PORT" in done.stderr, f"the server's answer: {done.stderr[-800:]}")
         equal(lab.call("app.list")["counters"]["active_foreign"], 1, "refused commands")
+
+
+# A client that sends its commands byte by byte; it prints the hash of what it loads by PASV, EPSV,
+# PORT and EPRT.
+BYTE_BY_BYTE = """
+import ftplib, hashlib, socket, sys, time
+class Client(ftplib.FTP):
+    def putline(self, line):
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in line.encode() + b"\\r\\n":
+            self.sock.sendall(bytes([byte]))
+            time.sleep(0.0005)
+for passive in (True, False):
+    ftp = Client(timeout=60)
+    ftp.connect(sys.argv[1], 21)
+    ftp.login()
+    ftp.set_pasv(passive)
+    for _ in range(10):
+        digest = hashlib.sha256()
+        ftp.retrbinary("RETR " + sys.argv[2], digest.update)
+        print(digest.hexdigest())
+    ftp.quit()
+"""
+
+
+def load_byte_by_byte(lab, host):
+    done = lab.client.run(["python3", "-c", BYTE_BY_BYTE, host, "file1"], timeout=4 * PATIENCE)
+    equal((done.stdout.split(), done.returncode),
+          ([hashlib.sha256(data_of(1)).hexdigest()] * 20, 0),
+          f"hashes of what came ({done.stderr[-500:]})")
+
+
+@case(seconds=600, variants={"ipv4": {"host": VIP4}, "ipv6": {"host": VIP6}})
+def ftp_cut(context, host):
+    """Commands come byte by byte, and replies in segments of at most 36 bytes."""
+    with context.balancer(FTP4, FTP6, workers=2, extra=APPS) as lab:
+        start_ftp(lab)
+        # What the client lets the server send at once; less than 48 with options is not heard.
+        lab.client.ip(f"route replace {VIP4} dev eth0 advmss 48\n"
+                      f"route replace {VIP6} dev eth0 advmss 48\n")
+        load_byte_by_byte(lab, host)
+        counters = lab.call("app.list")["counters"]
+        equal((counters["passive"], counters["active"], counters["data_connections"]),
+              (10, 10, 20), "what was announced")
+
+
+LOSS = """
+table inet loss {
+    chain in { type filter hook input priority 0; numgen random mod 100 < 2 drop; }
+    chain out { type filter hook output priority 0; numgen random mod 100 < 2 drop; }
+}
+"""
+
+
+@case(seconds=600)
+def ftp_lossy(context):
+    """Two of a hundred packets are lost, on their way in and out of each host."""
+    with context.balancer(FTP4, workers=2, extra=APPS) as lab:
+        start_ftp(lab)
+        for space in [lab.client, *(server.namespace for server in lab.servers)]:
+            space.run(["nft", "-f", "-"], input=LOSS, check=True)
+        load_byte_by_byte(lab, VIP4)
+        for mode in MODES:
+            equal(transfer(lab, VIP4, mode), "", f"faults with {mode}")

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "ctl/rpc_error.h"
+
 namespace shunt::ctl {
 namespace {
 
