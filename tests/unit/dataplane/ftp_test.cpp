@@ -3,6 +3,9 @@
 // both families, on one worker and on four (ipvs-behaviour 6).
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "dataplane/app_hook.h"
 #include "support/ftp_session.h"
 
@@ -539,6 +542,20 @@ TEST_P(Ftp, CommandsToADirectServerLeadTheClientsAnswersThere) {
         return x == std::to_integer<std::uint8_t>(y);
     })) << "to the server of the control connection";
     EXPECT_TRUE(send(from_client(a).tcp(5002, 20, H::syn | H::ack).build()).empty());
+}
+
+TEST(AppCounters, AreExplainedOnThePageOfCounters) {
+    std::ifstream in(SHUNT_SOURCE_DIR "/docs/counters.md");
+    const std::string page{std::istreambuf_iterator<char>(in), {}};
+    const auto explained = [&](std::string_view name) {
+        return page.find("\n| `" + std::string(name) + "` | ") != std::string::npos;
+    };
+    for (const auto& counter : ftp_counter_names)
+        EXPECT_TRUE(explained(counter.name)) << counter.name;
+    for (const auto* name : {"data_connections", "tftp_requests", "unhelped", "kept"})
+        EXPECT_TRUE(explained(name)) << name;
+    EXPECT_EQ(ftp_counter_names.size() * sizeof(std::uint64_t), sizeof(ftp::FtpCounters))
+        << "each has a name";
 }
 
 INSTANTIATE_TEST_SUITE_P(Places, Ftp,
