@@ -36,7 +36,7 @@ std::uint32_t ExpectationTable::start_of_search(const Expectation& what) const n
 }
 
 ControlRef ExpectationTable::open_control() noexcept {
-    const Guard guard(free_lock_);
+    const SpinGuard guard(free_lock_);
     std::uint32_t position = free_control_;
     if (position != 0)
         free_control_ = controls_[position - 1].next;
@@ -60,7 +60,7 @@ void ExpectationTable::close_control(ControlRef ref) noexcept {
 
 void ExpectationTable::unreference(ControlRef ref) noexcept {
     if (controls_[ref].references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    const Guard guard(free_lock_);
+    const SpinGuard guard(free_lock_);
     controls_[ref].next = free_control_;
     free_control_ = ref + 1;
 }
@@ -148,7 +148,7 @@ void ExpectationTable::renew(Entry& entry, ControlRef control) noexcept {
 
 bool ExpectationTable::expect(const Expectation& what, TickTime now, Ticks timeout) noexcept {
     const std::uint32_t list = list_of(what.client.address);
-    const Guard guard(lock_of(list));
+    const SpinGuard guard(lock_of(list));
     drop_over(list, now);
     Entry* entry = find(list, [&](const Entry& e) {
         return !e.in_use && e.what.protocol == what.protocol && e.what.client == what.client &&
@@ -188,7 +188,7 @@ ExpectationTable::Taken ExpectationTable::use(Entry& entry) noexcept {
 void ExpectationTable::release(ExpectationRef ref, TickTime now) noexcept {
     Entry& entry = entries_[ref];
     const std::uint32_t list = entry.list.load(std::memory_order_acquire) - 1;
-    const Guard guard(lock_of(list));
+    const SpinGuard guard(lock_of(list));
     assert(entry.in_use);
     if (entry.what.control != no_control) {
         Control& control = controls_[entry.what.control];
@@ -206,7 +206,7 @@ void ExpectationTable::unlink(std::uint32_t list, std::uint32_t position) noexce
 }
 
 std::uint32_t ExpectationTable::allot() noexcept {
-    const Guard guard(free_lock_);
+    const SpinGuard guard(free_lock_);
     if (const std::uint32_t position = free_head_; position != 0) {
         free_head_ = entries_[position - 1].next;
         return position;
@@ -222,7 +222,7 @@ void ExpectationTable::give_free(std::uint32_t position) noexcept {
     entry.list.store(0, std::memory_order_release);
     kept_.fetch_sub(1, std::memory_order_relaxed);
     if (entry.what.control != no_control) unreference(entry.what.control);
-    const Guard guard(free_lock_);
+    const SpinGuard guard(free_lock_);
     entry.next = free_head_;
     free_head_ = position;
 }
@@ -232,7 +232,7 @@ void ExpectationTable::sweep(std::uint32_t from, std::uint32_t slots, TickTime n
     for (std::uint32_t i = from; i < used && i - from < slots; ++i) {
         const std::uint32_t list = entries_[i].list.load(std::memory_order_acquire);
         if (list == 0) continue;
-        const Guard guard(lock_of(list - 1));
+        const SpinGuard guard(lock_of(list - 1));
         drop_over(list - 1, now);
     }
 }

@@ -18,8 +18,6 @@
 // A control link is what a control connection and its data connections know of each other, on
 // whatever workers they are: how many of these live, when the last one ended, and whether the
 // control connection is there. It goes with the last that names it.
-#include <rte_spinlock.h>
-
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -30,6 +28,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/pages.h"
+#include "base/spin_lock.h"
 #include "base/time.h"
 #include "net/address.h"
 #include "service/real_server.h"
@@ -160,27 +159,13 @@ class ExpectationTable {
         std::atomic<bool> closed;
         std::uint32_t next;  ///< among the free ones
     };
-    struct alignas(64) Lock {
-        rte_spinlock_t spin = RTE_SPINLOCK_INITIALIZER;
-    };
-    class Guard {
-      public:
-        explicit Guard(Lock& lock) noexcept : lock_(lock) { rte_spinlock_lock(&lock_.spin); }
-        ~Guard() { rte_spinlock_unlock(&lock_.spin); }
-        Guard(const Guard&) = delete;
-        Guard& operator=(const Guard&) = delete;
-
-      private:
-        Lock& lock_;
-    };
-
     /// Port 0 of what is expected is any.
     [[nodiscard]] static bool matches(const Endpoint& expected, const Endpoint& is) noexcept {
         return expected.address == is.address &&
                (expected.port == is.port || expected.port == L4Port{});
     }
     [[nodiscard]] std::uint32_t list_of(const IpAddress& client) const noexcept;
-    [[nodiscard]] Lock& lock_of(std::uint32_t list) noexcept {
+    [[nodiscard]] SpinLock& lock_of(std::uint32_t list) noexcept {
         return locks_[list % locks_.size()];
     }
 
@@ -217,8 +202,8 @@ class ExpectationTable {
     PageArray<std::uint32_t> heads_;
     PageArray<Entry> entries_;
     PageArray<Control> controls_;
-    std::array<Lock, 64> locks_;
-    Lock free_lock_;
+    std::array<SpinLock, 64> locks_;
+    SpinLock free_lock_;
     std::uint32_t free_head_ = 0;
     std::uint32_t free_control_ = 0;
     std::uint32_t controls_used_ = 0;
@@ -238,7 +223,7 @@ template <class Fn>
 std::optional<ExpectationTable::Taken> ExpectationTable::take(const IpAddress& client, TickTime now,
                                                               Fn&& fits) noexcept {
     const std::uint32_t list = list_of(client);
-    const Guard guard(lock_of(list));
+    const SpinGuard guard(lock_of(list));
     drop_over(list, now);
     Entry* entry = find(list, [&](const Entry& e) {
         return !e.in_use && e.what.client.address == client && fits(e.what);
@@ -251,7 +236,7 @@ template <class Fn>
 std::optional<L4Port> ExpectationTable::offer(const Expectation& what, const PortRange& ports,
                                               TickTime now, Ticks timeout, Fn&& free) noexcept {
     const std::uint32_t list = list_of(what.client.address);
-    const Guard guard(lock_of(list));
+    const SpinGuard guard(lock_of(list));
     drop_over(list, now);
     Entry* known = find(list, [&](const Entry& e) {
         return !e.in_use && e.what.protocol == what.protocol && e.what.client == what.client &&

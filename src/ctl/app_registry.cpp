@@ -96,4 +96,13 @@ std::vector<AppRegistry::Row> AppRegistry::list() const {
     return rows;
 }
 
+std::vector<AppConfig> AppRegistry::configuration() const {
+    std::vector<AppConfig> all;
+    for (const Row& row : list()) {
+        if (all.empty() || all.back().app != row.app) all.push_back({.app = row.app, .ports = {}});
+        all.back().ports.push_back(row.port);
+    }
+    return all;
+}
+
 }  // namespace shunt::ctl

@@ -40,6 +40,8 @@ class AppRegistry {
 
     /// By application, then by port.
     [[nodiscard]] std::vector<Row> list() const;
+    /// What load() would make the same of.
+    [[nodiscard]] std::vector<AppConfig> configuration() const;
 
   private:
     void insert(AppTable::Incarnations& all, AppKind app, L4Port port) const;

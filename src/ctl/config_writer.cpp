@@ -144,6 +144,14 @@ void write_mark(const MarkConfig& config, Group& out) {
     if (!config.port.empty()) out.text("port", config.port);
 }
 
+void write_app(const AppConfig& app, Group& out) {
+    out.text("name", name(app.app));
+    std::string ports;
+    for (const L4Port port : app.ports)
+        ports += (ports.empty() ? "" : ", ") + std::to_string(port.value());
+    if (!ports.empty()) out.raw("ports", "[ " + ports + " ]");
+}
+
 std::string written(const Tunables& tunables) {
     Group group(1);
     for (const auto& about : tunable_list)
@@ -161,7 +169,7 @@ struct Free {
 std::string without_state(const std::string& source) {
     libconfig::Config tree;
     tree.readString(source);
-    for (const char* section : {"services", "tunables", "timeouts", "marks"})
+    for (const char* section : {"services", "tunables", "timeouts", "marks", "apps"})
         if (tree.exists(section)) tree.getRoot().remove(section);
     char* bytes = nullptr;
     std::size_t size = 0;
@@ -178,6 +186,7 @@ std::string without_state(const std::string& source) {
 
 std::string write_config(const std::string& source, const RunningState& state) {
     std::string text = without_state(source) + written(state.tunables);
+    if (!state.apps.empty()) text += "\napps = " + list_of(state.apps, 1, write_app) + ";\n";
     if (!state.marks.empty()) text += "\nmarks = " + list_of(state.marks, 1, write_mark) + ";\n";
     if (!state.services.empty())
         text += "\nservices = " + list_of(state.services, 1, write_service) + ";\n";

@@ -13,11 +13,12 @@ struct RunningState {
     std::span<const ServiceConfig> services;
     const Tunables& tunables;
     std::span<const MarkConfig> marks;
+    std::span<const AppConfig> apps;
 };
 
 /// `source`: the text that the daemon was started with (Config::source). What it says of services,
-/// tunables, timeouts and marks gives way to `state`; everything else is repeated, without its
-/// comments. What has its default is left out. Throws std::bad_alloc. Thread: any.
+/// tunables, timeouts, marks and applications gives way to `state`; everything else is repeated,
+/// without its comments. What has its default is left out. Throws std::bad_alloc. Thread: any.
 [[nodiscard]] std::string write_config(const std::string& source, const RunningState& state);
 
 }  // namespace shunt::ctl

@@ -271,9 +271,11 @@ json::object tunable_set(const MethodContext& c, const Params& p) {
 
 json::object config_save(const MethodContext& c) {
     const auto services = c.registry.configuration();
+    const auto apps = c.apps.configuration();
     return {{"text", write_config(c.source, {.services = services,
                                              .tunables = c.publisher.current().tunables,
-                                             .marks = c.marks.rules()})}};
+                                             .marks = c.marks.rules(),
+                                             .apps = apps})}};
 }
 
 json::object mark_set(const MethodContext& c, const Params& p) {

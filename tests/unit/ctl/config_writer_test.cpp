@@ -29,14 +29,16 @@ Config parse(const std::string& text) {
 /// Everything about services, as one comparable text.
 std::string describe(const std::vector<ServiceConfig>& services) {
     const Config nothing = parse(std::string(static_part));
-    return write_config(nothing.source,
-                        {.services = services, .tunables = nothing.tunables, .marks = {}});
+    return write_config(
+        nothing.source,
+        {.services = services, .tunables = nothing.tunables, .marks = {}, .apps = {}});
 }
 
 std::string saved(const Config& config) {
-    return write_config(
-        config.source,
-        {.services = config.services, .tunables = config.tunables, .marks = config.marks});
+    return write_config(config.source, {.services = config.services,
+                                        .tunables = config.tunables,
+                                        .marks = config.marks,
+                                        .apps = config.apps});
 }
 
 TEST(ConfigWriter, WhatDoesNotChangeIsRepeated) {
@@ -57,11 +59,13 @@ TEST(ConfigWriter, WhatTheOldFileSaidOfTheStateGivesWay) {
         timeouts = { tcp = 77; udp = 78; };
         tunables = { sloppy_tcp = 1; sync_threshold = "1 2"; };
         marks = ( { mark = 5; } );
+        apps = ( { name = "ftp"; ports = [ 21, 2121 ]; }, { name = "tftp"; } );
         services = ( { protocol = "tcp"; address = "192.0.2.10:80"; } );)");
-    const Config after =
-        parse(write_config(old.source, {.services = {}, .tunables = Tunables{}, .marks = {}}));
+    const Config after = parse(write_config(
+        old.source, {.services = {}, .tunables = Tunables{}, .marks = {}, .apps = {}}));
     EXPECT_TRUE(after.services.empty());
     EXPECT_TRUE(after.marks.empty());
+    EXPECT_TRUE(after.apps.empty());
     for (const auto& about : tunable_list)
         EXPECT_EQ(after.tunables.*about.value, about.standard) << about.name;
     EXPECT_EQ(after.tunables.sync_threshold, "3 50");
@@ -70,6 +74,7 @@ TEST(ConfigWriter, WhatTheOldFileSaidOfTheStateGivesWay) {
     EXPECT_EQ(same.tunables.timeout_udp, 78);
     EXPECT_EQ(same.tunables.sync_threshold, "1 2");
     EXPECT_EQ(same.marks, old.marks);
+    EXPECT_EQ(same.apps, old.apps);
     EXPECT_EQ(describe(same.services), describe(old.services));
 }
 
@@ -141,8 +146,8 @@ TEST(ConfigWriter, EachTunableComesBack) {
     for (const auto& about : tunable_list) {
         Tunables tunables;
         tunables.*about.value = about.standard == about.most ? about.least : about.most;
-        const Config after =
-            parse(write_config(base.source, {.services = {}, .tunables = tunables, .marks = {}}));
+        const Config after = parse(write_config(
+            base.source, {.services = {}, .tunables = tunables, .marks = {}, .apps = {}}));
         for (const auto& other : tunable_list)
             EXPECT_EQ(after.tunables.*other.value, tunables.*other.value) << other.name;
     }
@@ -160,8 +165,8 @@ TEST(ConfigWriter, ARegistryIsLoadedAsItWas) {
     test::Control first;
     first.registry.load(config.services);
     const auto configuration = first.registry.configuration();
-    const Config again = parse(
-        write_config(config.source, {.services = configuration, .tunables = {}, .marks = {}}));
+    const Config again = parse(write_config(
+        config.source, {.services = configuration, .tunables = {}, .marks = {}, .apps = {}}));
     test::Control second;
     second.registry.load(again.services);
     EXPECT_EQ(describe(second.registry.configuration()), describe(configuration));
