@@ -154,7 +154,7 @@ class HelpedSegment {
         if ((tcp_.flags & TcpHeader::ack) != 0)
             map_sack(after.options(), helper_.channel->edits(opposite(claim_.direction)));
         TcpHeader tcp = tcp_;
-        tcp.sequence = Be32(out.seq);
+        tcp.sequence = Be32(out.seq + at);
         map_acknowledgement(tcp);
         if ((tcp.flags & urgent_flag) != 0) map_urgent(tcp);
         after.set_fixed(tcp);

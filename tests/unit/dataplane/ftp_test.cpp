@@ -201,6 +201,7 @@ TEST_P(Ftp, ALongerTextThanTheWayAheadTakesGoesInTwoSegments) {
         EXPECT_LE(segment.data.size(), is_v4() ? 1460U : 1440U);
         const bool last = &segment == &ftp.to_client.back();
         EXPECT_EQ(segment.flags, last ? flags : H::ack);
+        EXPECT_EQ(segment.seq, ftp.to_client[0].seq + all.size());
         all += segment.data;
     }
     EXPECT_EQ(all, before + shown + rest + "\r\n");
