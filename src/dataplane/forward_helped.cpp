@@ -154,7 +154,7 @@ class HelpedSegment {
         if ((tcp_.flags & TcpHeader::ack) != 0)
             map_sack(after.options(), helper_.channel->edits(opposite(claim_.direction)));
         TcpHeader tcp = tcp_;
-        tcp.sequence = Be32(out.seq + at);
+        tcp.sequence = Be32(out.seq);
         map_acknowledgement(tcp);
         if ((tcp.flags & urgent_flag) != 0) map_urgent(tcp);
         after.set_fixed(tcp);
@@ -224,7 +224,7 @@ class HelpedSegment {
                                                   bool last) noexcept {
         constexpr unsigned ends = TcpHeader::fin | TcpHeader::psh;
         TcpHeader tcp = all.fixed();
-        tcp.sequence = Be32(out.seq + at);
+        tcp.sequence = Be32(out.seq);
         unsigned flags = tcp.flags & ~(last ? 0U : ends);
         if (!out.fin) flags &= ~unsigned{TcpHeader::fin};
         if (out.size == 0) flags &= ~unsigned{TcpHeader::psh};
