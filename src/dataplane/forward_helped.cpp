@@ -224,7 +224,7 @@ class HelpedSegment {
                                                   bool last) noexcept {
         constexpr unsigned ends = TcpHeader::fin | TcpHeader::psh;
         TcpHeader tcp = all.fixed();
-        tcp.sequence = Be32(out.seq);
+        tcp.sequence = Be32(out.seq + at);
         unsigned flags = tcp.flags & ~(last ? 0U : ends);
         if (!out.fin) flags &= ~unsigned{TcpHeader::fin};
         if (out.size == 0) flags &= ~unsigned{TcpHeader::psh};
