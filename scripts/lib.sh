@@ -15,7 +15,8 @@ BUILD_PACKAGES=(
     libsystemd-dev libcap-ng-dev
     libgtest-dev libgmock-dev libbenchmark-dev
 )
-LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 tcpdump util-linux)
+LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 tcpdump util-linux
+    vsftpd python3-pyftpdlib lftp tnftp openssl)
 TEST_PACKAGES=(nftables clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache)
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then

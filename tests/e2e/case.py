@@ -7,7 +7,7 @@ import json
 import subprocess
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab import (NAT, PATIENCE, VIP4, VIP6, Lab, LabError, endpoint, make_file, peer_command,
                  service_text, wait_until)
@@ -90,11 +90,13 @@ class Context:
     directory: object
     files: object  # Files: what the web servers offer
     extra: str = ""  # configuration text for daemons whose case has none of its own
+    table: list = field(default_factory=list)  # lines that are printed in any case
 
-    def lab(self, workers=1, queues=1, **options):
-        """A lab with its real servers running and no daemon yet."""
-        made = Lab(self.build, workers=workers, queues=queues, directory=self.directory,
-                   www=self.files.directory, **options)
+    def lab(self, workers=1, queues=1, kind=Lab, **options):
+        """A lab (a Lab, or what is derived from it) with its real servers running and no daemon
+        yet."""
+        made = kind(self.build, workers=workers, queues=queues, directory=self.directory,
+                    www=self.files.directory, **options)
         try:
             made.start_servers()
         except BaseException:

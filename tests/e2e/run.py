@@ -130,6 +130,8 @@ def run_one(each, arguments, files, directory):
     with contextlib.redirect_stdout(notes):
         fault = run_case(each, context, limit)
     report(each, fault, time.monotonic() - begin, notes.getvalue(), arguments.verbose)
+    for line in context.table:
+        print("       " + line, flush=True)
     if fault is None:
         shutil.rmtree(directory, ignore_errors=True)
     return fault is None
