@@ -17,6 +17,9 @@ BUILD_PACKAGES=(
 )
 LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 tcpdump util-linux
     vsftpd python3-pyftpdlib lftp tnftp openssl)
+# Debian installs only one FTP server; this one's programs are unpacked to UNPACKED_DIR.
+LAB_UNPACKED=(pure-ftpd)
+UNPACKED_DIR=$SOURCE_DIR/build-packages
 TEST_PACKAGES=(nftables clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache)
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
@@ -77,6 +80,18 @@ install_packages() {
         fail "apt-get could not install: ${missing[*]}"
     fi
     allow_service_starts
+}
+
+# unpack_packages NAME...: puts their files under UNPACKED_DIR, and runs nothing of theirs.
+unpack_packages() {
+    local name
+    for name in "$@"; do
+        [[ ! -e $UNPACKED_DIR/usr/share/doc/$name ]] || continue
+        step "unpacking $name"
+        (cd "$RUN_DIR" && apt-get download "$name" >unpack.log 2>&1 &&
+            dpkg-deb -x "$name"_*.deb "$UNPACKED_DIR") ||
+            { cat "$RUN_DIR/unpack.log" >&2; fail "apt-get could not download $name"; }
+    done
 }
 
 POLICY_FILE=/usr/sbin/policy-rc.d

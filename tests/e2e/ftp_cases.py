@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Cases about FTP: real clients and servers, and the data connections that they agree on."""
 
+import hashlib
 import itertools
 import re
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from case import FULL, QUICK, case, check, check_drops, check_no_drops, drops, equal
+from case import FULL, QUICK, case, check, check_no_drops, drops, equal
 from ftp_lab import (ANY_SOURCE, APPS, CLIENTS, FTP, NUMBERS, PAIR, STRANGER4, STRANGER6, FtpLab,
                      Visit, Wire, credentials, family_of, python_session, python_sessions,
                      rough_path, services_text)
@@ -166,7 +167,6 @@ def expect(truth, text):
 
 
 def digest(path):
-    import hashlib
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -459,30 +459,31 @@ def ftp_tls_control(context, workers=1, straight=False):
 
 # --- silence -------------------------------------------------------------------------------------
 
-IDLE_SECONDS = 3  # timeout_established
-TRANSFER = {QUICK: 12, FULL: 60}  # seconds, several times as long
+IDLE_SECONDS = 2  # timeout_established
+TRANSFER = {QUICK: 8, FULL: 60}  # seconds, several times as long
 SLOW_BYTES = 1 << 20
+CALLED_BACK = {"server": "pure-ftpd", "mode": "EPRT", "kind": "ipv6"}
 
 
-@case(variants=WORKERS)
-def ftp_silent_control(context, workers):
+@case(variants={**WORKERS, "active_1_worker": {"workers": 1, **CALLED_BACK},
+                "active_4_workers": {"workers": 4, **CALLED_BACK}},
+      now_and_then=("active_1_worker", "active_4_workers"))
+def ftp_silent_control(context, workers, server="vsftpd", mode="PASV", kind="short"):
     """A transfer keeps its silent control connection alive, which otherwise would have expired."""
     seconds = TRANSFER[context.scale]
     with ftp(context, workers, extra="tunables = { timeout_established = %d; };\n" % IDLE_SECONDS,
              sizes=[SLOW_BYTES]) as lab:
         # A small buffer, so that the server sends all the time.
         lab.client.sysctl({"net.ipv4.tcp_rmem": "4096 16384 16384"})
-        for server, mode, kind in (("vsftpd", "PASV", "short"), ("pure-ftpd", "EPRT", "ipv6")):
-            host = lab.host(server, kind)
-            session, log = python_session(
-                lab, host, credentials(server), mode,
-                [("slow", f"files/{SLOW_BYTES}", SLOW_BYTES // seconds), ("command", "NOOP"),
-                 ("sum", "files/1", 2)])
-            equal(session["error"], None, f"{server} {mode}: {last_lines(log)}")
-            slow, noop, sums = session["values"]
-            equal(slow, lab.sums[SLOW_BYTES], f"{server} {mode}: the slow download")
-            equal(noop[:1], "2", f"{server} {mode}: NOOP afterwards")
-            equal(sums, [lab.sums[1]] * 2, f"{server} {mode}: downloads afterwards")
+        session, log = python_session(
+            lab, lab.host(server, kind), credentials(server), mode,
+            [("slow", f"files/{SLOW_BYTES}", SLOW_BYTES // seconds), ("command", "NOOP"),
+             ("sum", "files/1", 2)])
+        equal(session["error"], None, f"the session: {last_lines(log)}")
+        slow, noop, sums = session["values"]
+        equal(slow, lab.sums[SLOW_BYTES], "the slow download")
+        equal(noop[:1], "2", "NOOP afterwards")
+        equal(sums, [lab.sums[1]] * 2, "downloads afterwards")
         check(app_counters(lab)["kept"] > 0, "no control connection was kept")
         check_silence_ends_others(lab)
 
@@ -490,5 +491,5 @@ def ftp_silent_control(context, workers):
 def check_silence_ends_others(lab):
     """A session that only waits is forgotten: time is short enough for what is shown above."""
     session, log = python_session(lab, lab.host("vsftpd", "short"), credentials("vsftpd"), "EPSV",
-                                  [("wait", 3 * IDLE_SECONDS), ("command", "NOOP")])
+                                  [("wait", 2.5 * IDLE_SECONDS), ("command", "NOOP")])
     check(session["error"], f"silence did no harm: {last_lines(log)}")

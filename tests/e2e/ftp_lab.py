@@ -362,7 +362,7 @@ def run_lftp(lab, visit):
     host = f"[{visit.host}]" if ":" in visit.host else visit.host
     script = "\n".join([
         "debug 9", "set cmd:fail-exit yes", "set ftp:ssl-allow no", "set xfer:clobber yes",
-        f"set net:timeout {PATIENCE}", "set net:max-retries 2", "set ftp:use-feat no",
+        f"set net:timeout {PATIENCE}", "set net:max-retries 2",
         f"set ftp:passive-mode {yes[visit.passive]}", "set ftp:ignore-pasv-address no",
         "set ftp:fix-pasv-address no", f"set ftp:prefer-epsv {yes[visit.mode == 'EPSV']}",
         f'open -u "{visit.user},{visit.password}" ftp://{host}',
