@@ -167,8 +167,11 @@ class FtpLab(Lab):
                       for server in self.servers]
         if tls:
             self.make_certificate()
-        for server in self.servers:  # vsftpd binds port 20 without the privilege
-            server.namespace.sysctl({"net.ipv4.ip_unprivileged_port_start": 0})
+        # vsftpd binds port 20 without the privilege. Cookies: where many come at once and the queue
+        # overflows, the ACK of one that has a cookie is lost for good, as the server speaks first.
+        for server in self.servers:
+            server.namespace.sysctl({"net.ipv4.ip_unprivileged_port_start": 0,
+                                     "net.ipv4.tcp_syncookies": 0})
         self.client.ip(f"route add {LONG_PREFIX4} via {WAN4}\n"
                        f"addr add {STRANGER4}/24 dev eth0\n"
                        f"addr add {STRANGER6}/64 dev eth0 nodad preferred_lft 0\n")
