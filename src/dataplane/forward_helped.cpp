@@ -239,10 +239,15 @@ class HelpedSegment {
         return header;
     }
 
-    /// Nothing of the segment went on.
+    /// Nothing of the segment went on. Where bytes before it are missing the receiver cannot know
+    /// of them, and so repeats no acknowledgement; the sender waits for that to send them again
+    /// (RFC 5681 3.2).
     void acknowledge(const SeqSegment& segment) noexcept {
-        const std::uint32_t ack = helper_.channel->edits(claim_.direction).own_ack();
-        if (!seq_before(segment.seq, ack) || (tcp_.flags & TcpHeader::ack) == 0) return;
+        const StreamEdits& edits = helper_.channel->edits(claim_.direction);
+        const std::uint32_t ack = edits.own_ack();
+        const bool behind_gap = seq_before(edits.next(), segment.seq);
+        const bool news = seq_before(segment.seq, ack);
+        if ((!behind_gap && !news) || (tcp_.flags & TcpHeader::ack) == 0) return;
         const auto receiver = static_cast<std::size_t>(opposite(claim_.direction));
         send_own_ack<F>(worker_, claim_, before_,
                         {.acknowledgement = ack, .window = helper_.window[receiver]});

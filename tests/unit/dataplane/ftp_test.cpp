@@ -179,6 +179,26 @@ TEST_P(Ftp, WhatIsHeldBackIsAcknowledgedToItsSenderOnTheReceiversBehalf) {
     EXPECT_EQ(bench.sum(&WorkerCounters::generated), 1U);
 }
 
+TEST_P(Ftp, BytesBehindAGapMakeTheAcknowledgementComeAgain) {
+    ftp.open();
+    ftp.server_says("220 ready\r\n");
+    ftp.put_from_client(ftp.from_client_end(H::ack).window(555).build());
+    const std::uint32_t lost = ftp.server.next;
+    ftp.server.next += 10;  // bytes that do not come here
+    for (int i = 0; i < 3; ++i) {
+        ftp.put_from_server(ftp.from_server_end(H::ack | H::psh).payload("200 b\r\n").build());
+        ASSERT_EQ(ftp.to_server.size(), 1U);
+        const SegmentOut& ack = ftp.to_server[0];
+        EXPECT_EQ(ack.flags, H::ack);
+        EXPECT_EQ(ack.ack, lost) << "three of them, and the server sends again at once";
+        EXPECT_EQ(ack.seq, ftp.server.expects);
+        EXPECT_EQ(ack.window, 555);
+        EXPECT_EQ(ack.data, "");
+        ftp.server.next += 7;
+    }
+    EXPECT_EQ(ftp.client.received, "220 ready\r\n");
+}
+
 TEST_P(Ftp, ALongerTextThanTheWayAheadTakesGoesInTwoSegments) {
     ftp.open();
     ftp.client_says(passive_command());
