@@ -244,10 +244,11 @@ def ftp_rough(context, options, workers=1, straight=False):
     many = context.scale is FULL and options != ROUGH["cut_lossy"]
     lines = [each for each in (EVERYTHING if many else CHOSEN)
              if not (straight and each.kind == "long")]
-    with ftp(context, workers, straight, ANY_SOURCE) as lab:
+    sizes = (0, 1, LARGE[QUICK])
+    with ftp(context, workers, straight, ANY_SOURCE, sizes=sizes) as lab:
         with rough_path(lab, *options) as done:
             try_all(context, lab, lines if many else lines[::3],
-                    " ".join(options), (0, 1, 1 << 20) if context.scale is FULL else None)
+                    " ".join(options), sizes)
         total = sum((Counter(each) for each in done.values()), Counter())
         print(f"rough paths: {dict(total)}, drops {'none' if straight else drops(lab)}")
         check(total["pieces"] > 1000 or "--cut" not in options, f"little was cut: {total}")
