@@ -16,8 +16,8 @@ bool begins(const PacketMeta& meta, Protocol protocol) noexcept {
 /// A server of another snapshot than this worker's, or one that was removed, gets no connection.
 auto usable_for(const WorkerState& worker) noexcept {
     return [&worker](const Expectation& what) noexcept {
-        const auto slots = worker.services().slots();
-        return what.dest.value() < slots.size() && slots[what.dest.value()].available;
+        const DestSlot* server = worker.services().find_slot(what.dest);
+        return server != nullptr && server->available;
     };
 }
 

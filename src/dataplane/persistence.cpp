@@ -43,13 +43,11 @@ AffinityKey key_of(const VirtualService& service, const FlowTuple<F>& tuple) noe
 auto judge_for(const WorkerState& worker) noexcept {
     return [&worker](DestId dest) noexcept {
         using Verdict = AffinityTable::Verdict;
-        const auto& slots = worker.services().slots();
-        if (dest.value() >= slots.size()) return Verdict::unknown;
-        const ServiceTable::DestSlot& server = slots[dest.value()];
-        if (!server.in_use) return Verdict::unknown;  // added after this worker's snapshot
+        const DestSlot* server = worker.services().find_slot(dest);
+        if (server == nullptr) return Verdict::unknown;
         const bool quiescent =
-            server.weight == 0 && worker.tunables().expire_quiescent_template != 0;
-        return server.available && !quiescent ? Verdict::usable : Verdict::unusable;
+            server->weight == 0 && worker.tunables().expire_quiescent_template != 0;
+        return server->available && !quiescent ? Verdict::usable : Verdict::unusable;
     };
 }
 

@@ -130,7 +130,14 @@ class ServiceTable {
         return at == nullptr ? nullptr : &at->front();
     }
 
+    /// Of a server that this version knows.
     [[nodiscard]] const DestSlot& slot(DestId id) const noexcept { return slots_[id.value()]; }
+    /// Of any server; null when this version does not know it, as it came later or is long gone.
+    [[nodiscard]] const DestSlot* find_slot(DestId id) const noexcept {
+        const bool known = id.value() < slots_.size() && slots_[id.value()].in_use;
+        return known ? &slots_[id.value()] : nullptr;
+    }
+    /// Workers do not copy it: that is for the control thread.
     [[nodiscard]] const Slots& slots() const noexcept { return slots_; }
     /// In no certain order once some have gone.
     [[nodiscard]] const Services& services() const noexcept { return services_; }

@@ -152,6 +152,15 @@ TEST(ServiceTable, KnowsRealServersAlsoWhenRemovedUntilTheirSlotIsFree) {
     EXPECT_EQ(to_string(table.slot(DestId(1)).endpoint), "10.1.0.12:8080");
 }
 
+TEST(ServiceTable, ASlotIsFoundWhileItNamesAServer) {
+    const ServiceTable table({}, {slot("10.0.0.1:80", true, true), slot("10.0.0.2:80", false, true),
+                                  slot("10.0.0.3:80", false, false)});
+    EXPECT_EQ(table.find_slot(DestId(0)), &table.slot(DestId(0)));
+    EXPECT_EQ(table.find_slot(DestId(1)), &table.slot(DestId(1))) << "removed, and still known";
+    EXPECT_EQ(table.find_slot(DestId(2)), nullptr) << "free";
+    EXPECT_EQ(table.find_slot(DestId(3)), nullptr) << "beyond all that there are";
+}
+
 TEST(ServiceTable, OnlyServersThatAreTranslatedAnswerAsThemselves) {
     auto direct = slot("10.1.0.11:80", true, true);
     direct.forward = ForwardMethod::direct;
