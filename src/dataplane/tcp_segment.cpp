@@ -6,38 +6,23 @@
 
 #include "dataplane/batch.h"
 #include "dataplane/checksums.h"
+#include "net/tcp_options.h"
 
 namespace shunt {
 
 namespace {
 
 // RFC 9293 3.2, RFC 2018 3, RFC 7323 3.2.
-constexpr std::uint8_t end_of_options = 0;
 constexpr std::uint8_t no_operation = 1;
 constexpr std::uint8_t selective_acknowledgement = 5;
 constexpr std::uint8_t timestamps = 8;
 
-/// Where an option of this kind begins, and its length; nothing when there is none.
-struct OptionPlace {
-    std::size_t at;
-    std::size_t length;
-};
-std::optional<OptionPlace> find_option(std::span<const std::byte> options,
-                                       std::uint8_t kind) noexcept {
-    for (std::size_t at = 0; at < options.size();) {
-        const auto is = std::to_integer<std::uint8_t>(options[at]);
-        if (is == end_of_options) return std::nullopt;
-        if (is == no_operation) {
-            ++at;
-            continue;
-        }
-        if (at + 1 == options.size()) return std::nullopt;
-        const auto length = std::to_integer<std::size_t>(options[at + 1]);
-        if (length < 2 || at + length > options.size()) return std::nullopt;
-        if (is == kind) return OptionPlace{at, length};
-        at += length;
-    }
-    return std::nullopt;
+/// The first option of this kind.
+std::optional<TcpOption> find_option(PacketReader options, std::uint8_t kind) noexcept {
+    auto option = next_tcp_option(options, 0);
+    while (option && option->kind != kind)
+        option = next_tcp_option(options, option->at + option->length);
+    return option;
 }
 
 Be32 read_be32(std::span<const std::byte> bytes, std::size_t at) noexcept {
@@ -116,7 +101,7 @@ bool tcp_checksum_right(const rte_mbuf* packet, const PacketMeta& meta) noexcept
 
 void map_sack(std::span<std::byte> options, const StreamEdits& stream) noexcept {
     constexpr std::size_t block_size = 8;
-    const auto place = find_option(options, selective_acknowledgement);
+    const auto place = find_option(PacketReader(options), selective_acknowledgement);
     if (!place) return;
     const PacketWriter out(options.subspan(place->at, place->length));
     std::size_t end = 2;
@@ -135,7 +120,7 @@ void map_sack(std::span<std::byte> options, const StreamEdits& stream) noexcept 
 }
 
 std::optional<TcpTimestamps> tcp_timestamps(std::span<const std::byte> options) noexcept {
-    const auto place = find_option(options, timestamps);
+    const auto place = find_option(PacketReader(options), timestamps);
     if (!place || place->length != 10) return std::nullopt;
     return TcpTimestamps{read_be32(options, place->at + 2), read_be32(options, place->at + 6)};
 }
