@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace shunt {
@@ -56,13 +57,14 @@ std::optional<MacAddress> parse_mac(std::string_view text) {
     return mac;
 }
 
-std::optional<IpAddress> parse_address(std::string_view text) {
-    const std::string s(text);
-    if (s.size() != std::strlen(s.c_str())) return {};
+std::optional<IpAddress> parse_address(std::string_view text) noexcept {
+    std::array<char, INET6_ADDRSTRLEN> copy{};  // no address is longer, with the zero behind it
+    if (text.size() >= copy.size() || text.find('\0') != text.npos) return {};
+    std::ranges::copy(text, copy.begin());
     Ipv4Address v4;
-    if (inet_pton(AF_INET, s.c_str(), &v4) == 1) return v4;
+    if (inet_pton(AF_INET, copy.data(), &v4) == 1) return v4;
     Ipv6Address v6;
-    if (inet_pton(AF_INET6, s.c_str(), &v6) == 1) return v6;
+    if (inet_pton(AF_INET6, copy.data(), &v6) == 1) return v6;
     return {};
 }
 

@@ -134,7 +134,7 @@ std::optional<std::string_view> not_one_host(const IpAddress& a) noexcept;
 
 // Text to value: nothing for text that is not exactly one value; no name is looked up.
 std::optional<MacAddress> parse_mac(std::string_view text);
-std::optional<IpAddress> parse_address(std::string_view text);
+std::optional<IpAddress> parse_address(std::string_view text) noexcept;
 std::optional<Endpoint> parse_endpoint(std::string_view text);
 /// "192.0.2.0/24"; without "/" the whole address. Host bits must be zero.
 std::optional<IpPrefix> parse_prefix(std::string_view text);

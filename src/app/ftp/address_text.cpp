@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/ftp/address_text.h"
 
-#include <arpa/inet.h>
-
 #include <optional>
 
 namespace shunt::ftp {
@@ -39,23 +37,14 @@ AddressText wrong(AddressProblem problem) noexcept {
     return {.problem = problem, .endpoint = {}};
 }
 
-template <class Address>
-AddressText parse_in(int family, std::string_view text) noexcept {
-    std::array<char, INET6_ADDRSTRLEN> copy{};
-    if (text.size() >= copy.size()) return wrong(AddressProblem::address);
-    std::copy(text.begin(), text.end(), copy.begin());
-    Address address;
-    static_assert(sizeof(address) == 4 || sizeof(address) == 16);
-    if (inet_pton(family, copy.data(), &address) != 1) return wrong(AddressProblem::address);
-    return {.problem = AddressProblem::none, .endpoint = {address, L4Port()}};
-}
-
 AddressText parse_address_of(std::string_view protocol, std::string_view text) noexcept {
     const Number number = parse_number(protocol, 5, 65535);
     if (number.problem != AddressProblem::none) return wrong(number.problem);
-    if (number.value == 1) return parse_in<Ipv4Address>(AF_INET, text);
-    if (number.value == 2) return parse_in<Ipv6Address>(AF_INET6, text);
-    return wrong(AddressProblem::family);
+    if (number.value != 1 && number.value != 2) return wrong(AddressProblem::family);
+    const auto address = parse_address(text);
+    if (!address || address->family() != (number.value == 1 ? Family::ipv4 : Family::ipv6))
+        return wrong(AddressProblem::address);
+    return {.problem = AddressProblem::none, .endpoint = {*address, L4Port()}};
 }
 
 AddressText parse_delimited(std::string_view text, bool may_lack_address) noexcept {
@@ -117,19 +106,6 @@ void append_host_port(ShortText& out, const Ipv4Address& address, L4Port port) n
     out.append_number(port.value() >> 8U);
     out.append(',');
     out.append_number(port.value() & 0xFFU);
-}
-
-void append_extended(ShortText& out, const Endpoint& endpoint) noexcept {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    const bool ipv4 = endpoint.address.family() == Family::ipv4;
-    endpoint.address.visit([&](const auto& address) {
-        inet_ntop(ipv4 ? AF_INET : AF_INET6, &address, text.data(), text.size());
-    });
-    out.append(ipv4 ? "|1|" : "|2|");
-    out.append(text.data());
-    out.append('|');
-    out.append_number(endpoint.port.value());
-    out.append('|');
 }
 
 void append_extended_port(ShortText& out, L4Port port) noexcept {

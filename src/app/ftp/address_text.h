@@ -42,7 +42,6 @@ static_assert(sizeof(AddressText) == 25);
 
 // The usual spelling of each.
 void append_host_port(ShortText& out, const Ipv4Address& address, L4Port port) noexcept;
-void append_extended(ShortText& out, const Endpoint& endpoint) noexcept;
 void append_extended_port(ShortText& out, L4Port port) noexcept;
 
 }  // namespace shunt::ftp

@@ -8,8 +8,6 @@ namespace shunt::ftp {
 
 namespace {
 
-constexpr std::uint16_t passive_code = 227;
-constexpr std::uint16_t extended_passive_code = 229;
 constexpr std::uint16_t auth_code = 234;
 
 }  // namespace

@@ -22,9 +22,6 @@ constexpr std::uint8_t interpret_as_command = 255;
 constexpr std::uint8_t code_known = 4;
 constexpr std::uint8_t no_code = 5;
 
-constexpr std::uint16_t passive_code = 227;
-constexpr std::uint16_t extended_passive_code = 229;
-
 constexpr char upper(char c) noexcept {
     return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
 }

@@ -73,6 +73,10 @@ class TelnetFilter {
     State state_ = State::text;
 };
 
+// Codes of replies that tell where the server listens (RFC 959 4.2.2, RFC 2428 3).
+inline constexpr std::uint16_t passive_code = 227;
+inline constexpr std::uint16_t extended_passive_code = 229;
+
 /// A line longer than this holds nothing of interest.
 inline constexpr std::uint16_t longest_line = 512;
 
