@@ -5,15 +5,9 @@
 #include <bit>
 #include <cassert>
 
+#include "net/address_hash.h"
+
 namespace shunt {
-
-namespace {
-
-std::uint64_t hash_of_address(const IpAddress& address, std::uint64_t seed) noexcept {
-    return address.visit([&](const auto& a) { return hash_of(a, seed); });
-}
-
-}  // namespace
 
 ExpectationTable::ExpectationTable(std::uint32_t capacity, std::uint32_t controls,
                                    std::uint64_t seed, const Limits& limits)
@@ -26,12 +20,12 @@ ExpectationTable::ExpectationTable(std::uint32_t capacity, std::uint32_t control
       controls_(controls) {}
 
 std::uint32_t ExpectationTable::list_of(const IpAddress& client) const noexcept {
-    return static_cast<std::uint32_t>(hash_of_address(client, seed_)) & list_mask_;
+    return static_cast<std::uint32_t>(hash_of(client, seed_)) & list_mask_;
 }
 
 /// Not to be foretold by clients, and another one for each.
 std::uint32_t ExpectationTable::start_of_search(const Expectation& what) const noexcept {
-    const std::uint64_t of_client = hash_of_address(what.client.address, ~seed_);
+    const std::uint64_t of_client = hash_of(what.client.address, ~seed_);
     return static_cast<std::uint32_t>(hash_of(what.server.port.value(), of_client) >> 32);
 }
 

@@ -19,4 +19,10 @@ struct TickClock {
 
 using TickTime = TickClock::time_point;
 
+/// Ticks from `then` to `now`, over the wrap of the clock; below 0 when `then` is still to come, or
+/// comes from a thread whose clock is a little ahead.
+[[nodiscard]] constexpr std::int32_t ticks_between(TickTime then, TickTime now) noexcept {
+    return static_cast<std::int32_t>((now - then).count());
+}
+
 }  // namespace shunt

@@ -54,8 +54,8 @@ template <class F>
 bool has_been_silent(const Conn<F>& conn, Ticks least, const TimeoutRules& rules,
                      TickTime now) noexcept {
     const TickTime last_packet = conn.expires - timeout_of(conn, rules);
-    // Clocks that wrap: a packet of the future is one that a longer timeout was given for.
-    const auto since = static_cast<std::int32_t>((now - last_packet).count());
+    // A packet of the future is one that a longer timeout was given for.
+    const std::int32_t since = ticks_between(last_packet, now);
     return since >= 0 && static_cast<std::uint32_t>(since) >= least.count();
 }
 

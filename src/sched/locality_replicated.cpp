@@ -38,8 +38,8 @@ std::optional<std::size_t> most_loaded_of(const Loads& loads, Members members) n
 }
 
 bool has_not_changed(LocalityTable::Place& place, const Candidates& from) noexcept {
-    const auto since = static_cast<std::int32_t>((from.now - place.last_change()).count());
-    return std::int64_t{since} > from.lblcr_expiration * Ticks::period::den;
+    const std::int64_t since = ticks_between(place.last_change(), from.now);
+    return since > from.lblcr_expiration * Ticks::period::den;
 }
 
 }  // namespace

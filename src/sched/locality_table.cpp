@@ -4,30 +4,18 @@
 #include <algorithm>
 #include <cassert>
 
-#include "base/hash.h"
+#include "net/address_hash.h"
 
 namespace shunt {
 
 namespace {
 
-/// Clocks that wrap, and of threads of which one is a little ahead.
 bool is_longer_ago(TickTime then, TickTime now, Ticks time) noexcept {
-    const auto since = static_cast<std::int32_t>((now - then).count());
+    const std::int32_t since = ticks_between(then, now);
     return since > 0 && static_cast<std::uint32_t>(since) > time.count();
 }
 
 }  // namespace
-
-LocalityTable::Key::Key(const IpAddress& address) noexcept : family(address.family()) {
-    if (family == Family::ipv4)
-        words[0] = address.v4().word;
-    else
-        words = std::bit_cast<std::array<Be32, 4>>(address.v6());
-}
-
-std::uint64_t LocalityTable::Key::hash(std::uint64_t seed) const noexcept {
-    return hash_of(words, seed);
-}
 
 LocalityTable::LocalityTable(std::uint8_t most_members, std::int64_t Tunables::*expiration,
                              std::uint64_t seed)
@@ -40,18 +28,23 @@ LocalityTable::LocalityTable(std::uint8_t most_members, std::int64_t Tunables::*
     assert(most_members > 0);
 }
 
-LocalityTable::Entry* LocalityTable::find(std::uint32_t list, const Key& key) noexcept {
+LocalityTable::Entry* LocalityTable::find(std::uint32_t list,
+                                          const IpAddress& destination) noexcept {
     for (std::uint32_t at = heads_[list]; at != 0; at = entries_[at - 1].next)
-        if (entries_[at - 1].key == key) return &entries_[at - 1];
+        if (entries_[at - 1].destination == destination) return &entries_[at - 1];
     return nullptr;
 }
 
-LocalityTable::Entry* LocalityTable::make(std::uint32_t list, const Key& key,
+LocalityTable::Entry* LocalityTable::make(std::uint32_t list, const IpAddress& destination,
                                           TickTime now) noexcept {
     const std::uint32_t position = allot();
     if (position == 0) return nullptr;
     Entry& entry = entries_[position - 1];
-    entry = {.key = key, .members = 0, .next = heads_[list], .last_use = now, .last_change = now};
+    entry = {.destination = destination,
+             .members = 0,
+             .next = heads_[list],
+             .last_use = now,
+             .last_change = now};
     heads_[list] = position;
     return &entry;
 }
@@ -135,16 +128,16 @@ void LocalityTable::forget(DestId id) noexcept {
 LocalityTable::Place::Place(LocalityTable& table, const IpAddress& destination,
                             TickTime now) noexcept
     : table_(table),
-      key_(destination),
-      list_(static_cast<std::uint32_t>(key_.hash(table.seed_)) % lists),
+      destination_(destination),
+      list_(static_cast<std::uint32_t>(hash_of(destination, table.seed_)) % lists),
       guard_(table.lock_of(list_)),
       now_(now),
-      entry_(table.find(list_, key_)) {
+      entry_(table.find(list_, destination)) {
     if (entry_ != nullptr) entry_->last_use = now;
 }
 
 void LocalityTable::Place::add(const RealServer& server) noexcept {
-    if (entry_ == nullptr) entry_ = table_.make(list_, key_, now_);
+    if (entry_ == nullptr) entry_ = table_.make(list_, destination_, now_);
     if (entry_ == nullptr) return;
     assert(!full());
     table_.room_of(*entry_)[entry_->members++] = {server.id, server.sequence, server.weight};

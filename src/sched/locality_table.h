@@ -65,18 +65,9 @@ class LocalityTable final : public SchedulerMemory {
     /// Every so many passes that found no more than the usual entries the oldest go.
     static constexpr std::uint32_t full_pass = 30;
 
-    /// An address; IPv4 in the first word.
-    struct Key {
-        std::array<Be32, 4> words{};
-        Family family = Family::ipv4;
-
-        explicit Key(const IpAddress& address) noexcept;
-        bool operator==(const Key&) const noexcept = default;
-        [[nodiscard]] std::uint64_t hash(std::uint64_t seed) const noexcept;
-    };
     /// Positions are kept as one more, and 0 is none: so memory of zeros is an empty table.
     struct Entry {
-        Key key;
+        IpAddress destination;
         std::uint8_t members;
         std::uint32_t next;  ///< in its list, or among the free ones
         TickTime last_use;
@@ -91,8 +82,9 @@ class LocalityTable final : public SchedulerMemory {
     }
 
     // Under the lock of the list.
-    [[nodiscard]] Entry* find(std::uint32_t list, const Key& key) noexcept;
-    [[nodiscard]] Entry* make(std::uint32_t list, const Key& key, TickTime now) noexcept;
+    [[nodiscard]] Entry* find(std::uint32_t list, const IpAddress& destination) noexcept;
+    [[nodiscard]] Entry* make(std::uint32_t list, const IpAddress& destination,
+                              TickTime now) noexcept;
     /// Calls `over(Entry&)` for each entry; what it returns true for is given free. Returns how
     /// many were.
     template <class Fn>
@@ -151,7 +143,7 @@ class LocalityTable::Place {
 
   private:
     LocalityTable& table_;
-    Key key_;
+    IpAddress destination_;
     std::uint32_t list_;
     SpinGuard guard_;
     TickTime now_;
