@@ -27,25 +27,18 @@ struct Summary {
     std::uint64_t uninterrupted_beyond_limit = 0;
 };
 
-template <class Fn>
-double median_of(const ConnectResults& results, Fn&& value) {
-    std::vector<double> values;
-    for (const Growth& run : results.runs) values.push_back(value(run));
-    return median(std::move(values));
-}
-
 Summary summarize(const Options& options, const ConnectResults& results) {
     Summary s;
-    s.limit_mpps = median_of(results, [](const Growth& g) { return g.limit.mpps(); });
-    s.rate = median_of(results, [](const Growth& g) { return g.connections_per_second(); });
-    s.cycles = median_of(results, [](const Growth& g) { return g.cycles_per_connection; });
-    s.middle_cycles = median_of(results, [](const Growth& g) { return g.middle_cycles; });
+    s.limit_mpps = median_of(results.runs, [](const Growth& g) { return g.limit.mpps(); });
+    s.rate = median_of(results.runs, [](const Growth& g) { return g.connections_per_second(); });
+    s.cycles = median_of(results.runs, [](const Growth& g) { return g.cycles_per_connection; });
+    s.middle_cycles = median_of(results.runs, [](const Growth& g) { return g.middle_cycles; });
     s.ratio = s.rate / 1e6 / s.limit_mpps;
     s.making_ms =
-        median_of(results, [](const Growth& g) { return Milliseconds(g.making).count(); });
-    s.bytes_at_start =
-        median_of(results, [](const Growth& g) { return static_cast<double>(g.bytes_at_start); });
-    s.grown = median_of(results, [&](const Growth& g) {
+        median_of(results.runs, [](const Growth& g) { return Milliseconds(g.making).count(); });
+    s.bytes_at_start = median_of(
+        results.runs, [](const Growth& g) { return static_cast<double>(g.bytes_at_start); });
+    s.grown = median_of(results.runs, [&](const Growth& g) {
         return static_cast<double>(g.bytes_grown) / options.flows;
     });
     for (const Growth& g : results.runs) {

@@ -20,13 +20,6 @@ struct Summary {
     std::size_t disturbed = 0;
 };
 
-template <class Fn>
-double median_of(const Results& results, Fn&& value) {
-    std::vector<double> values;
-    for (const Run& run : results.runs) values.push_back(value(run));
-    return median(std::move(values));
-}
-
 bool undisturbed(const Options& options, const Run& run) {
     return run.limit.undisturbed() &&
            (options.command == Options::Command::limit || run.forward.undisturbed());
@@ -38,14 +31,14 @@ const Timing& subject(const Options& options, const Run& run) {
 
 Summary summarize(const Options& options, const Results& results) {
     Summary s;
-    s.limit_mpps = median_of(results, [](const Run& r) { return r.limit.mpps(); });
-    s.mpps = median_of(results, [&](const Run& r) { return subject(options, r).mpps(); });
-    s.cycles =
-        median_of(results, [&](const Run& r) { return subject(options, r).cycles_per_packet; });
+    s.limit_mpps = median_of(results.runs, [](const Run& r) { return r.limit.mpps(); });
+    s.mpps = median_of(results.runs, [&](const Run& r) { return subject(options, r).mpps(); });
+    s.cycles = median_of(results.runs,
+                         [&](const Run& r) { return subject(options, r).cycles_per_packet; });
     s.ratio = s.mpps / s.limit_mpps;
-    s.latency = {.p50 = median_of(results, [](const Run& r) { return r.latency.p50; }),
-                 .p99 = median_of(results, [](const Run& r) { return r.latency.p99; }),
-                 .p999 = median_of(results, [](const Run& r) { return r.latency.p999; })};
+    s.latency = {.p50 = median_of(results.runs, [](const Run& r) { return r.latency.p50; }),
+                 .p99 = median_of(results.runs, [](const Run& r) { return r.latency.p99; }),
+                 .p999 = median_of(results.runs, [](const Run& r) { return r.latency.p999; })};
     for (const Run& run : results.runs) s.disturbed += undisturbed(options, run) ? 0 : 1;
     return s;
 }

@@ -6,11 +6,21 @@
 #include <boost/json.hpp>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "bench/machine.h"
 #include "bench/method.h"
+#include "bench/statistics.h"
 
 namespace shunt::bench {
+
+/// The median of what `value` says of each run.
+template <class Runs, class Fn>
+double median_of(const Runs& runs, Fn&& value) {
+    std::vector<double> values;
+    for (const auto& run : runs) values.push_back(value(run));
+    return median(std::move(values));
+}
 
 /// Digits beyond these are noise.
 inline double rounded(double value) {
