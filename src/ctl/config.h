@@ -68,6 +68,7 @@ struct ServiceSettings {
     /// How long the weight of a new server takes to grow to what is configured; 0: no time.
     std::chrono::seconds slow_start{0};
     SchedulerOptions scheduler_options{};
+    bool operator==(const ServiceSettings&) const = default;
 };
 inline constexpr std::chrono::seconds longest_slow_start{86'400};
 

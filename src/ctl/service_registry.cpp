@@ -20,19 +20,26 @@ void refuse(const std::optional<Problem>& found, PathOf path) {
     if (found) throw refused(found->error_number, found->why, path(found->field));
 }
 
-std::optional<Persistence> persistence_of(const ServiceKey& key, const ServiceSettings& settings) {
+/// With the granularity that holds where none is given.
+ServiceSettings whole(const ServiceKey& key, ServiceSettings settings) {
+    if (auto& persistence = settings.persistence; persistence && !persistence->granularity)
+        persistence->granularity = static_cast<std::uint8_t>(key.endpoint.address.bits());
+    return settings;
+}
+
+/// Of whole() settings.
+std::optional<Persistence> persistence_of(const ServiceSettings& settings) {
     if (!settings.persistence) return std::nullopt;
-    const auto all = static_cast<std::uint8_t>(key.endpoint.address.bits());
     const std::chrono::duration<std::uint32_t> timeout(
         static_cast<std::uint32_t>(settings.persistence->timeout.count()));
     return Persistence{.timeout = timeout,
-                       .granularity = settings.persistence->granularity.value_or(all),
+                       .granularity = settings.persistence->granularity.value(),
                        .engine = settings.persistence->engine};
 }
 
 /// Do connections go to other ports of servers than theirs (ipvs-behaviour 5.3 step 4)?
-bool uses_any_port(const ServiceKey& key, const std::optional<Persistence>& persistence) {
-    return persistence &&
+bool uses_any_port(const ServiceKey& key, const ServiceSettings& settings) {
+    return settings.persistence &&
            (key.mark != Mark{} || key.endpoint.port == L4Port{} || key.endpoint.port == ftp_port);
 }
 
@@ -93,25 +100,16 @@ void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings&
     prepare_engine(settings);
     const Scheduler& wanted = find_scheduler(settings.scheduler);
     const bool rescheduled = service.scheduler != &wanted;
-    const auto persistence = persistence_of(key, settings);
-    if (!rescheduled && service.scheduler_flags == settings.scheduler_flags &&
-        service.one_packet == settings.one_packet && service.persistence == persistence &&
-        service.timeouts == settings.timeouts && service.slow_start == settings.slow_start &&
-        service.scheduler_options == settings.scheduler_options)
-        return;
-    check_room(wanted, settings.scheduler_options, service.servers.size());
+    ServiceSettings next = whole(key, settings);
+    if (service.settings == next) return;
+    check_room(wanted, next.scheduler_options, service.servers.size());
     auto state = rescheduled ? make_state(wanted) : service.state;
-    service.scheduler_flags = settings.scheduler_flags;
-    service.one_packet = settings.one_packet;
-    service.persistence = persistence;
-    if (service.timeouts != settings.timeouts)
+    if (service.settings.timeouts != next.timeouts)
         for (const auto& server : service.servers)
-            slots_.edit(server.real.id).timeouts = settings.timeouts;
-    service.timeouts = settings.timeouts;
-    service.slow_start = settings.slow_start;
-    service.scheduler_options = settings.scheduler_options;
-    if (service.slow_start.count() == 0)
+            slots_.edit(server.real.id).timeouts = next.timeouts;
+    if (next.slow_start.count() == 0)
         for (auto& server : service.servers) server.ramp.reset();
+    service.settings = std::move(next);
     open_ports(service);
     service.scheduler = &wanted;
     service.state = std::move(state);
@@ -146,7 +144,7 @@ void ServiceRegistry::add_server(const ServiceKey& key, const ServerConfig& give
             "server " + to_string(server.address) + " is in service " + name_of(key) + " already",
             "server");
     check(key, server);
-    check_room(*service.scheduler, service.scheduler_options, service.servers.size() + 1);
+    check_room(*service.scheduler, service.settings.scheduler_options, service.servers.size() + 1);
     service.servers.insert(service.servers.begin(), make_server(service, server));
     start_slowly(service, service.servers.front(), 0);
     rebuild(service);
@@ -304,21 +302,6 @@ std::vector<ServiceRegistry::Server>::iterator ServiceRegistry::find(Service& se
                              [](const Server& s) { return s.real.endpoint; });
 }
 
-ServiceSettings ServiceRegistry::settings_of(const Service& service) {
-    ServiceSettings settings{.scheduler = std::string(service.scheduler->name()),
-                             .one_packet = service.one_packet,
-                             .scheduler_flags = service.scheduler_flags,
-                             .timeouts = service.timeouts,
-                             .slow_start = service.slow_start,
-                             .scheduler_options = service.scheduler_options};
-    if (const auto& persistence = service.persistence)
-        settings.persistence = {
-            .timeout = std::chrono::duration_cast<std::chrono::seconds>(persistence->timeout),
-            .granularity = persistence->granularity,
-            .engine = persistence->engine};
-    return settings;
-}
-
 // The parts of a change.
 
 ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
@@ -329,12 +312,7 @@ ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
     service.key = key;
     service.instance = next_instance_++;
     service.scheduler = &scheduler;
-    service.scheduler_flags = settings.scheduler_flags;
-    service.one_packet = settings.one_packet;
-    service.persistence = persistence_of(key, settings);
-    service.timeouts = settings.timeouts;
-    service.slow_start = settings.slow_start;
-    service.scheduler_options = settings.scheduler_options;
+    service.settings = whole(key, settings);
     service.state = std::move(state);
     rebuild(service);
     return service;
@@ -356,7 +334,7 @@ void ServiceRegistry::configure(const Service& service, RealServer& server,
     server.forward = config.forward;
     server.tunnel = config.tunnel.value_or(Tunnel{});
     const bool any_port =
-        slots_[server.id].any_port || uses_any_port(service.key, service.persistence);
+        slots_[server.id].any_port || uses_any_port(service.key, service.settings);
     const ServiceTable::DestSlot& before = slots_[server.id];
     const bool was_nat = before.in_use && (before.was_nat || before.forward == ForwardMethod::nat);
     slots_.edit(server.id) = {.available = true,
@@ -369,7 +347,7 @@ void ServiceRegistry::configure(const Service& service, RealServer& server,
                               .was_nat = was_nat,
                               .in_use = true,
                               .any_port = any_port,
-                              .timeouts = service.timeouts};
+                              .timeouts = service.settings.timeouts};
     limit(server);
 }
 
@@ -382,7 +360,7 @@ void ServiceRegistry::limit(const RealServer& server) {
 }
 
 void ServiceRegistry::open_ports(const Service& service) {
-    if (!uses_any_port(service.key, service.persistence)) return;
+    if (!uses_any_port(service.key, service.settings)) return;
     for (const auto& server : service.servers)
         if (!slots_[server.real.id].any_port) slots_.edit(server.real.id).any_port = true;
 }
@@ -426,7 +404,7 @@ void ServiceRegistry::remove_servers(Service& service) {
 }
 
 void ServiceRegistry::start_slowly(const Service& service, Server& server, std::uint32_t before) {
-    if (service.slow_start.count() == 0 || server.real.weight == 0)
+    if (service.settings.slow_start.count() == 0 || server.real.weight == 0)
         server.ramp.reset();
     else if (before == 0)
         server.ramp.emplace();
@@ -449,7 +427,7 @@ void ServiceRegistry::ramp(Clock::time_point now) {
         bool moved = false;
         for (auto& server : service.servers) {
             if (!server.ramp) continue;
-            moved |= server.ramp->move_on(now, service.slow_start);
+            moved |= server.ramp->move_on(now, service.settings.slow_start);
             if (server.ramp->at_end()) server.ramp.reset();
         }
         if (moved) rebuild(service);
@@ -463,10 +441,10 @@ void ServiceRegistry::rebuild(Service& service) {
     next->key = service.key;
     next->scheduler = service.scheduler;
     next->state = service.state;
-    next->scheduler_flags = service.scheduler_flags;
-    next->scheduler_options = service.scheduler_options;
-    next->one_packet = service.one_packet;
-    next->persistence = service.persistence;
+    next->scheduler_flags = service.settings.scheduler_flags;
+    next->scheduler_options = service.settings.scheduler_options;
+    next->one_packet = service.settings.one_packet;
+    next->persistence = persistence_of(service.settings);
     next->servers.reserve(service.servers.size());
     for (const auto& server : service.servers) next->servers.push_back(server.real);
     ramp_weights(service, next->servers);
@@ -611,7 +589,7 @@ std::vector<ServiceConfig> ServiceRegistry::configuration() const {
     all.reserve(services_.size());
     for (const auto& [key, service] : services_) {
         ServiceConfig& config = all.emplace_back(
-            ServiceConfig{.key = key, .settings = settings_of(service), .servers = {}});
+            ServiceConfig{.key = key, .settings = service.settings, .servers = {}});
         config.servers.reserve(service.servers.size());
         for (auto s = service.servers.rbegin(); s != service.servers.rend(); ++s)
             config.servers.push_back(config_of(s->real));
@@ -635,12 +613,12 @@ ServiceView ServiceRegistry::view(const ServiceKey& key) const {
 ServiceView ServiceRegistry::view(const Service& service, const CountsByInstance& removed) const {
     ServiceView out{.key = service.key,
                     .scheduler = service.scheduler->name(),
-                    .scheduler_flags = service.scheduler_flags,
-                    .one_packet = service.one_packet,
-                    .persistence = service.persistence,
-                    .timeouts = service.timeouts,
-                    .slow_start = service.slow_start,
-                    .scheduler_options = service.scheduler_options,
+                    .scheduler_flags = service.settings.scheduler_flags,
+                    .one_packet = service.settings.one_packet,
+                    .persistence = persistence_of(service.settings),
+                    .timeouts = service.settings.timeouts,
+                    .slow_start = service.settings.slow_start,
+                    .scheduler_options = service.settings.scheduler_options,
                     .stats = {.counts = counted(service, removed) - service.zero,
                               .rates = service.rates.per_second()},
                     .servers = {}};

@@ -134,13 +134,8 @@ class ServiceRegistry {
     struct Service {
         ServiceKey key;
         std::uint64_t instance = 0;  ///< another one with the same key has another number
+        ServiceSettings settings;    ///< with the granularity that holds
         const Scheduler* scheduler = nullptr;
-        SchedulerFlags scheduler_flags;
-        bool one_packet = false;
-        std::optional<Persistence> persistence;
-        ServiceTimeouts timeouts{};
-        std::chrono::seconds slow_start{0};
-        SchedulerOptions scheduler_options;
         std::shared_ptr<SchedulerState> state;
         std::vector<Server> servers;  ///< newest first
         std::uint32_t next_sequence = 1;
@@ -159,7 +154,6 @@ class ServiceRegistry {
     using RemovedList = std::list<Removed>;  ///< oldest first
     using CountsByInstance = std::unordered_map<std::uint64_t, Traffic>;
 
-    [[nodiscard]] static ServiceSettings settings_of(const Service& service);
     [[nodiscard]] Service& find(const ServiceKey& key);
     [[nodiscard]] const Service& find(const ServiceKey& key) const;
     static void check(const ServiceKey& key, const ServiceSettings& settings);
