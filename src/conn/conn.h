@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // One connection: what a forwarded packet needs, in one cache line for IPv4 and two for IPv6.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include "base/id.h"
 #include "base/time.h"
 #include "conn/half_open.h"
+#include "conn/tcp_state.h"
 #include "net/checksum.h"
 #include "net/tuple.h"
 #include "service/real_server.h"
@@ -36,9 +38,10 @@ struct alignas(64) Conn {
     L4Port real_port;
     L4Port client_port;
     L4Port virtual_port;
+    bool server_silent = false;  ///< no packet of the server was seen, nor is one expected (DR)
+    // These five in this order, for is_steady().
     Protocol protocol = Protocol::none;
     std::uint8_t state = 0;        ///< TcpState for TCP, SctpState for SCTP; 0 for UDP
-    bool server_silent = false;    ///< no packet of the server was seen, nor is one expected (DR)
     bool counted_active = false;   ///< counted in DestCounters::active
     bool server_available = true;  ///< the real server is still in its service
     bool replaced = false;         ///< over: a packet at hand opens another one in its place
@@ -77,6 +80,39 @@ struct alignas(64) Conn {
                 .source_port = real_port,
                 .destination_port = client_port,
                 .protocol = protocol};
+    }
+
+    /// What NAT writes into packets in direction `d`: the server's endpoint as their destination,
+    /// or the virtual one as their source. A choice of places, not a branch: directions come mixed,
+    /// and would be guessed wrong.
+    [[nodiscard]] Address translated_address(Direction d) const noexcept {
+        static_assert(offsetof(Conn, virtual_address) == 2 * sizeof(Address));
+        Address address;
+        std::memcpy(&address,
+                    reinterpret_cast<const std::byte*>(this) + offsetof(Conn, real) +
+                        static_cast<std::size_t>(d) * 2 * sizeof(Address),
+                    sizeof(address));
+        return address;
+    }
+    [[nodiscard]] L4Port translated_port(Direction d) const noexcept {
+        static_assert(offsetof(Conn, virtual_port) - offsetof(Conn, real_port) ==
+                      2 * sizeof(L4Port));
+        L4Port port;
+        std::memcpy(&port,
+                    reinterpret_cast<const std::byte*>(this) + offsetof(Conn, real_port) +
+                        static_cast<std::size_t>(d) * 2 * sizeof(L4Port),
+                    sizeof(port));
+        return port;
+    }
+
+    /// Is it an established TCP connection with a server that is there? One comparison.
+    [[nodiscard]] bool is_steady() const noexcept {
+        static constexpr std::array<std::uint8_t, 5> steady = {
+            static_cast<std::uint8_t>(Protocol::tcp),
+            static_cast<std::uint8_t>(TcpState::established), true, true, false};
+        static_assert(offsetof(Conn, replaced) - offsetof(Conn, protocol) + 1 == steady.size());
+        return std::memcmp(reinterpret_cast<const std::byte*>(this) + offsetof(Conn, protocol),
+                           steady.data(), steady.size()) == 0;
     }
 
     /// Is `t` the tuple of packets in direction `d`? The same as tuple(d) == t, without making it.

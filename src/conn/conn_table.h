@@ -24,11 +24,12 @@
 
 namespace shunt {
 
-/// A search result; `conn` is null on a miss.
+/// A search result; `conn` is null on a miss. Left unset until it is assigned: results of a burst
+/// stand in an array that costs nothing to make.
 template <class F>
 struct ConnRef {
-    Conn<F>* conn = nullptr;
-    Direction direction = Direction::from_client;
+    Conn<F>* conn;
+    Direction direction;
 };
 
 /// No locks: one worker owns it. Memory is there from construction on (std::bad_alloc).

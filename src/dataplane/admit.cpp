@@ -386,7 +386,7 @@ ConnRef<F> admit(WorkerState& worker, const Opening<F>& what, Conn<F>* replaced,
         const ConnRef<F> found = open_expected<F>(worker, what, place, disposed);
         if (found.conn != nullptr || disposed) return found;
     }
-    if (service != nullptr) return {open<F>(worker, *service, what, place)};
+    if (service != nullptr) return {open<F>(worker, *service, what, place), Direction::from_client};
     if (Conn<F>* conn = open_for_server<F>(worker, what, place); conn != nullptr)
         return {conn, Direction::from_server};
     if (is_stray_reply<F>(worker, what)) {

@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Stage 5: what a packet does to its connection: state, expiry, counts (ipvs-behaviour 1.2 steps
-// 10-13, 1.8, 2.8, 2.11, 3).
+#include "dataplane/advance.h"
+
 #include "dataplane/checksums.h"
 #include "dataplane/connections.h"
 #include "dataplane/passage.h"
 #include "dataplane/persistence.h"
-#include "dataplane/stages.h"
 
 namespace shunt {
 
 namespace {
-
-/// Every packet starts the timeout of the state anew; only a shorter one touches the timer.
-template <class F>
-void restart_timer(WorkerState& worker, Conn<F>& conn, Ticks timeout) noexcept {
-    const TickTime expires = worker.now + timeout;
-    const bool sooner = expires < conn.expires;
-    conn.expires = expires;
-    if (sooner) [[unlikely]]
-        worker.conns<F>().expires_sooner(conn);
-}
 
 /// The column of the state tables, and the end of a server's silence.
 template <class F>
@@ -87,14 +76,6 @@ bool is_orphan(const WorkerState& worker, const Claimed<F>& claim) noexcept {
            worker.tunables().expire_nodest_conn != 0;
 }
 
-template <class F>
-void count(DestCounters& dest, const PacketMeta& meta, Direction direction) noexcept {
-    // Choices of an address, not branches: directions come mixed, and would be guessed wrong.
-    const bool inbound = direction == Direction::from_client;
-    (inbound ? dest.packets_in : dest.packets_out).add();
-    (inbound ? dest.bytes_in : dest.bytes_out).add(meta.l3_length);
-}
-
 /// Left to a card that is not there: a server's SYN/ACK shows it, before the client waits in vain.
 template <class F>
 bool partial_checksum(const rte_mbuf* packet, const PacketMeta& meta,
@@ -104,7 +85,7 @@ bool partial_checksum(const rte_mbuf* packet, const PacketMeta& meta,
 }
 
 /// Disposes of a packet that goes no further, uncounted. A reply passes the host's forwarding rules
-/// before it is the balancer's; a request is the balancer's first, and stage_forward judges it.
+/// before it is the balancer's; a request is the balancer's first, and stage_forward() judges it.
 template <class F>
 bool refused(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
              const Claimed<F>& claim) noexcept {
@@ -126,40 +107,32 @@ bool refused(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
 }  // namespace
 
 template <class F>
-ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
-                             PlaceList& late) noexcept {
-    ClaimedList<F> forward;
-    for (const Claimed<F>& claim : claimed) {
-        Conn<F>& conn = *claim.conn;
-        PacketMeta& meta = batch.meta[claim.place];
-        if (conn.generation != worker.snapshot->generation) [[unlikely]]
-            refresh_connection<F>(worker, conn);
-        if (conn.replaced || is_orphan(worker, claim) ||
-            (may_begin(meta) && conn.packets_in != 0 &&
-             begins_anew<F>(worker, conn, meta, claim.direction))) [[unlikely]] {
-            conn.replaced = true;
-            late.push(claim.place);
-            continue;
-        }
-        if (refused<F>(worker, batch.packets[claim.place], meta, claim)) [[unlikely]]
-            continue;
-        if (conn.server_available) count<F>(worker.counters_of(conn.dest), meta, claim.direction);
-        if (conn.protocol == Protocol::tcp)
-            advance_tcp<F>(worker, conn, meta.tcp_flags, claim.direction);
-        else if (conn.protocol == Protocol::sctp)
-            advance_sctp<F>(worker, conn, meta.sctp_chunk, claim.direction);
-        else if (!conn.one_packet)
-            advance_udp<F>(worker, conn, claim.direction);
-        conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
-        forward.push(claim);
+bool advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim, PlaceList& late) noexcept {
+    Conn<F>& conn = *claim.conn;
+    PacketMeta& meta = batch.meta[claim.place];
+    if (conn.generation != worker.snapshot->generation) [[unlikely]]
+        refresh_connection<F>(worker, conn);
+    if (conn.replaced || is_orphan(worker, claim) ||
+        (may_begin(meta) && conn.packets_in != 0 &&
+         begins_anew<F>(worker, conn, meta, claim.direction))) [[unlikely]] {
+        conn.replaced = true;
+        late.push(claim.place);
+        return false;
     }
-    worker.newcomers.served(forward.size());
-    return forward;
+    if (refused<F>(worker, batch.packets[claim.place], meta, claim)) [[unlikely]]
+        return false;
+    if (conn.server_available) worker.counters_of(conn.dest).count(claim.direction, meta.l3_length);
+    if (conn.protocol == Protocol::tcp)
+        advance_tcp<F>(worker, conn, meta.tcp_flags, claim.direction);
+    else if (conn.protocol == Protocol::sctp)
+        advance_sctp<F>(worker, conn, meta.sctp_chunk, claim.direction);
+    else if (!conn.one_packet)
+        advance_udp<F>(worker, conn, claim.direction);
+    conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
+    return true;
 }
 
-template ClaimedList<Ipv4> stage_advance(WorkerState&, Batch&, const ClaimedList<Ipv4>&,
-                                         PlaceList&) noexcept;
-template ClaimedList<Ipv6> stage_advance(WorkerState&, Batch&, const ClaimedList<Ipv6>&,
-                                         PlaceList&) noexcept;
+template bool advance(WorkerState&, Batch&, const Claimed<Ipv4>&, PlaceList&) noexcept;
+template bool advance(WorkerState&, Batch&, const Claimed<Ipv6>&, PlaceList&) noexcept;
 
 }  // namespace shunt

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "base/id.h"
@@ -63,15 +64,18 @@ struct Claimed {
 template <class F>
 class ClaimedList {
   public:
-    void push(const Claimed<F>& c) noexcept { items_[count_++] = c; }
+    ClaimedList() noexcept {}
+    void push(const Claimed<F>& c) noexcept { std::construct_at(&items_[count_++], c); }
     [[nodiscard]] std::size_t size() const noexcept { return count_; }
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
     [[nodiscard]] const Claimed<F>* begin() const noexcept { return items_.data(); }
     [[nodiscard]] const Claimed<F>* end() const noexcept { return items_.data() + count_; }
 
   private:
-    std::array<Claimed<F>, burst_size> items_;
     std::uint8_t count_ = 0;
+    union {  // made as they are pushed
+        std::array<Claimed<F>, burst_size> items_;
+    };
 };
 
 /// The bytes of a packet's first buffer. The only places where mbuf memory becomes a span.

@@ -19,29 +19,30 @@ bool ipsec(Protocol protocol) noexcept {
 }
 
 /// May a frame be for the host's network layer? Frames of a burst mostly have one destination, so
-/// the last one that was accepted is compared first.
+/// the last one that was accepted is kept.
 class Acceptance {
   public:
     Acceptance(const WorkerState& worker, PortId port) noexcept : worker_(worker), port_(port) {}
 
+    /// Was an untagged frame accepted that had the destination of this one?
+    [[nodiscard]] bool knows(const PacketMeta& plain) const noexcept {
+        return plain.destination_mac.number() == last_;
+    }
+
     bool operator()(const PacketMeta& meta) noexcept {
-        if (last_ != nullptr && meta.destination_mac.number() == last_->destination_mac.number() &&
-            meta.vlan == last_->vlan && !meta.stacked_tags)
-            return true;
-        if (!accepts(meta)) return false;
-        last_ = &meta;
+        if (meta.to_group || meta.stacked_tags ||
+            !worker_.network().accepts(port_, meta.vlan, meta.destination_mac))
+            return false;
+        if (meta.vlan == 0) last_ = meta.destination_mac.number();
         return true;
     }
 
   private:
-    [[nodiscard]] bool accepts(const PacketMeta& meta) const noexcept {
-        return !meta.to_group && !meta.stacked_tags &&
-               worker_.network().accepts(port_, meta.vlan, meta.destination_mac);
-    }
+    static constexpr std::uint64_t none = ~std::uint64_t{0};
 
     const WorkerState& worker_;
     PortId port_;
-    const PacketMeta* last_ = nullptr;
+    std::uint64_t last_ = none;  ///< MAC address
 };
 
 /// The packets of a burst on their way through this stage.
@@ -52,9 +53,12 @@ class Classifier {
         : worker_(worker), batch_(batch), accepts_(worker, batch.port) {}
 
     PlaceList run(const PlaceList& places) noexcept {
+        const bool sole = worker_.shared.workers == 1 || batch_.owner_known;
         for (const auto place : places) {
             const PacketMeta& meta = batch_.meta[place];
-            if (!batch_.from_host && !accepts_(meta))
+            if (sole && meta.plain && accepts_.knows(meta)) [[likely]]
+                mine_.push(place);
+            else if (!batch_.from_host && !accepts_(meta))
                 pass_by(worker_, batch_, batch_.packets[place]);
             else if (meta.fragment == FragmentKind::none || meta.fragment == FragmentKind::joined)
                 [[likely]]

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Stage 6: each packet to its connection's forwarding method.
+// Stages 5 and 6: each packet advances its connection, then goes by the connection's method.
+#include "dataplane/advance.h"
 #include "dataplane/app_hook.h"
 #include "dataplane/forwarders.h"
 #include "dataplane/host_path.h"
 #include "dataplane/passage.h"
 #include "dataplane/stages.h"
+#include "dataplane/straight.h"
 
 namespace shunt {
 
@@ -28,27 +30,39 @@ void forward_by(ForwardMethod method, WorkerState& worker, rte_mbuf* packet, con
     }
 }
 
+/// A packet that stage 5 has let pass.
+template <class F>
+void forward(WorkerState& worker, const Batch& batch, rte_mbuf* packet, PacketMeta& meta,
+             const Claimed<F>& claim) noexcept {
+    const ForwardMethod method = claim.conn->method;
+    if (method != ForwardMethod::nat && claim.direction == Direction::from_server) [[unlikely]]
+        return pass_by<F>(worker, batch, packet, meta);
+    if (!meta.passed && !may_pass<F>(worker, packet, meta, claim)) [[unlikely]]
+        return;
+    trim_padding(packet, meta);
+    forward_by<F>(method, worker, packet, meta, claim);
+}
+
 }  // namespace
 
 template <class F>
-void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed) noexcept {
-    for (const Claimed<F>& claim : claimed) {
+void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
+                   PlaceList& late) noexcept {
+    std::size_t served = 0;
+    for (const Claimed<F> claim : claimed) {
         rte_mbuf* packet = batch.packets[claim.place];
         PacketMeta& meta = batch.meta[claim.place];
-        const ForwardMethod method = claim.conn->method;
-        if (method != ForwardMethod::nat && claim.direction == Direction::from_server)
-            [[unlikely]] {
-            pass_by<F>(worker, batch, packet, meta);
-            continue;
+        if (goes_straight<F>(worker, packet, meta, claim)) [[likely]] {
+            ++served;
+        } else if (advance<F>(worker, batch, claim, late)) {
+            ++served;
+            forward<F>(worker, batch, packet, meta, claim);
         }
-        if (!meta.passed && !may_pass<F>(worker, packet, meta, claim)) [[unlikely]]
-            continue;
-        trim_padding(packet, meta);
-        forward_by<F>(method, worker, packet, meta, claim);
     }
+    worker.newcomers.served(served);
 }
 
-template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv4>&) noexcept;
-template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv6>&) noexcept;
+template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv4>&, PlaceList&) noexcept;
+template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv6>&, PlaceList&) noexcept;
 
 }  // namespace shunt

@@ -2,36 +2,11 @@
 // Network address translation: endpoints and checksums (ipvs-behaviour 1.12, 1.16).
 #include "dataplane/checksums.h"
 #include "dataplane/forwarders.h"
+#include "dataplane/translation.h"
 
 namespace shunt {
 
 namespace {
-
-/// What changes on one side of a packet.
-template <class F>
-struct Translation {
-    bool inbound;  ///< the destination changes, else the source
-    const typename F::Address& address;
-    L4Port port;
-    ChecksumDelta address_delta;
-    ChecksumDelta endpoint_delta;
-
-    explicit Translation(const Claimed<F>& claim) noexcept
-        : inbound(claim.direction == Direction::from_client),
-          address(inbound ? claim.conn->real : claim.conn->virtual_address),
-          port(inbound ? claim.conn->real_port : claim.conn->virtual_port),
-          address_delta(claim.conn->address_delta.reversed_if(!inbound)),
-          endpoint_delta(claim.conn->endpoint_delta.reversed_if(!inbound)) {}
-
-    /// Which side is a choice of offsets, not a branch: directions come mixed, and would be guessed
-    /// wrong.
-    [[nodiscard]] std::size_t address_at() const noexcept {
-        using Header = typename F::Header;
-        return inbound ? offsetof(Header, destination) : offsetof(Header, source);
-    }
-    /// Ports stand first in the headers of TCP, UDP and SCTP.
-    [[nodiscard]] std::size_t port_at() const noexcept { return inbound ? sizeof(L4Port) : 0; }
-};
 
 /// The field of a UDP packet without checksum after translation: a full one, as IPVS makes it.
 template <class F>
@@ -49,10 +24,7 @@ std::uint16_t fresh_udp_checksum(const rte_mbuf* packet, const PacketMeta& meta,
 template <class F>
 void translate_tcp(rte_mbuf* packet, const PacketMeta& meta, const Translation<F>& to) noexcept {
     const auto l4 = PacketWriter(first_bytes(packet)).fixed<sizeof(TcpHeader)>(meta.l4_offset);
-    if (!l4) return;  // parse() has read this header
-    store_at(*l4, to.port_at(), to.port);
-    const auto sum = load<std::uint16_t, offsetof(TcpHeader, checksum)>(*l4);
-    store<offsetof(TcpHeader, checksum)>(*l4, to.endpoint_delta.apply(sum));
+    if (l4) to.write_tcp(*l4);  // parse() has read this header
 }
 
 template <class F>
@@ -90,11 +62,7 @@ void translate(rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim
     const Translation<F> to(claim);
     const auto l3 = PacketWriter(first_bytes(packet)).fixed<sizeof(Header)>(meta.l3_offset);
     if (!l3) return;  // parse() has read this header
-    store_at(*l3, to.address_at(), to.address);
-    if constexpr (std::is_same_v<F, Ipv4>) {
-        const auto sum = load<std::uint16_t, offsetof(Header, checksum)>(*l3);
-        store<offsetof(Header, checksum)>(*l3, to.address_delta.apply(sum));
-    }
+    to.write_network(*l3);
     if (claim.conn->protocol == Protocol::tcp)
         translate_tcp<F>(packet, meta, to);
     else if (!meta.has_ports) [[unlikely]]

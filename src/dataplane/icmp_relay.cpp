@@ -116,11 +116,8 @@ class Translation {
 
 template <class F>
 void count(WorkerState& worker, const PacketMeta& meta, const Claimed<F>& claim) noexcept {
-    if (!claim.conn->server_available) return;
-    DestCounters& dest = worker.counters_of(claim.conn->dest);
-    const bool inbound = claim.direction == Direction::from_client;
-    (inbound ? dest.packets_in : dest.packets_out).add();
-    (inbound ? dest.bytes_in : dest.bytes_out).add(meta.l3_length);
+    if (claim.conn->server_available)
+        worker.counters_of(claim.conn->dest).count(claim.direction, meta.l3_length);
 }
 
 /// From now on the packet may be cut.

@@ -5,6 +5,7 @@
 #include "dataplane/forwarders.h"
 #include "dataplane/host_path.h"
 #include "dataplane/stages.h"
+#include "net/parse_plain.h"
 
 namespace shunt {
 
@@ -52,28 +53,63 @@ std::optional<DropReason> parse_packet(rte_mbuf*& packet, PacketMeta& meta) noex
     return refused;
 }
 
+namespace {
+
+/// parse_packet() for the plain form; false when it is another one.
+template <class F>
+bool read_plain(const rte_mbuf* packet, PacketMeta& meta) noexcept {
+    return (packet->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 &&
+           parse_plain<F>(PacketReader(bytes_of(packet)), packet->pkt_len, meta,
+                          checked_by_card(packet));
+}
+
+/// Reads a packet of any form and files it by its family; one that cannot go on is disposed of.
+[[gnu::noinline]] void read_any(WorkerState& worker, Batch& batch, std::uint8_t place,
+                                ByFamily& out) noexcept {
+    PacketMeta& meta = batch.meta[place];
+    rte_mbuf*& packet = batch.packets[place];
+    if (const auto refused = parse_packet(packet, meta))
+        worker.drop(packet, *refused);
+    else if (meta.network == NetworkKind::ipv4)
+        out.ipv4.push(place);
+    else if (meta.network == NetworkKind::ipv6)
+        out.ipv6.push(place);
+    else
+        pass_by(worker, batch, packet);
+}
+
+/// Packets of another worker, which may have put them together from fragments.
+void mark_joined(Batch& batch, const PlaceList& places) noexcept {
+    for (const auto place : places) {
+        PacketMeta& meta = batch.meta[place];
+        if (meta.fragment != FragmentKind::none || largest_fragment(batch.packets[place]) == 0)
+            continue;
+        meta.fragment = FragmentKind::joined;
+        meta.plain = false;
+    }
+}
+
+}  // namespace
+
 ByFamily stage_parse(WorkerState& worker, Batch& batch) noexcept {
-    constexpr std::uint16_t ahead = 4;
+    constexpr std::uint8_t ahead = 4;
+    const auto count = static_cast<std::uint8_t>(batch.count);
     ByFamily out;
-    for (std::uint16_t i = 0; i < batch.count && i < ahead; ++i)
+    for (std::uint8_t i = 0; i < count && i < ahead; ++i)
         rte_prefetch0(rte_pktmbuf_mtod(batch.packets[i], void*));
-    for (std::uint16_t i = 0; i < batch.count; ++i) {
-        if (i + ahead < batch.count)
-            rte_prefetch0(rte_pktmbuf_mtod(batch.packets[i + ahead], void*));
-        PacketMeta& meta = batch.meta[i];
-        const auto place = static_cast<std::uint8_t>(i);
-        if (const auto refused = parse_packet(batch.packets[i], meta)) [[unlikely]]
-            worker.drop(batch.packets[i], *refused);
-        else if (meta.network == NetworkKind::ipv4)
-            out.ipv4.push(place);
-        else if (meta.network == NetworkKind::ipv6)
-            out.ipv6.push(place);
+    for (std::uint8_t i = 0; i < count; ++i) {
+        if (i + ahead < count) rte_prefetch0(rte_pktmbuf_mtod(batch.packets[i + ahead], void*));
+        if (read_plain<Ipv4>(batch.packets[i], batch.meta[i]))
+            out.ipv4.push(i);
+        else if (read_plain<Ipv6>(batch.packets[i], batch.meta[i]))
+            out.ipv6.push(i);
         else
-            pass_by(worker, batch, batch.packets[i]);
-        if (batch.owner_known && meta.fragment == FragmentKind::none &&
-            largest_fragment(batch.packets[i]) != 0)
-            meta.fragment = FragmentKind::joined;
-        meta.passed = batch.from_host;  // the host has judged it
+            read_any(worker, batch, i, out);
+        batch.meta[i].passed = batch.from_host;  // the host has judged it
+    }
+    if (batch.owner_known) {
+        mark_joined(batch, out.ipv4);
+        mark_joined(batch, out.ipv6);
     }
     return out;
 }

@@ -11,6 +11,26 @@ namespace shunt {
 inline const ChecksumDelta ttl_down =
     ChecksumDelta::replace(std::array<std::uint8_t, 2>{1, 0}, std::array<std::uint8_t, 2>{0, 0});
 
+/// Writes the TTL or hop limit; the checksum stays as it is.
+template <class F>
+void write_ttl(std::span<std::byte, sizeof(typename F::Header)> header, std::uint8_t ttl) noexcept {
+    using Header = typename F::Header;
+    if constexpr (std::is_same_v<F, Ipv4>)
+        store<offsetof(Header, ttl)>(header, ttl);
+    else
+        store<offsetof(Header, hop_limit)>(header, ttl);
+}
+
+/// Writes the checksum of an IPv4 header after a change.
+template <class F>
+void correct_checksum([[maybe_unused]] std::span<std::byte, sizeof(typename F::Header)> header,
+                      [[maybe_unused]] ChecksumDelta change) noexcept {
+    if constexpr (std::is_same_v<F, Ipv4>) {
+        const auto sum = load<std::uint16_t, offsetof(Ipv4Header, checksum)>(header);
+        store<offsetof(Ipv4Header, checksum)>(header, change.apply(sum));
+    }
+}
+
 /// Writes the TTL or hop limit one lower, and the header checksum with it.
 template <class F>
 void decrement_ttl(rte_mbuf* packet, PacketMeta& meta) noexcept {
@@ -18,13 +38,8 @@ void decrement_ttl(rte_mbuf* packet, PacketMeta& meta) noexcept {
     const auto header = PacketWriter(first_bytes(packet)).fixed<sizeof(Header)>(meta.l3_offset);
     if (!header) return;  // parse() has read this header
     --meta.ttl;
-    if constexpr (std::is_same_v<F, Ipv4>) {
-        store<offsetof(Header, ttl)>(*header, meta.ttl);
-        const auto sum = load<std::uint16_t, offsetof(Header, checksum)>(*header);
-        store<offsetof(Header, checksum)>(*header, ttl_down.apply(sum));
-    } else {
-        store<offsetof(Header, hop_limit)>(*header, meta.ttl);
-    }
+    write_ttl<F>(*header, meta.ttl);
+    correct_checksum<F>(*header, ttl_down);
 }
 
 /// The common case of may_pass(), which is to be asked when this says no: the next hop is known,

@@ -13,7 +13,7 @@ void run_family(WorkerState& worker, Batch& batch, const PlaceList& places) noex
     ClaimedList<F> claimed = stage_lookup<F>(worker, batch, mine, unclaimed);
     for (;;) {
         PlaceList late;
-        stage_forward<F>(worker, batch, stage_advance<F>(worker, batch, claimed, late));
+        stage_forward<F>(worker, batch, claimed, late);
         unclaimed = PlaceList(late, unclaimed);
         if (unclaimed.empty()) return;
         claimed = stage_admit<F>(worker, batch, unclaimed);

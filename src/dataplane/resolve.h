@@ -6,18 +6,21 @@
 
 namespace shunt {
 
+/// Moves the start of a packet so that a link-layer header of another length fits before its
+/// network header. False when there is no room.
+inline bool make_room(rte_mbuf* packet, unsigned l3_offset, unsigned l2_length) noexcept {
+    const auto change = static_cast<std::uint16_t>(l3_offset > l2_length ? l3_offset - l2_length
+                                                                         : l2_length - l3_offset);
+    return (l3_offset > l2_length ? rte_pktmbuf_adj(packet, change)
+                                  : rte_pktmbuf_prepend(packet, change)) != nullptr;
+}
+
 /// Writes the link-layer header of a known next hop before the network header at `l3_offset`, and
 /// sends. Takes the packet.
 [[gnu::always_inline]] inline void send_by(WorkerState& worker, const NextHop& hop,
                                            rte_mbuf* packet, unsigned l3_offset) noexcept {
-    if (hop.l2_length < l3_offset) {
-        rte_pktmbuf_adj(packet, static_cast<std::uint16_t>(l3_offset - hop.l2_length));
-    } else if (hop.l2_length > l3_offset &&
-               rte_pktmbuf_prepend(packet, static_cast<std::uint16_t>(hop.l2_length - l3_offset)) ==
-                   nullptr) [[unlikely]] {
-        worker.drop(packet, DropReason::no_buffer);
-        return;
-    }
+    if (hop.l2_length != l3_offset && !make_room(packet, l3_offset, hop.l2_length)) [[unlikely]]
+        return worker.drop(packet, DropReason::no_buffer);
     std::byte* frame = first_bytes(packet).data();
     std::memcpy(frame, hop.l2.data(), 14);
     if (hop.l2_length == 18) std::memcpy(frame + 14, hop.l2.data() + 14, 4);

@@ -47,16 +47,12 @@ template <class F>
 Conn<F>* admit_for_error(WorkerState& worker, const Batch& batch, rte_mbuf* packet,
                          const PacketMeta& meta, const FlowTuple<F>& tuple) noexcept;
 
-/// 5. advance.cpp: availability of the real server, protocol state, expiry, statistics. Returns the
-/// packets to forward. `late` gets those that open a new connection in the place of one that is
+/// 5. and 6. forward.cpp: each packet in turn advances its connection (advance.h) and is forwarded
+/// by its connection's method (forwarders.h), most of them at one go (straight.h); then it is sent
+/// or held (7. resolve.h). `late` gets those that open a new connection in the place of one that is
 /// over, and what follows them.
 template <class F>
-ClaimedList<F> stage_advance(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
-                             PlaceList& late) noexcept;
-
-/// 6. forward.cpp: each packet by its connection's method (forwarders.h); then it is sent or held
-/// (7. resolve.h).
-template <class F>
-void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed) noexcept;
+void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
+                   PlaceList& late) noexcept;
 
 }  // namespace shunt

@@ -2,6 +2,7 @@
 #pragma once
 // The Internet checksum (RFC 1071) and its incremental update (RFC 1624, equation 3).
 // Sums are one's complement and byte-order neutral: they are computed over raw wire words.
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -10,9 +11,8 @@ namespace shunt {
 
 /// Folds a 32-bit one's complement sum to 16 bits.
 constexpr std::uint16_t fold(std::uint32_t sum) noexcept {
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    return static_cast<std::uint16_t>(sum);
+    // The halves and, with the carry, their sum in the upper one.
+    return static_cast<std::uint16_t>((sum + std::rotl(sum, 16)) >> 16);
 }
 
 /// A change to a checksummed region, as one 16-bit one's complement number. Changes add up, the
@@ -48,8 +48,13 @@ class ChecksumDelta {
     }
     /// The checksum field after this change.
     [[nodiscard]] constexpr std::uint16_t apply(std::uint16_t checksum) const noexcept {
+        return apply_both(checksum, {});
+    }
+    /// The checksum field after this change and another one.
+    [[nodiscard]] constexpr std::uint16_t apply_both(std::uint16_t checksum,
+                                                     ChecksumDelta other) const noexcept {
         return static_cast<std::uint16_t>(
-            ~fold(static_cast<std::uint16_t>(~checksum) + std::uint32_t{sum_}));
+            ~fold(static_cast<std::uint16_t>(~checksum) + std::uint32_t{sum_} + other.sum_));
     }
 
   private:

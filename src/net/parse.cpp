@@ -5,6 +5,7 @@
 
 #include "net/checksum.h"
 #include "net/ipv4_options.h"
+#include "net/parse_plain.h"
 
 namespace shunt {
 
@@ -110,13 +111,7 @@ bool sound_checksum(std::span<const std::byte, sizeof(Ipv4Header)> fixed,
                     PacketReader whole) noexcept {
     if (whole.size() > fixed.size()) [[unlikely]]
         return checksum(whole.bytes()) == 0;
-    std::uint64_t sum = load<BigEndian<std::uint64_t>, 0>(fixed).raw();
-    const std::uint64_t middle = load<BigEndian<std::uint64_t>, 8>(fixed).raw();
-    sum += middle;
-    sum += sum < middle ? 1 : 0;
-    sum = (sum & 0xFFFFFFFF) + (sum >> 32) + load<Be32, 16>(fixed).raw();
-    sum = (sum & 0xFFFFFFFF) + (sum >> 32);
-    return fold(static_cast<std::uint32_t>(sum)) == 0xFFFF;
+    return has_sound_checksum(fixed);
 }
 
 Verdict parse_ipv4(PacketReader frame, std::uint32_t frame_length, PacketMeta& meta,

@@ -27,7 +27,7 @@ inline constexpr std::uint8_t no_icmp_type = 0xFF;
 
 /// Valid after parse(); offsets are bytes from the start of the frame.
 struct alignas(64) PacketMeta {
-    PacketMeta() noexcept : tuple_v4() {}
+    constexpr PacketMeta() noexcept : tuple_v4() {}
 
     std::uint16_t l4_offset = 0;  ///< first byte after the network header(s); IP packets only
     std::uint16_t l3_length = 0;  ///< network header and payload, without Ethernet padding
@@ -50,6 +50,7 @@ struct alignas(64) PacketMeta {
     /// SCTP with ports: the first chunk's type. A COOKIE-ECHO or COOKIE-ACK that an ABORT follows
     /// directly counts as ABORT (ipvs-behaviour 3.5). Zero, which DATA is too, for anything else.
     std::uint8_t sctp_chunk = 0;
+    bool plain = false;  ///< parse_plain() has read it
 
     /// Transport header and payload, in bytes.
     [[nodiscard]] std::uint32_t l4_length() const noexcept {

@@ -22,10 +22,22 @@ class PacketReader {
 
     [[nodiscard]] constexpr std::size_t size() const noexcept { return bytes_.size(); }
 
+    /// Do N bytes at `offset` lie inside?
+    template <std::size_t N>
+    [[nodiscard]] constexpr bool holds(std::size_t offset) const noexcept {
+        return offset <= bytes_.size() && bytes_.size() - offset >= N;
+    }
+    /// N bytes at `offset`, of which holds() has said that they lie inside.
+    template <std::size_t N>
+    [[nodiscard]] constexpr std::span<const std::byte, N> at(std::size_t offset) const noexcept {
+        assert(holds<N>(offset));
+        return bytes_.subspan(offset).template first<N>();
+    }
+
     /// The value at `offset`, or nothing when it does not lie wholly inside.
     template <WireValue T>
     [[nodiscard]] std::optional<T> read(std::size_t offset) const noexcept {
-        if (offset > bytes_.size() || bytes_.size() - offset < sizeof(T)) return std::nullopt;
+        if (!holds<sizeof(T)>(offset)) return std::nullopt;
         T value;
         std::memcpy(&value, bytes_.data() + offset, sizeof(T));
         return value;
@@ -36,8 +48,8 @@ class PacketReader {
     template <std::size_t N>
     [[nodiscard]] std::optional<std::span<const std::byte, N>> fixed(
         std::size_t offset) const noexcept {
-        if (offset > bytes_.size() || bytes_.size() - offset < N) return std::nullopt;
-        return bytes_.subspan(offset).template first<N>();
+        if (!holds<N>(offset)) return std::nullopt;
+        return at<N>(offset);
     }
 
     /// The bytes from `offset` on, at most `length`; empty when `offset` lies beyond the end.
@@ -59,22 +71,28 @@ class PacketWriter {
   public:
     constexpr explicit PacketWriter(std::span<std::byte> bytes) noexcept : bytes_(bytes) {}
 
+    /// N bytes at `offset`, of which reader().holds() has said that they lie inside.
+    template <std::size_t N>
+    [[nodiscard]] constexpr std::span<std::byte, N> at(std::size_t offset) const noexcept {
+        assert(reader().template holds<N>(offset));
+        return bytes_.subspan(offset).template first<N>();
+    }
     /// Exactly N bytes at `offset` as a fixed span whose fields need no further check, or nothing.
     template <std::size_t N>
     [[nodiscard]] std::optional<std::span<std::byte, N>> fixed(std::size_t offset) const noexcept {
-        if (offset > bytes_.size() || bytes_.size() - offset < N) return std::nullopt;
-        return bytes_.subspan(offset).template first<N>();
+        if (!reader().template holds<N>(offset)) return std::nullopt;
+        return at<N>(offset);
     }
 
     /// Copies `value` to `offset`; false, and nothing written, when it does not fit.
     template <WireValue T>
     [[nodiscard]] bool write(std::size_t offset, const T& value) const noexcept {
-        if (offset > bytes_.size() || bytes_.size() - offset < sizeof(T)) return false;
+        if (!reader().template holds<sizeof(T)>(offset)) return false;
         std::memcpy(bytes_.data() + offset, &value, sizeof(T));
         return true;
     }
 
-    [[nodiscard]] PacketReader reader() const noexcept { return PacketReader(bytes_); }
+    [[nodiscard]] constexpr PacketReader reader() const noexcept { return PacketReader(bytes_); }
     [[nodiscard]] constexpr std::span<std::byte> bytes() const noexcept { return bytes_; }
 
   private:

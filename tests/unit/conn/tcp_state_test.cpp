@@ -196,5 +196,13 @@ TEST(Timeouts, EachHasATunableOfItsOwn) {
     EXPECT_EQ(all.size(), tcp_state_count + sctp_state_count + 1 - 2) << "all but both NONE";
 }
 
+/// The straight way of the data plane rests on it.
+TEST(TcpState, AnAckLeavesAnEstablishedConnectionAsItIs) {
+    for (const auto& table : {tcp_transitions, tcp_secure_transitions})
+        for (const auto side : {TcpSide::from_client, TcpSide::from_server, TcpSide::client_only})
+            EXPECT_EQ(tcp_next(TcpState::established, side, TcpEvent::ack, table),
+                      TcpState::established);
+}
+
 }  // namespace
 }  // namespace shunt

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// Stage 5: what a packet does to its connection: availability of the real server, protocol state,
+// expiry, statistics (ipvs-behaviour 1.2 steps 10-13, 1.8, 2.8, 2.11, 3).
+#include "dataplane/worker.h"
+
+namespace shunt {
+
+/// May the packet be forwarded? If not it was disposed of, or stands in `late`: it opens a new
+/// connection in the place of one that is over, or follows one that does.
+template <class F>
+bool advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim, PlaceList& late) noexcept;
+
+/// Every packet starts the timeout of the state anew; only a shorter one touches the timer.
+template <class F>
+void restart_timer(WorkerState& worker, Conn<F>& conn, Ticks timeout) noexcept {
+    const TickTime expires = worker.now + timeout;
+    const bool sooner = expires < conn.expires;
+    conn.expires = expires;
+    if (sooner) [[unlikely]]
+        worker.conns<F>().expires_sooner(conn);
+}
+
+}  // namespace shunt
