@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The FTP side of a lab: real servers and clients of FTP, the virtual addresses of the services, and
 what went over the wires. Needs, besides what lab.py needs, vsftpd, pure-ftpd, python3-pyftpdlib,
-lftp, tnftp, curl and openssl.
+python3-openssl, lftp, tnftp, curl and openssl.
 
 server1 runs vsftpd, server2 pure-ftpd, server3 pyftpdlib, and server4 vsftpd again. Each has a
 virtual address of each kind (VIPS) for itself; PAIR is before server1 and server4, by turns. Every
@@ -113,14 +113,15 @@ rsa_cert_file={certificate}
 """
 
 
-def vsftpd_command(lab, server, tree):
+def vsftpd_command(lab, server, tree, name="ftp", more=""):
+    """name: of its files; more: lines of its configuration besides those of all."""
     empty = tree.root.parent / "empty"
     empty.mkdir(exist_ok=True)
-    config = lab.directory / f"{server.name}-vsftpd.conf"
+    config = lab.directory / f"{server.name}-vs{name}d.conf"
     config.write_text(VSFTPD_CONF.format(
-        root=tree.root, empty=empty, log=lab.directory / f"{server.name}-ftp.log",
+        root=tree.root, empty=empty, log=lab.directory / f"{server.name}-{name}.log",
         tls="YES" if lab.certificate else "NO",
-        certificate=lab.certificate or ""))
+        certificate=lab.certificate or "") + lab.more_vsftpd(server) + more)
     return ["vsftpd", config]
 
 
@@ -136,8 +137,9 @@ def pure_ftpd_command(lab, server, tree):
             "-g", lab.directory / f"{server.name}-ftp.pid"]
 
 
-def pyftpdlib_command(_lab, _server, tree):
-    return [SYSTEM_PYTHON, FTP_SERVER, tree.root, USER, PASSWORD]
+def pyftpdlib_command(lab, _server, tree):
+    return [SYSTEM_PYTHON, FTP_SERVER, tree.root, USER, PASSWORD,
+            *([lab.certificate] if lab.certificate else [])]
 
 
 COMMANDS = {"vsftpd": vsftpd_command, "pure-ftpd": pure_ftpd_command,
@@ -154,7 +156,7 @@ def credentials(product):
 class FtpLab(Lab):
     """A Lab whose servers are FTP servers. sizes: of the files that all of them offer as
     files/SIZE; straight: no daemon comes, and the balancer's kernel routes between client and
-    servers; tls: vsftpd takes AUTH TLS."""
+    servers; tls: vsftpd and pyftpdlib take AUTH TLS."""
 
     def __init__(self, build, sizes=(), straight=False, tls=False, **options):
         super().__init__(build, servers=len(PRODUCTS), **options)
@@ -176,11 +178,16 @@ class FtpLab(Lab):
                        f"addr add {STRANGER4}/24 dev eth0\n"
                        f"addr add {STRANGER6}/64 dev eth0 nodad preferred_lft 0\n")
 
+    def more_vsftpd(self, _server):
+        """Lines of its configuration, for labs that are derived from this."""
+        return ""
+
     def make_certificate(self):
         self.certificate = self.directory / "server.pem"
         must(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-              "/CN=ftp.example.net", "-keyout", str(self.certificate), "-out",
-              str(self.directory / "certificate.pem")])
+              "/CN=ftp.example.net", "-addext",
+              f"subjectAltName=IP:{PAIR[4]},IP:{PAIR[6]}", "-keyout", str(self.certificate),
+              "-out", str(self.directory / "certificate.pem")])
         with open(self.certificate, "a", encoding="ascii") as out:
             out.write((self.directory / "certificate.pem").read_text())
 
@@ -342,9 +349,9 @@ def run_program(lab, argv, **options):
     return Outcome(result.returncode, result.stdout + result.stderr)
 
 
-def run_curl(lab, visit):
+def run_curl(lab, visit, scheme="ftp", options=()):
     """One invocation; curl keeps the control connection for all of its URLs."""
-    base = f"ftp://{f'[{visit.host}]' if ':' in visit.host else visit.host}/"
+    base = f"{scheme}://{f'[{visit.host}]' if ':' in visit.host else visit.host}/"
     ways = {"PASV": ["disable-epsv"], "EPSV": [], "PORT": ['ftp-port = "-"', "disable-eprt"],
             "EPRT": ['ftp-port = "-"']}[visit.mode]
     sections = []
@@ -353,22 +360,23 @@ def run_curl(lab, visit):
                   "get": [f'url = "{base}{first}"', f'output = "{second}"'],
                   "list": [f'url = "{base}{first}/"', f'output = "{second}"']}[verb]
         sections.append("\n".join([*target, f'user = "{visit.user}:{visit.password}"', *ways,
-                                   "no-ftp-skip-pasv-ip", "globoff", "verbose", "silent",
-                                   "show-error", f"max-time = {3 * PATIENCE}"]) + "\n")
+                                   *options, "no-ftp-skip-pasv-ip", "globoff", "verbose",
+                                   "silent", "show-error", f"max-time = {3 * PATIENCE}"]) + "\n")
     return run_program(lab, ["curl", "--disable", "--fail-early", "-K", "-"],
                        input="next\n".join(sections))
 
 
-def run_lftp(lab, visit):
+def run_lftp(lab, visit, scheme="ftp", settings=("ftp:ssl-allow no",)):
     yes = {True: "yes", False: "no"}
     lines = {"put": 'put "{}" -o "{}"', "get": 'get "{}" -o "{}"', "list": 'ls "{}" > "{}"'}
     host = f"[{visit.host}]" if ":" in visit.host else visit.host
     script = "\n".join([
-        "debug 9", "set cmd:fail-exit yes", "set ftp:ssl-allow no", "set xfer:clobber yes",
+        "debug 9", "set cmd:fail-exit yes", *(f"set {each}" for each in settings),
+        "set xfer:clobber yes",
         f"set net:timeout {PATIENCE}", "set net:max-retries 2",
         f"set ftp:passive-mode {yes[visit.passive]}", "set ftp:ignore-pasv-address no",
         "set ftp:fix-pasv-address no", f"set ftp:prefer-epsv {yes[visit.mode == 'EPSV']}",
-        f'open -u "{visit.user},{visit.password}" ftp://{host}',
+        f'open -u "{visit.user},{visit.password}" {scheme}://{host}',
         *(lines[verb].format(first, second) for verb, first, second in visit.steps), "bye"]) + "\n"
     path = lab.directory / "session.lftp"
     path.write_text(script)

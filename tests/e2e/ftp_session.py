@@ -18,6 +18,7 @@ mode: "PASV", "EPSV", "PORT" or "EPRT". Steps besides those:
     ["strangers_call", ADDRESS]       asks for a passive port, which is called from ADDRESS before the
                                       client itself; its value: what the stranger got
     ["port"]                          its value: the client's port of the control connection
+    ["clear"]                         CCC: out of TLS
 
 With several sessions all of them run at a time, and "#" in a local or remote name is the session's
 number. A value is true where none is named. The result: {"sessions": [{"values": [...],
@@ -163,6 +164,9 @@ class Runner:
                 pass
         self.ftp.voidresp()
         return outcome
+
+    def do_clear(self):
+        return self.ftp.ccc()
 
     def do_port(self):
         return self.ftp.sock.getsockname()[1]

@@ -27,6 +27,7 @@ import forwarding_cases  # noqa: F401
 import failure_cases  # noqa: F401
 import flood_cases  # noqa: F401
 import ftp_cases  # noqa: F401
+import ftps_cases  # noqa: F401
 from lab import LabError, close_all, install_clean_up
 
 
