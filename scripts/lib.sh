@@ -16,7 +16,7 @@ BUILD_PACKAGES=(
     libgtest-dev libgmock-dev libbenchmark-dev
 )
 LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 tcpdump util-linux
-    vsftpd python3-pyftpdlib python3-openssl lftp tnftp openssl)
+    vsftpd python3-pyftpdlib python3-openssl lftp tnftp openssl tftpd-hpa tftp-hpa)
 # Debian installs only one FTP server; this one's programs are unpacked to UNPACKED_DIR.
 LAB_UNPACKED=(pure-ftpd)
 UNPACKED_DIR=$SOURCE_DIR/build-packages

@@ -261,15 +261,16 @@ class Call:
 
 
 class Wire:
-    """The TCP connections that are begun on a host's link, either way, from now on."""
+    """The TCP connections that are begun on a host's link, either way, from now on. interface:
+    "any" also sees what comes out of tunnels."""
 
     FILTER = "(ip proto 6 and tcp[13] & 18 == 2) or (ip6[6] == 6 and ip6[53] & 18 == 2)"
 
-    def __init__(self, lab, space, name):
+    def __init__(self, lab, space, name, interface="eth0"):
         self.path = lab.directory / f"{name}.calls"
         errors = lab.directory / f"{name}.tcpdump"
         with open(self.path, "wb") as output, open(errors, "wb") as complaints:
-            self.process = space.popen(["tcpdump", "-n", "-l", "--immediate-mode", "-i", "eth0",
+            self.process = space.popen(["tcpdump", "-n", "-l", "--immediate-mode", "-i", interface,
                                         self.FILTER], stdout=output, stderr=complaints)
         lab.processes.append(self.process)
         wait_until(lambda: "listening on" in errors.read_text(), "tcpdump listens")
