@@ -18,6 +18,7 @@
 
 #include "shuntctl/command_args.h"
 #include "shuntctl/command_tables.h"
+#include "shuntctl/command_tree.h"
 
 namespace shunt::cli {
 
@@ -35,26 +36,6 @@ json::value number_or_text(const std::string& given) {
     const auto [read_to, error] = std::from_chars(given.data(), end, number);
     return error == std::errc{} && read_to == end ? json::value(number) : json::value(given);
 }
-
-constexpr const char* examples = R"(Examples:
-  shuntctl status
-  shuntctl service add tcp 192.0.2.10:80 --scheduler wrr
-  shuntctl dest add tcp 192.0.2.10:80 10.1.0.11:80 --weight 3
-  shuntctl dest edit tcp 192.0.2.10:80 10.1.0.11:80 --weight 0    # no new connections
-  shuntctl service list
-  shuntctl mark add --mark 7 --destination 192.0.2.0/24 --protocol tcp --destination-ports 80
-  shuntctl service add --mark 7 --scheduler wlc
-  shuntctl dest add --mark 7 10.1.0.12:80 --forward tunnel --tunnel-type gue --tunnel-port 6080
-  shuntctl conn list --limit 20
-  shuntctl conn list tcp 192.0.2.10:80 --client 198.51.100.0/24 --state ESTABLISHED
-  shuntctl conn flush --server 10.1.0.11:80 --idle 60
-  shuntctl stats show --json | jq .total
-  shuntctl ipvsadm -Ln
-
-`shuntctl NOUN --help` lists the verbs of a noun, `shuntctl NOUN VERB --help` tells what a verb
-takes. A noun alone shows: `shuntctl worker` is `shuntctl worker list`. --json prints what the
-daemon answered. Exit status: 0 done, 1 refused by the daemon, 2 wrong usage, 3 daemon not
-reachable.)";
 
 /// The rules of a file as `mark list --json` prints them.
 json::array rules_in(const std::string& path) {
@@ -89,14 +70,12 @@ void replace_file(const std::string& path, const std::string& text) {
 class Shuntctl {
   public:
     explicit Shuntctl(const ShuntctlWorld& world) : world_(world), socket_path_(world.socket_path) {
-        app_.name("shuntctl");
-        app_.require_subcommand(1);
-        app_.fallthrough();
-        app_.set_version_flag("--version", "shuntctl " SHUNT_VERSION);
-        app_.add_option("--socket", socket_path_,
-                        "the daemon's socket; default: $SHUNT_SOCKET, or /run/shunt/shunt.sock")
+        auto& app = tree_.root();
+        app.add_option("--socket", socket_path_,
+                       "the daemon's socket; default: $SHUNT_SOCKET, or /run/shunt/shunt.sock")
             ->type_name("PATH");
-        app_.add_flag("--json", json_, "print the daemon's answer as JSON");
+        app.add_flag("--json", json_, "print the daemon's answer as JSON");
+        app.set_version_flag("--version", "shuntctl " SHUNT_VERSION, "print the version");
         add_services();
         add_servers();
         add_connections();
@@ -108,22 +87,26 @@ class Shuntctl {
         add_apps();
         add_machine();
         // Here for its line in the help: main() hands it to the other front end before.
-        app_.add_subcommand("ipvsadm", "all commands of ipvsadm: shuntctl ipvsadm --help")
-            ->callback([] {
-                throw CLI::ValidationError("ipvsadm", "only --socket PATH may come before it");
-            });
-        app_.footer(examples);  // last: the nouns would inherit it
+        noun(
+            "ipvsadm", "all commands of ipvsadm: shuntctl ipvsadm --help",
+            [] { throw UsageError("shuntctl", "only --socket PATH may come before ipvsadm"); },
+            "shuntctl ipvsadm -Ln");
     }
 
     int run(const std::vector<std::string>& args) {
         try {
-            app_.parse(std::vector<std::string>(args.rbegin(), args.rend()));
-            const auto* const noun = app_.get_subcommands().front();
-            const bool alone = noun->get_subcommands().empty();
-            (alone ? of_noun_.at(noun) : of_verb_.at(noun->get_subcommands().front()))();
+            tree_.parse(args)();
             return status_done;
+        } catch (const AskedForText& asked) {
+            world_.out << asked.text;
+            return status_done;
+        } catch (const UsageError& error) {
+            world_.err << error.where() << ": " << error.what() << "\nTry `" << error.where()
+                       << " --help`.\n";
+            return status_usage;
         } catch (const CLI::ParseError& error) {
-            return app_.exit(error, world_.out, world_.err) == 0 ? status_done : status_usage;
+            world_.err << "shuntctl: " << error.what() << '\n';
+            return status_usage;
         } catch (const Refused& refusal) {
             world_.err << "shuntctl: " << refusal.what() << '\n';
             return status_refused;
@@ -133,22 +116,20 @@ class Shuntctl {
         }
     }
 
+    [[nodiscard]] const CommandTree& tree() const noexcept { return tree_; }
+
   private:
-    using Do = std::function<void()>;
+    using Do = CommandTree::Do;
     using Show = std::string (*)(const json::value& result);
 
-    /// A noun; alone on the command line it does `alone`, or asks for a verb if that is empty.
-    CLI::App* noun(const std::string& name, const std::string& help, Do alone) {
-        auto* const app = app_.add_subcommand(name, help);
-        app->require_subcommand(alone ? 0 : 1, 1);
-        of_noun_[app] = std::move(alone);
-        return app;
+    CLI::App* noun(const std::string& name, const std::string& what, Do alone,
+                   const std::string& example = "") {
+        return tree_.noun(name, what, std::move(alone), example);
     }
 
-    CLI::App* verb(CLI::App* noun, const std::string& name, const std::string& help, Do what) {
-        auto* const app = noun->add_subcommand(name, help);
-        of_verb_[app] = std::move(what);
-        return app;
+    CLI::App* verb(CLI::App* noun, const std::string& name, const std::string& what, Do action,
+                   const std::string& example = "") {
+        return tree_.verb(noun, name, what, std::move(action), example);
     }
 
     json::value call(std::string_view method, const json::object& params) {
@@ -172,25 +153,33 @@ class Shuntctl {
         const auto named = [this] { return service_.params(); };
         const auto list = ask("service.list", service_text, named);
         auto* const service = noun("service", "virtual services", list);
-        service_.add_to(*verb(service, "list", "show all of them, or one", list),
+        service_.add_to(*verb(service, "list", "show all of them with their servers, or one", list,
+                              "shuntctl service list tcp 192.0.2.10:80"),
                         Names::service_if_any);
-        for (const auto& [name, method, help] :
-             {std::tuple{"add", "service.add", "make a service"},
+        for (const auto& [name, method, help, example] :
+             {std::tuple{"add", "service.add", "make a service",
+                         "shuntctl service add tcp 192.0.2.10:80 --scheduler wrr"},
               std::tuple{"edit", "service.edit",
-                         "change a service; what is not given becomes its "
-                         "default"}}) {
-            auto* const app = verb(service, name, help, ask(method, nullptr, [this] {
-                                       auto params = service_.params();
-                                       service_options_.put_into(params);
-                                       return params;
-                                   }));
+                         "change a service; what is not given becomes its default",
+                         "shuntctl service edit tcp 192.0.2.10:80 --scheduler wrr --persistent "
+                         "600"}}) {
+            auto* const app = verb(service, name, help,
+                                   ask(method, nullptr,
+                                       [this] {
+                                           auto params = service_.params();
+                                           service_options_.put_into(params);
+                                           return params;
+                                       }),
+                                   example);
             service_.add_to(*app, Names::service);
             service_options_.add_to(*app);
         }
         service_.add_to(*verb(service, "delete", "delete a service with its servers",
-                              ask("service.delete", nullptr, named)),
+                              ask("service.delete", nullptr, named),
+                              "shuntctl service delete tcp 192.0.2.10:80"),
                         Names::service);
-        verb(service, "flush", "delete every service", ask("service.flush", nullptr));
+        verb(service, "flush", "delete every service", ask("service.flush", nullptr),
+             "shuntctl service flush");
     }
 
     void add_servers() {
@@ -200,13 +189,15 @@ class Shuntctl {
             return all;
         };
         auto* const dest = noun("dest", "the real servers of a service", {});
-        for (const auto& [name, method, help] :
-             {std::tuple{"add", "dest.add", "give a service another server"},
+        for (const auto& [name, method, help, example] :
+             {std::tuple{"add", "dest.add", "give a service another server",
+                         "shuntctl dest add tcp 192.0.2.10:80 10.1.0.11:80 --weight 3"},
               std::tuple{"edit", "dest.edit",
-                         "change a server; what is not given becomes its "
-                         "default"},
-              std::tuple{"delete", "dest.delete", "take a server from a service"}}) {
-            auto* const app = verb(dest, name, help, ask(method, nullptr, params));
+                         "change a server; what is not given becomes its default",
+                         "shuntctl dest edit tcp 192.0.2.10:80 10.1.0.11:80 --weight 0"},
+              std::tuple{"delete", "dest.delete", "take a server from a service",
+                         "shuntctl dest delete tcp 192.0.2.10:80 10.1.0.11:80"}}) {
+            auto* const app = verb(dest, name, help, ask(method, nullptr, params), example);
             service_.add_to(*app, ServiceArgs::Names::service_and_server);
             if (std::string_view(name) != "delete") server_options_.add_to(*app);
         }
@@ -221,40 +212,47 @@ class Shuntctl {
             connection_filter_.add_to(*app);
             return app;
         };
-        filtered(verb(conn, "list", "show them, or those that match all that is given", list))
+        filtered(verb(conn, "list", "show them, or those that match all that is given", list,
+                      "shuntctl conn list tcp 192.0.2.10:80 --client 198.51.100.0/24 --limit 20"))
             ->add_option("--limit", limit_, "at most so many, 0: all; default 1000")
             ->check(CLI::NonNegativeNumber)
             ->type_name("NUMBER");
         filtered(verb(conn, "count", "count them, or those that match",
-                      ask("conn.count", tally_text, [this] { return connection_params(); })));
+                      ask("conn.count", tally_text, [this] { return connection_params(); }),
+                      "shuntctl conn count --state SYN_RECV"));
         connection_name_.add_to(
             *verb(conn, "find", "show one",
-                  ask("conn.find", found_text, [this] { return connection_name_.params(); })));
+                  ask("conn.find", found_text, [this] { return connection_name_.params(); }),
+                  "shuntctl conn find tcp 198.51.100.7:40000 192.0.2.10:80"));
         filtered(verb(conn, "flush", "end those that match, or all",
                       ask("conn.flush", tally_text,
                           [this] {
                               auto params = connection_params();
                               if (all_) params["all"] = true;
                               return params;
-                          })))
+                          }),
+                      "shuntctl conn flush --server 10.1.0.11:80 --idle 60"))
             ->add_flag("--all", all_, "all of them; then nothing else may be given");
     }
 
     void add_counters() {
         const auto show = ask("stats.get", stats_text);
         auto* const stats = noun("stats", "counters", show);
-        verb(stats, "show", "totals, rates, and why packets were dropped", show);
+        verb(stats, "show", "totals, rates, and why packets were dropped", show,
+             "shuntctl stats show");
         service_.add_to(*verb(stats, "zero", "set the counters to zero, of one service or of all",
-                              ask("stats.zero", nullptr, [this] { return service_.params(); })),
+                              ask("stats.zero", nullptr, [this] { return service_.params(); }),
+                              "shuntctl stats zero tcp 192.0.2.10:80"),
                         ServiceArgs::Names::service_if_any);
     }
 
     void add_timeouts() {
         const auto show = ask("timeout.get", timeout_text);
         auto* const timeout = noun("timeout", "how long a silent connection is kept", show);
-        verb(timeout, "show", "print them", show);
+        verb(timeout, "show", "print them", show, "shuntctl timeout show");
         auto* const set = verb(timeout, "set", "change those that are given",
-                               ask("timeout.set", timeout_text, [this] { return timeouts_; }));
+                               ask("timeout.set", timeout_text, [this] { return timeouts_; }),
+                               "shuntctl timeout set --tcp 3600 --udp 60");
         for (const auto& [option, name, help] :
              {std::tuple{"--tcp", "tcp", "seconds, established TCP"},
               std::tuple{"--tcp-fin", "tcp_fin", "seconds, TCP after a FIN"},
@@ -269,19 +267,25 @@ class Shuntctl {
     void add_tunables() {
         const auto list = ask("tunable.list", tunables_text);
         auto* const tunable = noun("tunable", "what can be tuned while packets flow", list);
-        verb(tunable, "list", "show all of them with their meaning", list);
+        verb(tunable, "list", "show all of them with their meaning", list, "shuntctl tunable list");
         const auto take_name = [this](CLI::App* app) {
             app->add_option("NAME", tunable_, "one of the names of the list")
                 ->required()
                 ->type_name("");
         };
-        take_name(verb(tunable, "get", "show one", ask("tunable.get", tunable_text, [this] {
-                           return json::object{{"name", tunable_}};
-                       })));
+        take_name(verb(tunable, "get", "show one",
+                       ask("tunable.get", tunable_text,
+                           [this] {
+                               return json::object{{"name", tunable_}};
+                           }),
+                       "shuntctl tunable get conn_reuse_mode"));
         auto* const set =
-            verb(tunable, "set", "change one", ask("tunable.set", tunable_text, [this] {
-                     return json::object{{"name", tunable_}, {"value", number_or_text(value_)}};
-                 }));
+            verb(tunable, "set", "change one",
+                 ask("tunable.set", tunable_text,
+                     [this] {
+                         return json::object{{"name", tunable_}, {"value", number_or_text(value_)}};
+                     }),
+                 "shuntctl tunable set conn_reuse_mode 0");
         take_name(set);
         set->add_option("VALUE", value_, "a whole number in its range, or a text")
             ->required()
@@ -290,8 +294,9 @@ class Shuntctl {
 
     void add_config() {
         auto* const config = noun("config", "the configuration of the daemon", {});
-        auto* const save = verb(config, "save", "write a file that loads to the state of now",
-                                [this] { save_config(); });
+        auto* const save = verb(
+            config, "save", "write a file that loads to the state of now",
+            [this] { save_config(); }, "shuntctl config save now.conf");
         save->add_option("FILE", file_, "replaced as a whole; without it: standard output")
             ->type_name("");
     }
@@ -310,22 +315,27 @@ class Shuntctl {
         const auto list = ask("mark.list", marks_text);
         auto* const mark =
             noun("mark", "rules that give packets marks; the first that matches decides", list);
-        verb(mark, "list", "show the rules", list);
-        auto* const add =
-            verb(mark, "add", "add a rule, behind all others; what it does not name is any",
-                 [this] { insert_rule(); });
+        verb(mark, "list", "show the rules", list, "shuntctl mark list");
+        auto* const add = verb(
+            mark, "add", "add a rule, behind all others; what it does not name is any",
+            [this] { insert_rule(); },
+            "shuntctl mark add --mark 7 --destination 192.0.2.0/24 --protocol tcp "
+            "--destination-ports 80");
         rule_.add_to(*add);
         add->add_option("--at", at_, "its place among the rules, 1 is the first")
             ->check(CLI::Range(std::int64_t{1}, most_rules))
             ->type_name("RULE");
-        auto* const remove = verb(mark, "delete", "delete one rule", [this] { delete_rule(); });
+        auto* const remove = verb(
+            mark, "delete", "delete one rule", [this] { delete_rule(); }, "shuntctl mark delete 2");
         remove->add_option("RULE", at_, "its number in the list")
             ->check(CLI::Range(std::int64_t{1}, most_rules))
             ->required()
             ->type_name("");
-        verb(mark, "clear", "delete every rule", [this] { set_rules({}); });
-        verb(mark, "load", "replace all rules by those of a file",
-             [this] { set_rules(rules_in(file_)); })
+        verb(
+            mark, "clear", "delete every rule", [this] { set_rules({}); }, "shuntctl mark clear");
+        verb(
+            mark, "load", "replace all rules by those of a file",
+            [this] { set_rules(rules_in(file_)); }, "shuntctl mark load rules.json")
             ->add_option("FILE", file_, "rules as `shuntctl --json mark list` prints them")
             ->required()
             ->type_name("");
@@ -334,18 +344,20 @@ class Shuntctl {
     void add_apps() {
         const auto list = ask("app.list", apps_text);
         auto* const app = noun("app", "applications that look into connections", list);
-        verb(app, "list", "show them with their ports", list);
+        verb(app, "list", "show them with their ports", list, "shuntctl app list");
         const auto params = [this] {
             json::object out{{"name", app_name_}};
             if (app_port_ != 0) out["port"] = app_port_;
             return out;
         };
-        for (const auto& [name, method, help, port_help] :
+        for (const auto& [name, method, help, port_help, example] :
              {std::tuple{"add", "app.add", "look into new connections to a port",
-                         "port of a service; default: 21 of ftp, 69 of tftp"},
+                         "port of a service; default: 21 of ftp, 69 of tftp",
+                         "shuntctl app add ftp 2121"},
               std::tuple{"remove", "app.remove", "look into no more of them",
-                         "the port; default: all of the application's"}}) {
-            auto* const change = verb(app, name, help, ask(method, nullptr, params));
+                         "the port; default: all of the application's",
+                         "shuntctl app remove ftp 2121"}}) {
+            auto* const change = verb(app, name, help, ask(method, nullptr, params), example);
             change->add_option("NAME", app_name_, "ftp or tftp")->required()->type_name("");
             change->add_option("PORT", app_port_, port_help)
                 ->check(CLI::Range(std::int64_t{1}, std::int64_t{65535}))
@@ -355,10 +367,12 @@ class Shuntctl {
 
     void add_machine() {
         const auto workers = ask("worker.list", worker_text);
-        verb(noun("worker", "worker threads", workers), "list", "show them", workers);
+        verb(noun("worker", "worker threads", workers), "list", "show them", workers,
+             "shuntctl worker list");
         const auto ports = ask("port.list", port_text);
-        verb(noun("port", "network ports", ports), "list", "show them", ports);
-        noun("status", "the daemon at a glance", ask("status.get", status_text));
+        verb(noun("port", "network ports", ports), "list", "show them", ports,
+             "shuntctl port list");
+        noun("status", "the daemon at a glance", ask("status.get", status_text), "shuntctl status");
     }
 
     json::object connection_params() const {
@@ -420,9 +434,7 @@ class Shuntctl {
 
     const ShuntctlWorld& world_;
     Call call_;
-    CLI::App app_{"Operates shuntd, the Shunt load balancer."};
-    std::map<const CLI::App*, Do> of_noun_;
-    std::map<const CLI::App*, Do> of_verb_;
+    CommandTree tree_;
 
     std::string socket_path_;
     bool json_ = false;
@@ -447,6 +459,10 @@ class Shuntctl {
 
 int run_shuntctl(const std::vector<std::string>& args, const ShuntctlWorld& world) {
     return Shuntctl(world).run(args);
+}
+
+std::vector<CommandInfo> shuntctl_commands(const ShuntctlWorld& world) {
+    return Shuntctl(world).tree().commands();
 }
 
 }  // namespace shunt::cli

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "shuntctl/command_tree.h"
 #include "shuntctl/rpc_client.h"
 
 namespace shunt::cli {
@@ -24,5 +25,8 @@ struct ShuntctlWorld {
 
 /// Runs one command line (the words after the program's name). Returns the exit status.
 int run_shuntctl(const std::vector<std::string>& args, const ShuntctlWorld& world);
+
+/// What it can do. Asks nobody.
+std::vector<CommandInfo> shuntctl_commands(const ShuntctlWorld& world);
 
 }  // namespace shunt::cli

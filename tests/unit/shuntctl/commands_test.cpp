@@ -222,14 +222,85 @@ TEST(Commands, WrongUsageAsksNobody) {
     }
 }
 
-TEST(Commands, HelpTeachesWithExamples) {
+std::vector<CommandInfo> all_commands() {
+    std::ostringstream nowhere;
+    return shuntctl_commands({"", {}, nowhere, nowhere});
+}
+
+TEST(Commands, HelpTeachesEveryCommandWithAnExample) {
     Bench bench;
     EXPECT_EQ(bench.run("--help"), 0);
+    const auto program_help = bench.out;
     EXPECT_NE(bench.out.find("shuntctl dest add tcp 192.0.2.10:80 10.1.0.11:80 --weight 3\n"),
               std::string::npos);
-    EXPECT_EQ(bench.run("service edit --help"), 0);
-    EXPECT_NE(bench.out.find("--scheduler NAME"), std::string::npos) << bench.out;
-    EXPECT_EQ(bench.requests, Requests{});
+    for (const auto& command : all_commands()) {
+        const auto name = command.name();
+        EXPECT_NE(program_help.find("\n  " + command.noun + ' '), std::string::npos) << name;
+        EXPECT_EQ(bench.run(command.noun + " --help"), 0) << bench.err;
+        EXPECT_NE(bench.out.find("shuntctl " + command.noun), std::string::npos) << name;
+        EXPECT_NE(bench.out.find(command.verb), std::string::npos) << name;
+        EXPECT_EQ(bench.run(name + " --help"), 0) << bench.err;
+        EXPECT_TRUE(bench.out.starts_with("shuntctl " + name + ": " + command.what)) << bench.out;
+        EXPECT_TRUE(command.example.starts_with("shuntctl " + name)) << name << command.example;
+        EXPECT_NE(bench.out.find(command.example), std::string::npos) << name;
+        for (const auto& argument : command.arguments) {
+            EXPECT_NE(bench.out.find("\n  " + argument.name), std::string::npos) << name;
+            EXPECT_NE(argument.what, "") << name << ' ' << argument.name;
+        }
+        EXPECT_EQ(bench.requests, Requests{});
+    }
+    EXPECT_EQ(bench.run("dest edit -h"), 0);
+    EXPECT_NE(bench.out.find("--weight NUMBER         0 to 2147483647: share"), std::string::npos)
+        << bench.out;
+}
+
+/// The examples of the help are commands that this program takes.
+TEST(Commands, ExamplesAreUnderstood) {
+    for (const auto& command : all_commands()) {
+        const bool about_a_file = command.noun == "config" || command.name() == "mark load";
+        if (about_a_file || command.noun == "ipvsadm") continue;
+        Bench bench;
+        bench.results["mark.list"] = R"({"rules":[{"mark":1},{"mark":2}]})";
+        bench.results["conn.find"] = R"({"connection":null})";
+        EXPECT_EQ(bench.run(command.example.substr(9)), 0) << command.example << bench.err;
+        EXPECT_NE(bench.requests, Requests{}) << command.example;
+    }
+}
+
+TEST(Commands, MistakesNameThePlaceAndWhatWasMeant) {
+    for (const auto& [line, message] : std::vector<std::pair<std::string, std::string>>{
+             {"servce list",
+              "shuntctl: \"servce\" is no noun; did you mean \"service\"?\n"
+              "Try `shuntctl --help`.\n"},
+             {"xyzzy", "shuntctl: \"xyzzy\" is no noun\nTry `shuntctl --help`.\n"},
+             {"--socket /s --json service lsit",
+              "shuntctl service: \"lsit\" is no verb of service; did you mean \"list\"?\n"
+              "Try `shuntctl service --help`.\n"},
+             {"stats bogus",
+              "shuntctl stats: \"bogus\" is no verb of stats; there are show or zero\n"
+              "Try `shuntctl stats --help`.\n"},
+             {"dest",
+              "shuntctl dest: a verb is missing: add, edit or delete\n"
+              "Try `shuntctl dest --help`.\n"},
+             {"dest add tcp 192.0.2.1:80 10.0.0.1:80 --wieght=3",
+              "shuntctl dest add: \"--wieght\" is no option of this command; did you mean "
+              "\"--weight\"?\nTry `shuntctl dest add --help`.\n"},
+             {"worker list --jsn",
+              "shuntctl worker list: \"--jsn\" is no option of this command; did you mean "
+              "\"--json\"?\nTry `shuntctl worker list --help`.\n"},
+             {"status extra",
+              "shuntctl status: \"extra\" is not expected here\n"
+              "Try `shuntctl status --help`.\n"},
+             {"timeout set --tcp 2678401",
+              "shuntctl timeout set: --tcp: Value 2678401 not in range 0 to 2678400\n"
+              "Try `shuntctl timeout set --help`.\n"},
+             {"app add ftp 0",
+              "shuntctl app add: PORT: Value 0 not in range 1 to 65535\n"
+              "Try `shuntctl app add --help`.\n"}}) {
+        Bench bench;
+        EXPECT_EQ(bench.run(line), 2) << line;
+        EXPECT_EQ(bench.err, message) << line;
+    }
 }
 
 TEST(Commands, RefusedAndUnreachableDiffer) {
