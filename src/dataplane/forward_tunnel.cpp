@@ -14,39 +14,6 @@ namespace {
 
 static_assert(RTE_PKTMBUF_HEADROOM >= most_tunnel_overhead + sizeof(NextHop::l2));
 
-// IANA protocol numbers of what is inside, and of what is around it.
-template <class F>
-constexpr std::uint8_t ip_in_ip = std::is_same_v<F, Ipv4> ? 4 : 41;
-constexpr std::uint8_t in_udp = static_cast<std::uint8_t>(Protocol::udp);
-constexpr std::uint8_t in_gre = 47;
-
-/// Variant 0, a data message, no option words.
-struct GueHeader {
-    std::uint8_t version_and_words = 0;
-    std::uint8_t protocol;
-    Be16 flags;
-};
-
-struct GreHeader {
-    Be16 flags;
-    Be16 type;
-
-    static constexpr std::uint16_t has_checksum = 0x8000;
-};
-static_assert(sizeof(GreHeader) == 4);
-
-struct GreChecksum {
-    std::uint16_t sum = 0;
-    Be16 reserved;
-};
-
-/// The most that stands between the outer network header and the packet inside.
-constexpr std::size_t most_between = sizeof(UdpHeader) + sizeof(GueHeader);
-static_assert(sizeof(Ipv6Header) + most_between == most_tunnel_overhead);
-static_assert(sizeof(GreHeader) + sizeof(GreChecksum) <= most_between);
-/// Of the outer packet, what begins behind its network header.
-using Between = std::span<std::byte, most_between>;
-
 /// What of the packet inside shows outside.
 struct Inside {
     std::uint8_t traffic_class = 0;
@@ -110,90 +77,79 @@ L4Port gue_source_port(std::uint32_t flow_hash) noexcept {
     return L4Port(static_cast<std::uint16_t>(first + scaled));
 }
 
-/// UDP and GUE headers. Without checksum also over IPv6, as RFC 6935 allows tunnels.
-template <class F, class G>
-void write_gue(const Wrap& wrap, Between out) noexcept {
+/// UDP's source port, length and checksum. Without checksum also over IPv6, as RFC 6935 allows
+/// tunnels.
+template <class G>
+void fill_in_gue(const Wrap& wrap, PacketWriter frame) noexcept {
     constexpr std::size_t ip = sizeof(typename G::Header);
     const std::uint16_t length = wrap.payload_length(ip);
-    store(out, UdpHeader{.source = gue_source_port(wrap.flow_hash),
-                         .destination = wrap.ends.tunnel.port,
-                         .length = Be16(length),
-                         .checksum = 0});
-    store<sizeof(UdpHeader)>(out, GueHeader{.protocol = ip_in_ip<F>, .flags = {}});
-    if (wrap.ends.tunnel.checksum == TunnelChecksum::none) return;
     const auto offset = static_cast<std::uint32_t>(wrap.offset + ip);
+    const auto header = frame.at<sizeof(UdpHeader)>(offset);
+    store<offsetof(UdpHeader, source)>(header, gue_source_port(wrap.flow_hash));
+    store<offsetof(UdpHeader, length)>(header, Be16(length));
+    if (wrap.ends.tunnel.checksum == TunnelChecksum::none) return;
     const std::uint32_t pseudo_header =
         std::uint32_t{wrap.ends.address_sum} + Be16(in_udp).raw() + Be16(length).raw();
     const auto sum =
         static_cast<std::uint16_t>(~fold(pseudo_header + payload_sum(wrap.packet, offset, length)));
-    store<offsetof(UdpHeader, checksum)>(out, sum == 0 ? std::uint16_t{0xFFFF} : sum);
+    store<offsetof(UdpHeader, checksum)>(header, sum == 0 ? std::uint16_t{0xFFFF} : sum);
 }
 
-template <class F, class G>
-void write_gre(const Wrap& wrap, Between out) noexcept {
+/// GRE's checksum, if it has one.
+template <class G>
+void fill_in_gre(const Wrap& wrap, PacketWriter frame) noexcept {
     constexpr std::size_t ip = sizeof(typename G::Header);
-    const bool summed = wrap.ends.tunnel.checksum == TunnelChecksum::full;
-    store(out, GreHeader{.flags = Be16(summed ? GreHeader::has_checksum : std::uint16_t{0}),
-                         .type = Be16(static_cast<std::uint16_t>(F::ether_type))});
-    if (!summed) return;
-    store<sizeof(GreHeader)>(out, GreChecksum{});
+    if (wrap.ends.tunnel.checksum != TunnelChecksum::full) return;
     const auto offset = static_cast<std::uint32_t>(wrap.offset + ip);
     const std::uint32_t sum = payload_sum(wrap.packet, offset, wrap.payload_length(ip));
-    store<sizeof(GreHeader)>(out, static_cast<std::uint16_t>(~fold(sum)));
+    store<offsetof(GreChecksum, sum)>(frame.at<sizeof(GreChecksum)>(offset + sizeof(GreHeader)),
+                                      static_cast<std::uint16_t>(~fold(sum)));
 }
 
-void write_network(const Wrap& wrap, std::span<std::byte, sizeof(Ipv4Header)> out,
-                   std::uint8_t protocol) noexcept {
-    Ipv4Header header{
-        .version_length = 0x45,
-        .tos = outer_class(wrap.inside.traffic_class),
-        .total_length = Be16(static_cast<std::uint16_t>(wrap.ends.overhead + wrap.inside.length)),
-        .id = Be16(wrap.id),
-        .fragment = Be16(wrap.dont_fragment ? Ipv4Header::dont_fragment : std::uint16_t{0}),
-        .ttl = wrap.inside.ttl,
-        .protocol = protocol,
-        .checksum = 0,
-        .source = wrap.ends.source.v4(),
-        .destination = wrap.ends.destination.v4()};
-    const auto words = [](unsigned first, unsigned second) {
-        return Be16(static_cast<std::uint16_t>(first << 8 | second)).raw();
-    };
-    header.checksum = static_cast<std::uint16_t>(
-        ~fold(std::uint32_t{wrap.ends.address_sum} + words(header.version_length, header.tos) +
-              header.total_length.raw() + header.id.raw() + header.fragment.raw() +
-              words(header.ttl, header.protocol)));
-    store(out, header);
+[[gnu::always_inline]] inline void fill_in_network(
+    const Wrap& wrap, std::span<std::byte, sizeof(Ipv4Header)> header) noexcept {
+    const std::uint8_t tos = outer_class(wrap.inside.traffic_class);
+    const Be16 length(static_cast<std::uint16_t>(wrap.ends.overhead + wrap.inside.length));
+    const Be16 id(wrap.id);
+    const Be16 fragment(wrap.dont_fragment ? Ipv4Header::dont_fragment : std::uint16_t{0});
+    store<offsetof(Ipv4Header, tos)>(header, tos);
+    store<offsetof(Ipv4Header, total_length)>(header, length);
+    store<offsetof(Ipv4Header, id)>(header, id);
+    store<offsetof(Ipv4Header, fragment)>(header, fragment);
+    store<offsetof(Ipv4Header, ttl)>(header, wrap.inside.ttl);
+    // The class is the second byte of its word, the TTL the first.
+    const Be16 ttl_word(static_cast<std::uint16_t>(wrap.inside.ttl << 8));
+    const std::uint32_t sum = std::uint32_t{wrap.ends.header_sum} + Be16(tos).raw() + length.raw() +
+                              id.raw() + fragment.raw() + ttl_word.raw();
+    store<offsetof(Ipv4Header, checksum)>(header, static_cast<std::uint16_t>(~fold(sum)));
 }
 
-void write_network(const Wrap& wrap, std::span<std::byte, sizeof(Ipv6Header)> out,
-                   std::uint8_t protocol) noexcept {
+[[gnu::always_inline]] inline void fill_in_network(
+    const Wrap& wrap, std::span<std::byte, sizeof(Ipv6Header)> header) noexcept {
     const std::uint32_t traffic_class = outer_class(wrap.inside.traffic_class);
-    store(out, Ipv6Header{.version_class_flow = Be32(6U << 28 | traffic_class << 20),
-                          .payload_length = Be16(wrap.payload_length(sizeof(Ipv6Header))),
-                          .next_header = protocol,
-                          .hop_limit = wrap.inside.ttl,
-                          .source = wrap.ends.source.v6(),
-                          .destination = wrap.ends.destination.v6()});
+    store<offsetof(Ipv6Header, version_class_flow)>(header, Be32(6U << 28 | traffic_class << 20));
+    store<offsetof(Ipv6Header, payload_length)>(header,
+                                                Be16(wrap.payload_length(sizeof(Ipv6Header))));
+    store<offsetof(Ipv6Header, hop_limit)>(header, wrap.inside.ttl);
 }
 
-/// F inside G.
-template <class F, class G>
-void write_headers(const Wrap& wrap) noexcept {
+/// Copies what is the same for all packets, over G, and fills in the rest. False when the frame has
+/// no room before the outer header for what the copy is longer.
+template <class G>
+[[gnu::always_inline]] inline bool write_headers(const Wrap& wrap) noexcept {
     constexpr std::size_t ip = sizeof(typename G::Header);
-    const auto out = PacketWriter(first_bytes(wrap.packet)).fixed<ip + most_between>(wrap.offset);
-    if (!out) return;  // room for them was made before a header of the packet inside
-    const auto network = out->template first<ip>();
-    const auto between = out->template last<most_between>();
-    switch (wrap.ends.tunnel.type) {
-        case TunnelType::ipip:
-            return write_network(wrap, network, ip_in_ip<F>);
-        case TunnelType::gue:
-            write_gue<F, G>(wrap, between);
-            return write_network(wrap, network, in_udp);
-        case TunnelType::gre:
-            write_gre<F, G>(wrap, between);
-            return write_network(wrap, network, in_gre);
-    }
+    constexpr std::size_t most = ip + most_between;
+    const PacketWriter frame(first_bytes(wrap.packet));
+    const std::size_t end = wrap.offset + wrap.ends.overhead;
+    if (end < most || !frame.reader().holds<most>(end - most)) return false;
+    // Always as many bytes as the longest headers have: of the shorter ones some before, where the
+    // link-layer header is to be written yet.
+    const auto longest = std::span(wrap.ends.headers).template last<most>();
+    std::memcpy(frame.at<most>(end - most).data(), longest.data(), most);
+    if (wrap.ends.tunnel.type == TunnelType::gue) fill_in_gue<G>(wrap, frame);
+    if (wrap.ends.tunnel.type == TunnelType::gre) fill_in_gre<G>(wrap, frame);
+    fill_in_network(wrap, frame.at<ip>(wrap.offset));
+    return true;
 }
 
 enum class Leaves : std::uint8_t { whole, in_pieces };
@@ -205,8 +161,9 @@ enum class Leaves : std::uint8_t { whole, in_pieces };
 /// packet that came in pieces with DF have it again; what else is cut against its DF, an ICMP error
 /// that has to reach the server, may be cut further on too.
 template <class F>
-bool wrap_up(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta, const TunnelEnds& ends,
-             Leaves leaves) noexcept {
+[[gnu::always_inline]] inline bool wrap_up(WorkerState& worker, rte_mbuf* packet,
+                                           const PacketMeta& meta, const TunnelEnds& ends,
+                                           Leaves leaves) noexcept {
     const Inside inside = look_inside<F>(packet, meta);
     if (rte_pktmbuf_prepend(packet, ends.overhead) == nullptr) return false;
     const bool whole = leaves == Leaves::whole;
@@ -220,9 +177,8 @@ bool wrap_up(WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta, cons
                     .id = unbroken && whole ? std::uint16_t{0} : next_id(worker),
                     .dont_fragment = unbroken,
                     .flow_hash = gue ? worker.conns<F>().hash(meta.tuple<F>()) : 0};
-    ends.destination.family() == Family::ipv4 ? write_headers<F, Ipv4>(wrap)
-                                              : write_headers<F, Ipv6>(wrap);
-    return true;
+    return ends.destination.family() == Family::ipv4 ? write_headers<Ipv4>(wrap)
+                                                     : write_headers<Ipv6>(wrap);
 }
 
 /// Lowers the MSS of a SYN to what fits within the tunnel.
@@ -271,7 +227,8 @@ template <class F>
     if (way.kind == WayAhead::Kind::local) return give_to_host<F>(worker, claim.port, packet, meta);
     if (way.kind == WayAhead::Kind::unreachable) return worker.drop(packet, DropReason::no_route);
     const ServiceTable::DestSlot& slot = worker.services().slot(claim.conn->dest);
-    const TunnelEnds ends = tunnel_ends(slot.tunnel, slot.endpoint.address, worker.network());
+    const TunnelEnds ends =
+        tunnel_ends(slot.tunnel, slot.endpoint.address, F::family, worker.network());
     if (way.fits == 0 || ends.overhead == 0) return worker.drop(packet, DropReason::tunnel_refused);
 
     const bool over_v4 = ends.destination.family() == Family::ipv4;

@@ -2,10 +2,11 @@
 #pragma once
 // The straight way: what stages 5 to 7 do with the packets that nearly all are, at one go and with
 // the same result. They are segments of an established TCP connection without SYN, FIN and RST,
-// in plain frames, translated or sent directly to a server that is there, whose next hop is known,
-// and they fit. Fewer questions are asked than in advance.cpp and forward.cpp, and the connection,
+// in plain frames, to a server that is there or, with NAT, from it; the next hop is known, and they
+// fit. Fewer questions are asked than in advance.cpp and forward.cpp, and the connection,
 // the headers and the next hop are each touched once.
 #include "dataplane/advance.h"
+#include "dataplane/forwarders.h"
 #include "dataplane/passage.h"
 #include "dataplane/resolve.h"
 #include "dataplane/translation.h"
@@ -23,9 +24,7 @@ bool is_steady(const WorkerState& worker, const Claimed<F>& claim) noexcept {
     const unsigned inbound = claim.direction == Direction::from_client;
     const unsigned heard = inbound | !conn.server_silent;
     return conn.generation == worker.snapshot->generation && conn.is_steady() && !conn.helped &&
-           !conn.own_timeouts && heard != 0 &&
-           (conn.method == ForwardMethod::nat ||
-            (conn.method == ForwardMethod::direct && inbound != 0));
+           !conn.own_timeouts && heard != 0 && (conn.method == ForwardMethod::nat || inbound != 0);
 }
 
 /// A segment of the middle of a connection that goes on as it is.
@@ -61,7 +60,7 @@ template <class F>
 /// Takes the packet and returns true when it may go the straight way; else nothing has happened.
 template <class F>
 [[gnu::always_inline]] inline bool goes_straight(WorkerState& worker, rte_mbuf* packet,
-                                                 const PacketMeta& meta,
+                                                 PacketMeta& meta,
                                                  const Claimed<F>& claim) noexcept {
     Conn<F>& conn = *claim.conn;
     const auto d = static_cast<std::size_t>(claim.direction);
@@ -71,10 +70,13 @@ template <class F>
     worker.counters_of(conn.dest).count(claim.direction, meta.l3_length);
     restart_timer<F>(worker, conn, worker.snapshot->timeouts.tcp_in(TcpState::established));
     conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
+    --meta.ttl;
     const auto frame = PacketWriter(first_bytes(packet));
-    straight::rewrite<F>(frame.at<plain_headers<F>>(0), static_cast<std::uint8_t>(meta.ttl - 1),
-                         claim);
-    send_by(worker, worker.network()[conn.next_hop[d]], packet, sizeof(EthernetHeader));
+    straight::rewrite<F>(frame.at<plain_headers<F>>(0), meta.ttl, claim);
+    if (conn.method == ForwardMethod::tunnel)
+        forward_tunnel<F>(worker, packet, meta, claim);
+    else
+        send_by(worker, worker.network()[conn.next_hop[d]], packet, sizeof(EthernetHeader));
     return true;
 }
 

@@ -10,23 +10,17 @@ namespace shunt {
 
 namespace {
 
-// IANA protocol numbers of what a tunnel's outer header may name.
-constexpr std::uint8_t ipv4_inside = 4;
-constexpr std::uint8_t ipv6_inside = 41;
-constexpr std::uint8_t gre_inside = 47;
-
-std::optional<Wrapping> ip_in_ip(std::uint8_t protocol, std::uint32_t offset) noexcept {
-    if (protocol != ipv4_inside && protocol != ipv6_inside) return std::nullopt;
-    return Wrapping{.inner = protocol == ipv4_inside ? Family::ipv4 : Family::ipv6,
+std::optional<Wrapping> ip_inside(std::uint8_t protocol, std::uint32_t offset) noexcept {
+    if (protocol != ip_in_ip<Ipv4> && protocol != ip_in_ip<Ipv6>) return std::nullopt;
+    return Wrapping{.inner = protocol == ip_in_ip<Ipv4> ? Family::ipv4 : Family::ipv6,
                     .inner_offset = offset};
 }
 
 /// RFC 2784, with no flag but the checksum's.
 std::optional<Wrapping> gre(PacketReader frame, std::uint32_t offset) noexcept {
-    constexpr std::uint16_t has_checksum = 0x8000;
     const auto flags = frame.read<Be16>(offset);
     const auto type = frame.read<Be16>(offset + 2);
-    if (!flags || !type || (flags->value() & ~has_checksum) != 0) return std::nullopt;
+    if (!flags || !type || (flags->value() & ~GreHeader::has_checksum) != 0) return std::nullopt;
     const bool v4 = type->value() == static_cast<std::uint16_t>(EtherType::ipv4);
     if (!v4 && type->value() != static_cast<std::uint16_t>(EtherType::ipv6)) return std::nullopt;
     return Wrapping{.type = TunnelType::gre,
@@ -41,7 +35,7 @@ std::optional<Wrapping> gue(PacketReader frame, L4Port port, std::uint32_t offse
     const auto first = frame.read<std::uint8_t>(at);
     const auto protocol = frame.read<std::uint8_t>(at + 1);
     if (!first || !protocol || (*first & version_and_control) != 0) return std::nullopt;
-    auto inside = ip_in_ip(*protocol, at + 4 + (*first & 0x1FU) * 4);
+    auto inside = ip_inside(*protocol, at + 4 + (*first & 0x1FU) * 4);
     if (inside) {
         inside->type = TunnelType::gue;
         inside->port = port;
@@ -196,10 +190,10 @@ template <class F>
 std::optional<Wrapping> quoted_wrapping(PacketReader frame,
                                         const QuotedPacket<F>& quoted) noexcept {
     const auto protocol = static_cast<std::uint8_t>(quoted.tuple.protocol);
-    if (protocol == gre_inside) return gre(frame, quoted.l4_offset);
+    if (protocol == in_gre) return gre(frame, quoted.l4_offset);
     if (quoted.tuple.protocol == Protocol::udp)
         return gue(frame, quoted.tuple.destination_port, quoted.l4_offset);
-    return ip_in_ip(protocol, quoted.l4_offset);
+    return ip_inside(protocol, quoted.l4_offset);
 }
 
 template <class Outer, class Inner>

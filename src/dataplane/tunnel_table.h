@@ -9,6 +9,7 @@
 
 #include "base/shared_tree.h"
 #include "dataplane/net_table.h"
+#include "dataplane/tunnel_headers.h"
 #include "service/service_table.h"
 
 namespace shunt {
@@ -23,25 +24,26 @@ struct PathMtuReport {
     std::uint16_t mtu = 0;
 };
 
-/// The ends of one tunnel, in one cache line.
+/// The ends of one tunnel, in two cache lines.
 struct alignas(64) TunnelEnds {
+    /// The outer headers, aligned to the end. Zero is in them what each packet says itself:
+    /// lengths, class, TTL, number, DF, checksums, the source port of GUE.
+    std::array<std::byte, most_tunnel_overhead> headers{};
+    std::uint8_t overhead = 0;  ///< bytes of them; 0: no tunnel, or no way there
+    // One's complement sums, parts of outer checksums: of both addresses; of the network header.
+    std::uint16_t address_sum = 0;
+    std::uint16_t header_sum = 0;
+    Tunnel tunnel;
     IpAddress source;       ///< this host's address on the way to the server
     IpAddress destination;  ///< the real server; of the same family
-    Tunnel tunnel;
-    std::uint8_t overhead = 0;  ///< bytes that the wrapping adds; 0: no tunnel, or no way there
-    /// The one's complement sum of both addresses, a part of each outer checksum.
-    std::uint16_t address_sum = 0;
 };
-static_assert(sizeof(TunnelEnds) == 64);
+static_assert(sizeof(TunnelEnds) == 128);
 
 /// The bytes that wrapping adds, the outer network header included.
 [[nodiscard]] std::uint8_t tunnel_overhead(const Tunnel& tunnel, Family outer) noexcept;
-/// No tunnel adds more: IPv6, UDP and GUE headers.
-inline constexpr std::uint8_t most_tunnel_overhead = 52;
-
-/// The ends of a tunnel to `server`. Without overhead when the server is this host or no route
-/// leads there, or when the host has no address to send from.
-[[nodiscard]] TunnelEnds tunnel_ends(const Tunnel& tunnel, const IpAddress& server,
+/// The ends of a tunnel to `server` for packets of family `inside`. Without overhead when the
+/// server is this host or no route leads there, or when the host has no address to send from.
+[[nodiscard]] TunnelEnds tunnel_ends(const Tunnel& tunnel, const IpAddress& server, Family inside,
                                      const NetTable& network) noexcept;
 
 /// By DestId. Made by the control thread with each new table of services or routes; not changed any

@@ -41,7 +41,7 @@ class TunnelEndsOf : public ::testing::TestWithParam<Addresses> {
   protected:
     [[nodiscard]] TunnelEnds to(std::string_view server) const {
         return tunnel_ends({TunnelType::gue, gue_port, TunnelChecksum::full}, ip(server),
-                           *network.build());
+                           ip(a.vip).family(), *network.build());
     }
     [[nodiscard]] std::uint8_t bits() const { return static_cast<std::uint8_t>(ip(a.vip).bits()); }
     const Addresses& a = GetParam();
