@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "conn/conn_table.h"
 
-#include <emmintrin.h>
-
-#include <bit>
-#include <cassert>
-
 namespace shunt {
 
 namespace {
@@ -17,11 +12,6 @@ constexpr std::size_t load_percent = 70;
 std::size_t buckets_for(std::uint32_t capacity, std::size_t places) {
     const std::size_t keys = std::size_t{capacity} * 2;
     return std::bit_ceil(keys * 100 / load_percent / places + 1);
-}
-
-/// The position of the lowest set bit.
-std::size_t lowest(unsigned mask) noexcept {
-    return static_cast<std::size_t>(std::countr_zero(mask));
 }
 
 }  // namespace
@@ -38,22 +28,6 @@ ConnTable<F>::ConnTable(std::uint32_t capacity, std::uint64_t seed, TickTime now
       free_head_(no_slot) {}
 
 template <class F>
-unsigned ConnTable<F>::matches(const Bucket& bucket, std::uint16_t tag) noexcept {
-    const auto tags = _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.tags.data()));
-    const auto equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
-    // One bit a place: the 16-bit results are packed to bytes first.
-    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
-}
-
-template <class F>
-inline ConnRef<F> ConnTable<F>::confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept {
-    const auto direction = static_cast<Direction>(ref & 1U);
-    Conn<F>& conn = conns_[ref >> 1];
-    if (conn.has(tuple, direction)) return {&conn, direction};
-    return {};
-}
-
-template <class F>
 ConnRef<F> ConnTable<F>::find(const FlowTuple<F>& tuple, std::uint32_t hash) noexcept {
     std::size_t at = home(hash);
     // Every bucket may have been passed, so it is the count that ends the search.
@@ -64,29 +38,6 @@ ConnRef<F> ConnTable<F>::find(const FlowTuple<F>& tuple, std::uint32_t hash) noe
         if (bucket.passed == 0) break;
     }
     return {};
-}
-
-template <class F>
-void ConnTable<F>::find_burst(std::span<const FlowTuple<F>* const> tuples,
-                              std::span<const std::uint32_t> hashes,
-                              std::span<ConnRef<F>> out) noexcept {
-    assert(tuples.size() == hashes.size() && tuples.size() == out.size() && out.size() <= 64);
-    std::array<std::uint32_t, 64> candidate;
-    for (std::size_t i = 0; i < tuples.size(); ++i) {
-        const Bucket& bucket = buckets_[home(hashes[i])];
-        const unsigned m = matches(bucket, tag(hashes[i]));
-        candidate[i] = m != 0 ? bucket.refs[lowest(m)] : no_slot;
-        if (m != 0) {
-            const char* conn = reinterpret_cast<const char*>(&conns_[candidate[i] >> 1]);
-            for (std::size_t line = 0; line < sizeof(Conn<F>); line += 64)
-                __builtin_prefetch(conn + line, 1);
-        }
-    }
-    for (std::size_t i = 0; i < tuples.size(); ++i) {
-        out[i] = candidate[i] != no_slot ? confirm(candidate[i], *tuples[i]) : ConnRef<F>{};
-        if (out[i].conn == nullptr) [[unlikely]]
-            out[i] = find(*tuples[i], hashes[i]);
-    }
 }
 
 template <class F>

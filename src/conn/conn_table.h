@@ -14,6 +14,11 @@
 // Worked example: client 192.0.2.7:40000 to 198.51.100.10:80, real server 10.1.0.11:8080, in
 // slot 5. The tuple 192.0.2.7:40000>198.51.100.10:80 is filed with reference 10 (5*2 +
 // from_client), the tuple 10.1.0.11:8080>192.0.2.7:40000 with reference 11.
+#include <emmintrin.h>
+
+#include <array>
+#include <bit>
+#include <cassert>
 #include <cstdint>
 #include <span>
 
@@ -47,9 +52,11 @@ class ConnTable {
     /// Starts to fetch the bucket of a hash.
     void prefetch(std::uint32_t hash) const noexcept { __builtin_prefetch(&buckets_[home(hash)]); }
 
-    /// Looks up a burst whose buckets were prefetched. All spans have the same size, at most 64.
+    /// Looks up a burst whose buckets were prefetched, and calls `found(i, ref)` for each in turn.
+    /// Both spans have the same size, at most 64.
+    template <class Fn>
     void find_burst(std::span<const FlowTuple<F>* const> tuples,
-                    std::span<const std::uint32_t> hashes, std::span<ConnRef<F>> out) noexcept;
+                    std::span<const std::uint32_t> hashes, Fn&& found) noexcept;
 
     [[nodiscard]] ConnRef<F> find(const FlowTuple<F>& tuple) noexcept {
         return find(tuple, hash(tuple));
@@ -118,6 +125,7 @@ class ConnTable {
 
   private:
     static constexpr unsigned places = 8;
+    static constexpr std::uint32_t no_candidate = 0xFFFFFFFF;
     struct alignas(64) Bucket {
         std::array<std::uint16_t, places> tags;  ///< 0: free
         std::array<std::uint32_t, places> refs;
@@ -130,6 +138,10 @@ class ConnTable {
     }
     [[nodiscard]] static std::uint16_t tag(std::uint32_t hash) noexcept {
         return static_cast<std::uint16_t>((hash >> 16) | 1U);
+    }
+    /// The first place of matches().
+    [[nodiscard]] static std::size_t lowest(unsigned matches) noexcept {
+        return static_cast<std::size_t>(std::countr_zero(matches));
     }
     [[nodiscard]] static unsigned matches(const Bucket& bucket, std::uint16_t tag) noexcept;
     [[nodiscard]] ConnRef<F> confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept;
@@ -154,6 +166,47 @@ class ConnTable {
     std::uint32_t slots_used_ = 0;
     std::uint32_t free_head_;  ///< erased slots, chained through Conn::generation
 };
+
+template <class F>
+inline unsigned ConnTable<F>::matches(const Bucket& bucket, std::uint16_t tag) noexcept {
+    const auto tags = _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.tags.data()));
+    const auto equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
+    // One bit a place: the 16-bit results are packed to bytes first.
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+}
+
+template <class F>
+inline ConnRef<F> ConnTable<F>::confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept {
+    const auto direction = static_cast<Direction>(ref & 1U);
+    Conn<F>& conn = conns_[ref >> 1];
+    if (conn.has(tuple, direction)) return {&conn, direction};
+    return {};
+}
+
+template <class F>
+template <class Fn>
+void ConnTable<F>::find_burst(std::span<const FlowTuple<F>* const> tuples,
+                              std::span<const std::uint32_t> hashes, Fn&& found) noexcept {
+    assert(tuples.size() == hashes.size() && tuples.size() <= 64);
+    std::array<std::uint32_t, 64> candidate;
+    for (std::size_t i = 0; i < tuples.size(); ++i) {
+        const Bucket& bucket = buckets_[home(hashes[i])];
+        const unsigned m = matches(bucket, tag(hashes[i]));
+        candidate[i] = m != 0 ? bucket.refs[lowest(m)] : no_candidate;
+        if (m != 0) {
+            const char* conn = reinterpret_cast<const char*>(&conns_[candidate[i] >> 1]);
+            for (std::size_t line = 0; line < sizeof(Conn<F>); line += 64)
+                __builtin_prefetch(conn + line, 1);
+        }
+    }
+    for (std::size_t i = 0; i < tuples.size(); ++i) {
+        ConnRef<F> ref{};
+        if (candidate[i] != no_candidate) ref = confirm(candidate[i], *tuples[i]);
+        if (ref.conn == nullptr) [[unlikely]]
+            ref = find(*tuples[i], hashes[i]);
+        found(i, ref);
+    }
+}
 
 extern template class ConnTable<Ipv4>;
 extern template class ConnTable<Ipv6>;

@@ -29,7 +29,7 @@ class Acceptance {
         return plain.destination_mac.number() == last_;
     }
 
-    bool operator()(const PacketMeta& meta) noexcept {
+    [[gnu::noinline]] bool operator()(const PacketMeta& meta) noexcept {
         if (meta.to_group || meta.stacked_tags ||
             !worker_.network().accepts(port_, meta.vlan, meta.destination_mac))
             return false;
@@ -53,12 +53,11 @@ class Classifier {
         : worker_(worker), batch_(batch), accepts_(worker, batch.port) {}
 
     PlaceList run(const PlaceList& places) noexcept {
-        const bool sole = worker_.shared.workers == 1 || batch_.owner_known;
+        if (all_mine(places)) [[likely]]
+            return places;
         for (const auto place : places) {
             const PacketMeta& meta = batch_.meta[place];
-            if (sole && meta.plain && accepts_.knows(meta)) [[likely]]
-                mine_.push(place);
-            else if (!batch_.from_host && !accepts_(meta))
+            if (!batch_.from_host && !accepts_(meta))
                 pass_by(worker_, batch_, batch_.packets[place]);
             else if (meta.fragment == FragmentKind::none || meta.fragment == FragmentKind::joined)
                 [[likely]]
@@ -70,6 +69,15 @@ class Classifier {
     }
 
   private:
+    /// Are all of them plain frames for this host, which no other worker could own?
+    [[nodiscard]] bool all_mine(const PlaceList& places) noexcept {
+        if (worker_.shared.workers != 1 && !batch_.owner_known) return false;
+        return std::ranges::all_of(places, [this](std::uint8_t place) noexcept {
+            const PacketMeta& meta = batch_.meta[place];
+            return meta.plain && (accepts_.knows(meta) || accepts_(meta));
+        });
+    }
+
     /// `owned`: this worker is known to be the owner.
     void sort(std::uint8_t place, bool owned) noexcept {
         PacketMeta& meta = batch_.meta[place];

@@ -11,7 +11,6 @@ ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& 
     ConnTable<F>& table = worker.conns<F>();
     std::array<const FlowTuple<F>*, burst_size> tuples;
     std::array<std::uint32_t, burst_size> hashes;
-    std::array<ConnRef<F>, burst_size> found;
     std::size_t n = 0;
     for (const auto place : places) {
         tuples[n] = &batch.meta[place].tuple<F>();
@@ -19,19 +18,15 @@ ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& 
         table.prefetch(hashes[n]);
         ++n;
     }
-    table.find_burst(std::span(tuples).first(n), std::span(hashes).first(n),
-                     std::span(found).first(n));
-
     ClaimedList<F> claimed;
-    n = 0;
-    for (const auto place : places) {
-        const ConnRef<F> ref = found[n++];
-        if (ref.conn == nullptr) {
-            unclaimed.push(place);
-        } else {
-            claimed.push({place, ref.direction, batch.port, ref.conn});
-        }
-    }
+    table.find_burst(std::span(tuples).first(n), std::span(hashes).first(n),
+                     [&, port = batch.port](std::size_t i, ConnRef<F> ref) noexcept {
+                         const std::uint8_t place = places.begin()[i];
+                         if (ref.conn != nullptr) [[likely]]
+                             claimed.push({place, ref.direction, port, ref.conn});
+                         else
+                             unclaimed.push(place);
+                     });
     return claimed;
 }
 

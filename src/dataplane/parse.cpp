@@ -94,6 +94,7 @@ void mark_joined(Batch& batch, const PlaceList& places) noexcept {
 ByFamily stage_parse(WorkerState& worker, Batch& batch) noexcept {
     constexpr std::uint8_t ahead = 4;
     const auto count = static_cast<std::uint8_t>(batch.count);
+    const bool passed = batch.from_host;  // the host has judged it
     ByFamily out;
     for (std::uint8_t i = 0; i < count && i < ahead; ++i)
         rte_prefetch0(rte_pktmbuf_mtod(batch.packets[i], void*));
@@ -105,7 +106,7 @@ ByFamily stage_parse(WorkerState& worker, Batch& batch) noexcept {
             out.ipv6.push(i);
         else
             read_any(worker, batch, i, out);
-        batch.meta[i].passed = batch.from_host;  // the host has judged it
+        batch.meta[i].passed = passed;
     }
     if (batch.owner_known) {
         mark_joined(batch, out.ipv4);

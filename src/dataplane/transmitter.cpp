@@ -31,38 +31,44 @@ void Transmitter::flush(std::uint16_t d) noexcept {
     Buffer& buffer = buffers_[d];
     const DeviceQueues& device = devices_[d];
     const auto queue = static_cast<std::uint16_t>(worker_.value() % device.transmit_queues);
-    if (queue == worker_.value()) {
-        transmit(device, queue, buffer.packets.data(), buffer.count);
-    } else {
-        hand_over(device.relays[queue].get(), std::span(buffer.packets).first(buffer.count),
-                  counters_);
-    }
+    const auto packets = std::span(buffer.packets).first(buffer.count);
+    if (queue == worker_.value())
+        transmit(device, queue, packets, buffer.kinds);
+    else
+        hand_over(device.relays[queue].get(), packets, counters_);
     buffer.count = 0;
+    buffer.kinds = {};
 }
 
-void Transmitter::transmit(const DeviceQueues& device, std::uint16_t queue, rte_mbuf** packets,
-                           std::uint16_t count) noexcept {
-    std::array<std::uint16_t, 3> kinds{};
-    std::array<SendKind, 32> kind;
-    for (std::uint16_t i = 0; i < count; ++i) kind[i] = kind_of(packets[i]);
-    const std::uint16_t sent = rte_eth_tx_burst(device.ethdev, queue, packets, count);
-    for (std::uint16_t i = 0; i < sent; ++i) ++kinds[static_cast<std::size_t>(kind[i])];
+void Transmitter::transmit(const DeviceQueues& device, std::uint16_t queue,
+                           std::span<rte_mbuf*> packets, Kinds kinds) noexcept {
+    const std::uint16_t sent = rte_eth_tx_burst(device.ethdev, queue, packets.data(),
+                                                static_cast<std::uint16_t>(packets.size()));
+    const auto refused = packets.subspan(sent);
+    for (const rte_mbuf* packet : refused) {
+        const SendKind kind = kind_of(packet);
+        --kinds[static_cast<std::size_t>(kind)];
+        counters_.drop(kind == SendKind::to_host ? DropReason::host_full
+                                                 : DropReason::transmit_full);
+    }
+    if (!refused.empty())
+        rte_pktmbuf_free_bulk(refused.data(), static_cast<unsigned>(refused.size()));
     counters_.forwarded.add(kinds[static_cast<std::size_t>(SendKind::forwarded)]);
     counters_.to_host.add(kinds[static_cast<std::size_t>(SendKind::to_host)]);
     counters_.from_host.add(kinds[static_cast<std::size_t>(SendKind::from_host)]);
-    for (std::uint16_t i = sent; i < count; ++i)
-        counters_.drop(kind[i] == SendKind::to_host ? DropReason::host_full
-                                                    : DropReason::transmit_full);
-    if (sent < count) rte_pktmbuf_free_bulk(packets + sent, count - sent);
 }
 
 std::uint32_t Transmitter::take_relayed(const DeviceQueues& device) noexcept {
     const std::uint16_t queue = worker_.value();
     if (queue >= device.transmit_queues) return 0;
-    std::array<rte_mbuf*, 32> packets;
-    const std::uint16_t count = take_over(device.relays[queue].get(), packets, counters_);
-    if (count > 0) transmit(device, queue, packets.data(), count);
-    return count;
+    std::array<rte_mbuf*, 32> buffer;
+    const auto packets =
+        std::span(buffer).first(take_over(device.relays[queue].get(), buffer, counters_));
+    if (packets.empty()) return 0;
+    Kinds kinds{};
+    for (const rte_mbuf* packet : packets) ++kinds[static_cast<std::size_t>(kind_of(packet))];
+    transmit(device, queue, packets, kinds);
+    return static_cast<std::uint32_t>(packets.size());
 }
 
 }  // namespace shunt

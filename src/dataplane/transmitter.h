@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/id.h"
@@ -57,6 +58,7 @@ class Transmitter {
         packet->ol_flags &=
             ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_OFFLOAD_MASK);
         Buffer& buffer = buffers_[d.value];
+        ++buffer.kinds[static_cast<std::size_t>(kind)];
         buffer.packets[buffer.count++] = packet;
         if (buffer.count == buffer.packets.size()) flush(d.value);
     }
@@ -64,13 +66,16 @@ class Transmitter {
     std::uint32_t flush() noexcept;
 
   private:
+    /// Packets of each SendKind.
+    using Kinds = std::array<std::uint16_t, 3>;
     struct Buffer {
         std::uint16_t count = 0;
+        Kinds kinds{};
         std::array<rte_mbuf*, 32> packets;
     };
     void flush(std::uint16_t device) noexcept;
-    void transmit(const DeviceQueues& device, std::uint16_t queue, rte_mbuf** packets,
-                  std::uint16_t count) noexcept;
+    void transmit(const DeviceQueues& device, std::uint16_t queue, std::span<rte_mbuf*> packets,
+                  Kinds kinds) noexcept;
     std::uint32_t take_relayed(const DeviceQueues& device) noexcept;
 
     WorkerId worker_;

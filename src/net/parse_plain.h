@@ -94,16 +94,21 @@ template <class F>
         return false;
     const auto header = headers.template subspan<l3, sizeof(Header)>();
     const plain::Network network = plain::read_network(header, header_checksum);
-    const bool tcp = network.protocol == Protocol::tcp;
-    const std::size_t transport = tcp ? sizeof(TcpHeader) : sizeof(UdpHeader);
-    if ((!tcp && network.protocol != Protocol::udp) || network.length > frame_length - l3 ||
-        network.length > 0xFFFF || network.length < sizeof(Header) + transport) [[unlikely]]
+    std::size_t least = sizeof(Header) + sizeof(UdpHeader);
+    std::uint8_t tcp_flags = 0;
+    if (network.protocol == Protocol::tcp) [[likely]] {
+        least = sizeof(Header) + sizeof(TcpHeader);
+        tcp_flags = load<std::uint8_t, l4 + offsetof(TcpHeader, flags)>(headers);
+    } else if (network.protocol != Protocol::udp) {
+        return false;
+    }
+    if (network.length > frame_length - l3 || network.length > 0xFFFF || network.length < least)
+        [[unlikely]]
         return false;
 
     meta = plain::form<F>;
     meta.l3_length = static_cast<std::uint16_t>(network.length);
-    meta.tcp_flags =
-        tcp ? load<std::uint8_t, l4 + offsetof(TcpHeader, flags)>(headers) : std::uint8_t{0};
+    meta.tcp_flags = tcp_flags;
     meta.ttl = network.ttl;
     std::memcpy(&meta.destination_mac, headers.data(), sizeof(meta.destination_mac));
     auto& tuple = meta.tuple<F>();

@@ -199,10 +199,11 @@ TYPED_TEST(ConnTableTest, BurstsFindWhatSingleSearchesFind) {
             hashes.push_back(table.hash(tuple));
             table.prefetch(hashes.back());
         }
-        // Old contents of `out` must not shine through.
+        // One that is not found is told, too.
         std::vector<ConnRef<TypeParam>> out(
             size, table.find(this->conn(1, 1).tuple(Direction::from_server)));
-        table.find_burst(pointers, hashes, out);
+        table.find_burst(pointers, hashes,
+                         [&](std::size_t i, ConnRef<TypeParam> ref) { out[i] = ref; });
         for (std::size_t i = 0; i < size; ++i) {
             const auto expected = table.find(tuples[i]);
             ASSERT_EQ(out[i].conn, expected.conn) << i << " of " << size;
@@ -572,7 +573,7 @@ class ConnTableModel {
             hashes.push_back(table_.hash(tuple));
         }
         std::vector<ConnRef<F>> out(tuples.size());
-        table_.find_burst(pointers, hashes, out);
+        table_.find_burst(pointers, hashes, [&](std::size_t i, ConnRef<F> ref) { out[i] = ref; });
         for (std::size_t i = 0; i < out.size(); ++i) ASSERT_EQ(out[i].conn, expected[i]) << i;
     }
     void compare_all() {
