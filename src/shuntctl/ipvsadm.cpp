@@ -191,24 +191,28 @@ int Run::restore() {
         try {
             const auto command = parse(words);
             if (command.action == Action::restore)
-                throw ArgsError(ArgsError::Kind::usage,
-                                "-R cannot stand in the lines that it reads");
+                throw ArgsError(ArgsError::Kind::usage, help_advice(world_.program));
             status = perform(command);
             const bool ends = command.action == Action::help || command.action == Action::version;
             if (ends || status == list_failed_status) return status;
         } catch (const ArgsError& error) {
             if (error.kind() != ArgsError::Kind::option) throw;
             world_.err << error.what() << '\n';
-            status = 0;
+            status = error.status();
         }
     }
     return status;
 }
 
 int Run::perform(const Command& command) {
+    if (command.action == Action::stop_daemon) {
+        world_.err << "No daemon is running\n";
+        return refused_status;
+    }
     if (!command.unsupported.empty()) {
-        world_.err << world_.program << ": " << command.unsupported
-                   << " is not supported by this version of shuntd\n";
+        const bool daemon = command.action == Action::start_daemon;
+        world_.err << errno_text(command.action, daemon ? "ENOPROTOOPT" : "EINVAL")
+                   << "\nshuntd: " << command.unsupported << '\n';
         return refused_status;
     }
     try {

@@ -144,8 +144,7 @@ class Reader {
   private:
     /// The first option, which has to be a command. False if nothing after it matters.
     bool read_command() {
-        const std::string advice =
-            "Try `" + program_ + " -h' or '" + program_ + " --help' for more information.";
+        const auto advice = help_advice(program_);
         std::optional<Scanner::Found> first;
         try {
             first = scanner_.next();
@@ -160,7 +159,8 @@ class Reader {
                 refuse(command_.action == Action::start_daemon
                            ? "illegal start-daemon parameter specified"
                            : "illegal start_daemon specified");
-            command_.unsupported = first->written;
+            if (command_.action == Action::start_daemon)
+                command_.unsupported = "connections are not synchronised by this version";
         }
         return command_.action != Action::help && command_.action != Action::version;
     }
@@ -478,7 +478,7 @@ class Reader {
         else if (!holes)
             persistence_.granularity = static_cast<std::uint8_t>(ones);
         else
-            command_.unsupported = "-M " + mask_text_ + ", which is no prefix,";
+            command_.unsupported = "-M " + mask_text_ + " is no prefix";
         command_.service_options.persistence = persistence_;
     }
 
@@ -495,6 +495,10 @@ class Reader {
 };
 
 }  // namespace
+
+std::string help_advice(const std::string& program) {
+    return "Try `" + program + " -h' or '" + program + " --help' for more information.";
+}
 
 Command parse_ipvsadm(const std::vector<std::string>& args, const std::string& program,
                       const Resolver& resolver) {

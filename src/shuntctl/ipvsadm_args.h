@@ -100,7 +100,7 @@ struct Command {
     ServerOptions server_options;
     ListOptions list;
     Timeouts timeouts;
-    /// What is legal but shuntd has no parameter for, as it was written: "--start-daemon".
+    /// Why shuntd cannot do what is legal; empty: it can. "-M 255.0.255.0 is no prefix".
     std::string unsupported;
 };
 
@@ -126,6 +126,9 @@ struct Resolver {
     /// `protocol` may be none: the service has not been named yet.
     std::function<std::optional<std::uint16_t>(const std::string& name, Protocol protocol)> port;
 };
+
+/// What is said where there is no command.
+std::string help_advice(const std::string& program);
 
 /// Reads `args`, the words after the program's name; none of them: list everything. `program` is
 /// named in the advice to ask for help. Throws ArgsError.

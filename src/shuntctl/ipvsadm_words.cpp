@@ -172,7 +172,10 @@ Scanner::Found Scanner::short_option() {
     });
     if (found == std::end(words)) fail(whole_, "unknown option");
     Found option{found, "-"s + letter, whole_, std::nullopt};
-    if (found->takes == Takes::nothing) return option;
+    if (found->takes == Takes::nothing) {
+        if (cluster_.starts_with('=')) fail(whole_, "option does not take an argument");
+        return option;
+    }
     if (cluster_.empty()) {
         take_argument(option);
     } else {

@@ -250,7 +250,8 @@ TEST(IpvsadmArgs, ParserErrors) {
                           {"-L -z extra", "-z: unknown option"},
                           {"-A --tcp-serv 1.2.3.4:80", "--tcp-serv: unknown option"},
                           {"-A -t 1.2.3.4:80 -p -1", "-1: unknown option"},
-                          {"-Ln --stats=5", "--stats=5: option does not take an argument"}})
+                          {"-Ln --stats=5", "--stats=5: option does not take an argument"},
+                          {"-L -cn=1", "-cn=1: option does not take an argument"}})
         EXPECT_EQ(refusal(line), (Refusal{255, text}));
     // -R may read anything.
     const std::string zero("-L\0", 3);
@@ -437,18 +438,19 @@ TEST(IpvsadmArgs, FlagsOfServices) {
     EXPECT_EQ(flags("-b ,"), SchedulerFlags());
 }
 
-TEST(IpvsadmArgs, LegalButUnsupportedIsNamedAsItWasWritten) {
+TEST(IpvsadmArgs, LegalButUnsupportedSaysWhy) {
     struct Row {
         const char* line;
-        const char* option;
+        const char* reason;
     };
-    for (const auto& [line, option] : std::vector<Row>{
-             {"--start-daemon master --mcast-interface eth0", "--start-daemon"},
-             {"--stop-daemon backup", "--stop-daemon"},
-             {"-A -t 1.2.3.4:80 -p -M 255.0.255.0", "-M 255.0.255.0, which is no prefix,"},
-             {"-A -f 7 -p -M 24", "-M 24, which is no prefix,"},
-             {"-A -t 1.2.3.4:80 -M 255.0.255.0", ""}})
-        EXPECT_EQ(parse(line).unsupported, option) << line;
+    for (const auto& [line, reason] :
+         std::vector<Row>{{"--start-daemon master --mcast-interface eth0",
+                           "connections are not synchronised by this version"},
+                          {"--stop-daemon backup", ""},
+                          {"-A -t 1.2.3.4:80 -p -M 255.0.255.0", "-M 255.0.255.0 is no prefix"},
+                          {"-A -f 7 -p -M 24", "-M 24 is no prefix"},
+                          {"-A -t 1.2.3.4:80 -M 255.0.255.0", ""}})
+        EXPECT_EQ(parse(line).unsupported, reason) << line;
 }
 
 TEST(IpvsadmArgs, OnlyTheKindOptionLetsRestoreGoOn) {

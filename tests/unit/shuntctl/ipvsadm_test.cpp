@@ -342,6 +342,7 @@ TEST(Ipvsadm, RestoreGoesOnAfterRefusals) {
     EXPECT_EQ(bench.run("-R", "-C\n-A -t 192.0.2.1:80\n"), 255);
     EXPECT_EQ(bench.run("-R", "-C\n-A -z\n-C\n"), 0) << "an unknown option is passed over";
     EXPECT_EQ(bench.requests.size(), 2U);
+    EXPECT_EQ(bench.run("-R", "-A -z\n"), 255) << "unless it is in the last line";
     EXPECT_EQ(bench.run("-R", ""), 0);
 }
 
@@ -422,7 +423,23 @@ TEST(Ipvsadm, UnsupportedIsRefusedBeforeTheDaemonIsAsked) {
     Bench bench;
     EXPECT_EQ(bench.run("--start-daemon master"), 255);
     EXPECT_EQ(bench.err,
-              "/sbin/ipvsadm: --start-daemon is not supported by this version of shuntd\n");
+              "Protocol not available\nshuntd: connections are not synchronised by this version\n");
+    EXPECT_EQ(bench.requests, Requests{});
+}
+
+TEST(Ipvsadm, MaskThatIsNoPrefixIsAnInvalidOperation) {
+    Bench bench;
+    EXPECT_EQ(bench.run("-A -t 192.0.2.10:80 -p -M 255.0.255.0"), 255);
+    EXPECT_EQ(bench.err,
+              "Invalid operation.  Possibly wrong module version, address not unicast, ...\n"
+              "shuntd: -M 255.0.255.0 is no prefix\n");
+    EXPECT_EQ(bench.requests, Requests{});
+}
+
+TEST(Ipvsadm, NoDaemonIsThereToBeStopped) {
+    Bench bench;
+    EXPECT_EQ(bench.run("--stop-daemon backup --syncid 7"), 255);
+    EXPECT_EQ(bench.err, "No daemon is running\n");
     EXPECT_EQ(bench.requests, Requests{});
 }
 
