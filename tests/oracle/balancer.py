@@ -131,15 +131,17 @@ def mark_rule(line):
 
 class Balancer:
     """See the module's text. `build` holds shuntd, shuntctl and the link ipvsadm; shuntd.conf and
-    shuntd.log go to `directory`; `driver`: af_packet or pcap."""
+    shuntd.log go to `directory`; `driver`: af_packet or pcap; `connections`: room in the table."""
 
-    def __init__(self, scenario, build, directory, workers=1, driver="af_packet", quiet=0.002):
+    def __init__(self, scenario, build, directory, workers=1, driver="af_packet", quiet=0.002,
+                 connections=65536):
         self.scenario = scenario
         self.build = Path(build).resolve()
         self.directory = Path(directory)
         self.workers = workers
         self.driver = driver
         self.quiet = quiet
+        self.connections = connections
         self.run_directory = tempfile.TemporaryDirectory(prefix="shunt-oracle.")
         self.socket_path = Path(self.run_directory.name) / "shunt.sock"
         self.log_path = self.directory / "shuntd.log"
@@ -211,7 +213,7 @@ class Balancer:
                            f'device = "{device_string(self.driver, port)}"; }}'
                            for name, port in PORTS.items())
         # As the recordings were made: without limits on ICMP errors.
-        return (f"workers = {self.workers};\nconnections = 65536;\n"
+        return (f"workers = {self.workers};\nconnections = {self.connections};\n"
                 "tunables = { icmp_ratelimit = 0; icmp_msgs_per_sec = 0; };\n"
                 f'socket = {{ path = "{self.socket_path}"; }};\nports = (\n{ports}\n);\n')
 
