@@ -95,8 +95,11 @@ def complaints_about(step, got, name):
 
 def play(path, options):
     """(what Shunt did, complaints, names of differences, number of commands)"""
-    steps = parse(path.read_text(encoding="ascii"), path.name)
+    text = path.read_text(encoding="ascii")
+    steps = parse(text, path.name)
     complaints, used, count = [], set(), 0
+    if format_steps(steps) != text:
+        complaints.append(f"{path.name} is not as record.py writes it")
     with tempfile.TemporaryDirectory(prefix="shunt-ipvsadm.") as directory:
         with Balancer(load_scenario(HERE / "scenario.json"), options.build, directory,
                       connections=4096) as balancer:

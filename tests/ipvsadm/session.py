@@ -7,8 +7,9 @@
     > IPVS connection entries a line that ipvsadm 1.31 printed on a Linux kernel
     ! No such service         a line of its standard error
     ? 255                     its exit code, unless 0
-    % daemon                  Shunt differs on purpose: the name of a row of the table in
-    ! not yet                 docs/differences-from-ipvs.md, and what Shunt prints and returns instead
+    % sync-daemon             Shunt differs on purpose: a row of a table in
+                              docs/differences-from-ipvs.md,
+    ! Protocol not available  and what Shunt prints and returns instead
     ~ nat-udp 0               sends the frame of that step of a scenario of tests/oracle
     + 4.5                     waits for so many seconds
 
