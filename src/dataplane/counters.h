@@ -11,6 +11,7 @@
 
 #include "base/counter.h"
 #include "base/drop_reason.h"
+#include "dataplane/drop_samples.h"
 
 namespace shunt {
 
@@ -41,8 +42,15 @@ struct alignas(64) WorkerCounters {
     Counter crowded_rings;    ///< bursts passed on by a ring to another worker that was half full
     Counter busy_cycles;      ///< TSC cycles of iterations that found work
 
+    DropSamples* samples = nullptr;  ///< of what is dropped; null: none are kept
+
     void drop(DropReason reason, std::uint64_t n = 1) noexcept {
         dropped[static_cast<std::size_t>(reason)].add(n);
+    }
+    /// The packet stays the caller's.
+    void drop(DropReason reason, const rte_mbuf* packet) noexcept {
+        drop(reason);
+        if (samples != nullptr) samples->take(reason, packet);
     }
     [[nodiscard]] std::uint64_t all_dropped() const noexcept {
         std::uint64_t sum = 0;

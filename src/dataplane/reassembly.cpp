@@ -377,7 +377,7 @@ void Reassembler<F>::forget(Datagram& datagram) noexcept {
 
 template <class F>
 void Reassembler<F>::drop(rte_mbuf* packet, DropReason reason) noexcept {
-    counters_.drop(reason);
+    counters_.drop(reason, packet);
     rte_pktmbuf_free(packet);
 }
 

@@ -27,6 +27,8 @@ void hand_over(rte_ring* ring, std::span<rte_mbuf*> packets, WorkerCounters& cou
     if (room < rte_ring_get_capacity(ring) / 2) counters.crowded_rings.add();
     if (taken == count) return;
     counters.drop(DropReason::handoff_full, count - taken);
+    if (counters.samples != nullptr)
+        counters.samples->take_other(DropReason::handoff_full, packets[taken]);
     rte_pktmbuf_free_bulk(packets.data() + taken, count - taken);
 }
 

@@ -22,7 +22,7 @@ std::uint32_t Transmitter::flush() noexcept {
     for (std::uint16_t d = 0; d < buffers_.size(); ++d) {
         moved += buffers_[d].count;
         if (buffers_[d].count > 0) flush(d);
-        if (!devices_[d].relays.empty()) moved += take_relayed(devices_[d]);
+        if (!devices_[d].relays.empty()) moved += take_relayed(d);
     }
     return moved;
 }
@@ -33,23 +33,22 @@ void Transmitter::flush(std::uint16_t d) noexcept {
     const auto queue = static_cast<std::uint16_t>(worker_.value() % device.transmit_queues);
     const auto packets = std::span(buffer.packets).first(buffer.count);
     if (queue == worker_.value())
-        transmit(device, queue, packets, buffer.kinds);
+        transmit(d, queue, packets, buffer.kinds);
     else
         hand_over(device.relays[queue].get(), packets, counters_);
     buffer.count = 0;
     buffer.kinds = {};
 }
 
-void Transmitter::transmit(const DeviceQueues& device, std::uint16_t queue,
-                           std::span<rte_mbuf*> packets, Kinds kinds) noexcept {
-    const std::uint16_t sent = rte_eth_tx_burst(device.ethdev, queue, packets.data(),
+void Transmitter::transmit(std::uint16_t device, std::uint16_t queue, std::span<rte_mbuf*> packets,
+                           Kinds kinds) noexcept {
+    const std::uint16_t sent = rte_eth_tx_burst(devices_[device].ethdev, queue, packets.data(),
                                                 static_cast<std::uint16_t>(packets.size()));
     const auto refused = packets.subspan(sent);
     for (const rte_mbuf* packet : refused) {
         const SendKind kind = kind_of(packet);
         --kinds[static_cast<std::size_t>(kind)];
-        counters_.drop(kind == SendKind::to_host ? DropReason::host_full
-                                                 : DropReason::transmit_full);
+        drop(device, kind, packet);
     }
     if (!refused.empty())
         rte_pktmbuf_free_bulk(refused.data(), static_cast<unsigned>(refused.size()));
@@ -58,7 +57,18 @@ void Transmitter::transmit(const DeviceQueues& device, std::uint16_t queue,
     counters_.from_host.add(kinds[static_cast<std::size_t>(SendKind::from_host)]);
 }
 
-std::uint32_t Transmitter::take_relayed(const DeviceQueues& device) noexcept {
+/// Counts it; it is the caller's to free.
+void Transmitter::drop(std::uint16_t device, SendKind kind, const rte_mbuf* packet) noexcept {
+    const DropReason reason =
+        kind == SendKind::to_host ? DropReason::host_full : DropReason::transmit_full;
+    counters_.drop(reason);
+    if (counters_.samples != nullptr)
+        counters_.samples->take_from(reason, packet, PortId(static_cast<std::uint16_t>(device / 2)),
+                                     device % 2 != 0);
+}
+
+std::uint32_t Transmitter::take_relayed(std::uint16_t d) noexcept {
+    const DeviceQueues& device = devices_[d];
     const std::uint16_t queue = worker_.value();
     if (queue >= device.transmit_queues) return 0;
     std::array<rte_mbuf*, 32> buffer;
@@ -67,7 +77,7 @@ std::uint32_t Transmitter::take_relayed(const DeviceQueues& device) noexcept {
     if (packets.empty()) return 0;
     Kinds kinds{};
     for (const rte_mbuf* packet : packets) ++kinds[static_cast<std::size_t>(kind_of(packet))];
-    transmit(device, queue, packets, kinds);
+    transmit(d, queue, packets, kinds);
     return static_cast<std::uint32_t>(packets.size());
 }
 

@@ -74,9 +74,10 @@ class Transmitter {
         std::array<rte_mbuf*, 32> packets;
     };
     void flush(std::uint16_t device) noexcept;
-    void transmit(const DeviceQueues& device, std::uint16_t queue, std::span<rte_mbuf*> packets,
+    void transmit(std::uint16_t device, std::uint16_t queue, std::span<rte_mbuf*> packets,
                   Kinds kinds) noexcept;
-    std::uint32_t take_relayed(const DeviceQueues& device) noexcept;
+    void drop(std::uint16_t device, SendKind kind, const rte_mbuf* packet) noexcept;
+    std::uint32_t take_relayed(std::uint16_t device) noexcept;
 
     WorkerId worker_;
     const std::vector<DeviceQueues>& devices_;

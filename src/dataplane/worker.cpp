@@ -61,7 +61,10 @@ WorkerState::WorkerState(WorkerId worker, SharedState& state, const Limits& limi
       icmp_limit(hash_seed),
       defence(hash_seed),
       apps(limits.helpers),
-      requests(make_ring("requests", request_depth, RING_F_SP_ENQ | RING_F_SC_DEQ)) {}
+      requests(make_ring("requests", request_depth, RING_F_SP_ENQ | RING_F_SC_DEQ)),
+      drop_samples(state.sample_pause()) {
+    counters.samples = &drop_samples;
+}
 
 void Worker::run() noexcept {
     rte_rcu_qsbr_thread_register(state_.shared.rcu, state_.id.value());
@@ -85,6 +88,7 @@ void Worker::run() noexcept {
 std::uint32_t Worker::iterate() noexcept {
     const std::uint64_t begin = rte_rdtsc();
     state_.now = state_.shared.tick_at(begin);
+    state_.drop_samples.set_clock(begin - state_.shared.start_tsc);
     adopt_snapshot();
     state_.defence.follow(state_.shared.defence);
     state_.newcomers.follow(state_.counters, state_.now, state_.tunables().new_share);

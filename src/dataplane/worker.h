@@ -76,6 +76,8 @@ struct SharedState {
     [[nodiscard]] TickTime tick_at(std::uint64_t tsc) const noexcept {
         return TickTime(Ticks(static_cast<std::uint32_t>((tsc - start_tsc) / tsc_per_tick)));
     }
+    /// How long a worker takes no other sample of what it drops for the same reason, in cycles.
+    [[nodiscard]] std::uint64_t sample_pause() const noexcept { return tsc_per_tick / 10; }
 };
 
 /// A device queue that a worker polls.
@@ -146,7 +148,7 @@ struct WorkerState {
     void load_changed(DestId dest) noexcept { load_changes[load_group(dest)].bump(); }
 
     void drop(rte_mbuf* packet, DropReason reason) noexcept {
-        counters.drop(reason);
+        counters.drop(reason, packet);
         rte_pktmbuf_free(packet);
     }
 
@@ -173,6 +175,7 @@ struct WorkerState {
     std::array<Conn<Ipv6>, burst_size> one_packet_v6;
     std::vector<ReceiveQueue> queues;
     RingPtr requests;  ///< WorkerRequest*, control produces
+    DropSamples drop_samples;
 };
 
 /// The loop of one worker. Thread: the worker's lcore.
