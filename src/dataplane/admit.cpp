@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 4: a packet without a connection opens one, goes to the host, or is refused
 // (ipvs-behaviour 1.4, 1.5, 1.6, 2.2, 2.10, 2.12).
+#include "dataplane/admit_rules.h"
 #include "dataplane/app_hook.h"
 #include "dataplane/checksums.h"
 #include "dataplane/connections.h"
@@ -41,18 +42,6 @@ bool begins(const Tunables& tunables, const PacketMeta& meta, Protocol protocol)
     return true;
 }
 
-/// Can nobody on the wire have this address, which a packet names as its source? For IPv6 the host
-/// tells less about its own addresses, as Linux does.
-template <class F>
-bool is_martian_source(const WorkerState& worker, const typename F::Address& source) noexcept {
-    if (source.is_loopback() || source.is_multicast()) return true;
-    if constexpr (std::is_same_v<F, Ipv6>)
-        return false;
-    else
-        return source.is_unspecified() || source.is_broadcast() ||
-               worker.network().route<F>(source, 0).kind == Route<F>::Kind::local;
-}
-
 template <class F>
 const VirtualService* find_service(const WorkerState& worker, const Opening<F>& what) noexcept {
     if (what.tuple.source_port == ftp_data_port) return nullptr;
@@ -63,33 +52,6 @@ const VirtualService* find_service(const WorkerState& worker, const Opening<F>& 
     return worker.services().template find<F>(worker.mark_of<F>(what.batch.port, what.tuple),
                                               what.tuple.protocol, what.tuple.destination,
                                               what.tuple.destination_port);
-}
-
-/// Does the service, found by the fallback for FTP data, take this port at all? It does not unless
-/// it is persistent (1.5 step 5).
-template <class F>
-bool takes_port(const VirtualService& service, const FlowTuple<F>& tuple) noexcept {
-    return service.persistence || service.key.mark != Mark{} ||
-           service.key.endpoint.port == tuple.destination_port;
-}
-
-/// May the packet be for something else on the host than FTP data (1.6 step 3)?
-template <class F>
-bool is_beside_ftp(const VirtualService& service, const FlowTuple<F>& tuple) noexcept {
-    return service.key.mark == Mark{} && service.key.endpoint.port == ftp_port &&
-           tuple.destination_port != ftp_port;
-}
-
-template <class F>
-Conn<F> new_connection(const FlowTuple<F>& tuple, TickTime now) noexcept {
-    Conn<F> conn;
-    conn.client = tuple.source;
-    conn.client_port = tuple.source_port;
-    conn.virtual_address = conn.real = tuple.destination;
-    conn.virtual_port = conn.real_port = tuple.destination_port;
-    conn.protocol = tuple.protocol;
-    conn.expires = now + initial_timeout;
-    return conn;
 }
 
 /// What schedulers are told of the packet. An ICMP error quotes an answer, and those that choose by
@@ -114,45 +76,6 @@ const RealServer* choose(const WorkerState& worker, const VirtualService& servic
     return choice ? &service.servers[*choice] : nullptr;
 }
 
-template <class F>
-std::optional<Target> target_of(const RealServer& server, const FlowTuple<F>& tuple) noexcept {
-    const L4Port own = server.endpoint.port;
-    return Target{.dest = server.id, .port = own != L4Port{} ? own : tuple.destination_port};
-}
-
-template <class F>
-Conn<F> connection_to(const WorkerState& worker, const Target& target,
-                      const FlowTuple<F>& tuple) noexcept {
-    const ServiceTable::DestSlot& server = worker.services().slot(target.dest);
-    Conn<F> conn = new_connection<F>(tuple, worker.now);
-    conn.dest = target.dest;
-    conn.affinity = target.affinity;
-    conn.method = server.forward;
-    conn.server_silent = server.forward != ForwardMethod::nat;
-    if (server.forward != ForwardMethod::nat) return conn;
-    conn.real = F::of(server.endpoint.address);
-    conn.real_port = target.port;
-    conn.address_delta = ChecksumDelta::replace(conn.virtual_address, conn.real);
-    conn.endpoint_delta =
-        conn.address_delta + ChecksumDelta::replace(conn.virtual_port, conn.real_port);
-    return conn;
-}
-
-template <class F>
-Conn<F> connection_past_servers(const WorkerState& worker, const FlowTuple<F>& tuple) noexcept {
-    Conn<F> conn = new_connection<F>(tuple, worker.now);
-    conn.dest = worker.no_server();
-    conn.method = ForwardMethod::bypass;
-    conn.server_silent = true;
-    return conn;
-}
-
-/// Is the packet a connection of its own (2.12)?
-template <class F>
-bool is_one_packet(const VirtualService& service, const FlowTuple<F>& tuple) noexcept {
-    return service.one_packet && tuple.protocol == Protocol::udp;
-}
-
 /// The connection that a packet takes the place of is over; nothing of it is kept.
 template <class F>
 void end_connection(WorkerState& worker, Conn<F>& conn) noexcept {
@@ -166,9 +89,7 @@ template <class F>
 Conn<F>* insert(WorkerState& worker, const Conn<F>& conn) noexcept {
     ConnTable<F>& table = worker.conns<F>();
     const auto share = static_cast<std::uint64_t>(worker.tunables().half_open_share);
-    const auto most =
-        static_cast<std::uint64_t>(worker.tunables().conn_max) / worker.shared.workers;
-    const bool full = table.size() >= std::min<std::uint64_t>(table.capacity(), most);
+    const bool full = is_full<F>(worker);
     if ((full || std::uint64_t{table.half_open()} * 100 >= table.capacity() * share) &&
         !evict_half_open<F>(worker) && full)
         return nullptr;
@@ -195,20 +116,11 @@ Conn<F>* file(WorkerState& worker, const Conn<F>& conn, std::uint8_t place) noex
     return filed;
 }
 
-/// May a service without usable server let the packet go to its own destination (1.6 step 2)?
-template <class F>
-bool may_bypass(const WorkerState& worker, const VirtualService& service,
-                const Opening<F>& what) noexcept {
-    return worker.tunables().cache_bypass != 0 && service.key.mark != Mark{} && !what.by_error &&
-           !not_one_host(what.tuple.destination) &&
-           worker.network().route<F>(what.tuple.destination, 0).kind != Route<F>::Kind::local;
-}
-
 /// No server for a packet of a service (1.6): what becomes of the packet. Null: it was disposed of.
 template <class F>
 Conn<F>* leave(WorkerState& worker, const VirtualService& service, const Opening<F>& what,
                std::uint8_t place) noexcept {
-    if (may_bypass<F>(worker, service, what)) {
+    if (!what.by_error && may_bypass<F>(worker, service, what.tuple)) {
         Conn<F> past = connection_past_servers<F>(worker, what.tuple);
         past.one_packet = is_one_packet<F>(service, what.tuple);
         Conn<F>* conn = file<F>(worker, past, place);

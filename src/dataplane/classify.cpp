@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 2: is this packet any of the pipeline's business, and whose? Fragments are put together
 // first, ICMP errors are judged by the packet that they quote.
+#include "dataplane/concern.h"
 #include "dataplane/forwarders.h"
 #include "dataplane/host_path.h"
 #include "dataplane/icmp_relay.h"
@@ -153,26 +154,10 @@ class Classifier {
     /// address nor from a real server.
     template <class Flow>
     std::optional<WorkerId> owner_of(const FlowTuple<Flow>& tuple) const noexcept {
-        const ServiceTable& services = worker_.services();
-        const OwnerFunction& owners = *worker_.shared.owner;
-        if (services.is_virtual<Flow>(tuple.destination))
-            return owners.owner<Flow>(tuple.source, tuple.source_port);
-        // A server's packet: of one that is translated for, or of another one whose answers pass
-        // here.
-        if (services.is_real<Flow>(tuple.source, tuple.source_port) ||
-            services.is_virtual<Flow>(tuple.source) || may_be_data<Flow>(tuple))
-            return owners.owner<Flow>(tuple.destination, tuple.destination_port);
-        if (worker_.mark_of<Flow>(batch_.port, tuple) != Mark{})
-            return owners.owner<Flow>(tuple.source, tuple.source_port);
-        return std::nullopt;
-    }
-
-    /// May it be of a connection that an application has announced? Its ports are no service's.
-    template <class Flow>
-    [[nodiscard]] bool may_be_data(const FlowTuple<Flow>& tuple) const noexcept {
-        const ExpectationTable* expectations = worker_.shared.expectations.get();
-        return expectations != nullptr && expectations->any() &&
-               worker_.services().is_real_address<Flow>(tuple.source);
+        const Concern concern = concern_of<Flow>(
+            worker_, tuple, [&] { return worker_.mark_of<Flow>(batch_.port, tuple); });
+        if (concern == Concern::none) return std::nullopt;
+        return owner_for<Flow>(*worker_.shared.owner, concern, tuple);
     }
 
     /// A fragment of what may be a packet of a service. Only the first one has ports, so all are

@@ -32,6 +32,24 @@ Fate fate_of(const Conn<F>& conn) noexcept {
     return Fate::draws;
 }
 
+constexpr std::uint64_t connection = 1000;  ///< tokens that a new one takes
+
+/// What TokenBuckets are told of a client's network.
+struct PrefixLimit {
+    PrefixLimit(const IpAddress& source, TickTime now, const Tunables& tunables,
+                std::uint16_t workers) noexcept
+        : network(network_of(source, static_cast<unsigned>(source.family() == Family::ipv4
+                                                               ? tunables.prefix_length4
+                                                               : tunables.prefix_length6))),
+          rate(std::max<std::uint64_t>(1,
+                                       static_cast<std::uint64_t>(tunables.prefix_rate) / workers)),
+          milliseconds(std::uint64_t{now.time_since_epoch().count()} * 100) {}
+
+    IpAddress network;
+    std::uint64_t rate;  ///< tokens a millisecond
+    std::uint64_t milliseconds;
+};
+
 template <class F>
 void end_some(WorkerState& worker) noexcept {
     ConnTable<F>& table = worker.conns<F>();
@@ -65,17 +83,20 @@ void Defence::follow(const DefenceOrders& orders) noexcept {
 bool Defence::allows(const IpAddress& source, TickTime now, const Tunables& tunables,
                      std::uint16_t workers) noexcept {
     if (tunables.prefix_rate == 0) return true;
-    constexpr std::uint64_t one = 1000;
-    const bool v4 = source.family() == Family::ipv4;
-    const auto bits = static_cast<unsigned>(v4 ? tunables.prefix_length4 : tunables.prefix_length6);
-    const auto rate =
-        std::max<std::uint64_t>(1, static_cast<std::uint64_t>(tunables.prefix_rate) / workers);
-    const std::uint64_t milliseconds = std::uint64_t{now.time_since_epoch().count()} * 100;
+    const PrefixLimit limit(source, now, tunables, workers);
     std::uint64_t& tokens =
-        prefixes_.tokens(network_of(source, bits), milliseconds, rate, rate * one);
-    if (tokens < one) return false;
-    tokens -= one;
+        prefixes_.tokens(limit.network, limit.milliseconds, limit.rate, limit.rate * connection);
+    if (tokens < connection) return false;
+    tokens -= connection;
     return true;
+}
+
+bool Defence::would_allow(const IpAddress& source, TickTime now, const Tunables& tunables,
+                          std::uint16_t workers) const noexcept {
+    if (tunables.prefix_rate == 0) return true;
+    const PrefixLimit limit(source, now, tunables, workers);
+    return prefixes_.would_have(limit.network, limit.milliseconds, limit.rate,
+                                limit.rate * connection) >= connection;
 }
 
 bool Defence::draws(std::uint32_t packets) noexcept {

@@ -47,6 +47,15 @@ class Defence {
     [[nodiscard]] bool allows(const IpAddress& source, TickTime now, const Tunables& tunables,
                               std::uint16_t workers) noexcept;
 
+    /// What refuses() and allows() would answer now.
+    [[nodiscard]] bool would_refuse() const noexcept {
+        return refuse_one_of_ != 0 && until_refusal_ <= 1;
+    }
+    [[nodiscard]] bool would_allow(const IpAddress& source, TickTime now, const Tunables& tunables,
+                                   std::uint16_t workers) const noexcept;
+    /// One of so many new connections is refused; 0: none.
+    [[nodiscard]] std::int64_t refuses_one_of() const noexcept { return refuse_one_of_; }
+
     /// Of a connection that sent `packets` and may go for want of room: is it one that goes? Those
     /// that sent less go more often.
     [[nodiscard]] bool draws(std::uint32_t packets) noexcept;

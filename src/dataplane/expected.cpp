@@ -21,6 +21,13 @@ auto usable_for(const WorkerState& worker) noexcept {
     };
 }
 
+/// Where the server is to call, the client calls only if the server is not heard here.
+auto usable_to_client(const WorkerState& worker) noexcept {
+    return [usable = usable_for(worker)](const Expectation& what) noexcept {
+        return usable(what) && (what.client.port == L4Port{} || what.method != ForwardMethod::nat);
+    };
+}
+
 constexpr L4Port one_less(L4Port port) noexcept {
     return L4Port(static_cast<std::uint16_t>(port.value() - 1));
 }
@@ -70,16 +77,39 @@ std::optional<ExpectedConnection<F>> expected_connection(WorkerState& worker,
                                                      worker.now, usable_for(worker)))
             return ExpectedConnection<F>{connection_of<F>(worker, *taken, destination, source.port),
                                          Direction::from_server};
-    const auto taken =
-        table.take_for_client(tuple.protocol, source, destination, worker.now,
-                              [usable = usable_for(worker)](const Expectation& what) noexcept {
-                                  // Where the server is to call, the client calls only if the
-                                  // server is not heard here.
-                                  return usable(what) && (what.client.port == L4Port{} ||
-                                                          what.method != ForwardMethod::nat);
-                              });
+    const auto taken = table.take_for_client(tuple.protocol, source, destination, worker.now,
+                                             usable_to_client(worker));
     if (!taken) return std::nullopt;
     return ExpectedConnection<F>{connection_of<F>(worker, *taken, source, taken->what.server.port),
+                                 Direction::from_client};
+}
+
+template <class F>
+std::optional<ExpectedConnection<F>> announced_connection(const WorkerState& worker,
+                                                          const FlowTuple<F>& tuple) noexcept {
+    ExpectationTable& table = *worker.shared.expectations;
+    const Endpoint source{tuple.source, tuple.source_port};
+    const Endpoint destination{tuple.destination, tuple.destination_port};
+    ExpectationTable::Taken seen;
+    bool found = false;
+    // The table is told of each that it may not be taken.
+    const auto look = [&](auto usable) noexcept {
+        return [&, usable](const Expectation& what) noexcept {
+            if (!found && usable(what)) seen.what = what;
+            found = found || usable(what);
+            return false;
+        };
+    };
+    if (worker.services().template is_real_address<F>(tuple.source))
+        static_cast<void>(table.take_for_server(tuple.protocol, source, destination, worker.now,
+                                                look(usable_for(worker))));
+    if (found)
+        return ExpectedConnection<F>{connection_of<F>(worker, seen, destination, source.port),
+                                     Direction::from_server};
+    static_cast<void>(table.take_for_client(tuple.protocol, source, destination, worker.now,
+                                            look(usable_to_client(worker))));
+    if (!found) return std::nullopt;
+    return ExpectedConnection<F>{connection_of<F>(worker, seen, source, seen.what.server.port),
                                  Direction::from_client};
 }
 
@@ -153,6 +183,10 @@ template std::optional<ExpectedConnection<Ipv4>> expected_connection(
     WorkerState&, const PacketMeta&, const FlowTuple<Ipv4>&) noexcept;
 template std::optional<ExpectedConnection<Ipv6>> expected_connection(
     WorkerState&, const PacketMeta&, const FlowTuple<Ipv6>&) noexcept;
+template std::optional<ExpectedConnection<Ipv4>> announced_connection(
+    const WorkerState&, const FlowTuple<Ipv4>&) noexcept;
+template std::optional<ExpectedConnection<Ipv6>> announced_connection(
+    const WorkerState&, const FlowTuple<Ipv6>&) noexcept;
 template class Announcements<Ipv4>;
 template class Announcements<Ipv6>;
 

@@ -20,6 +20,11 @@ std::optional<ExpectedConnection<F>> expected_connection(WorkerState& worker,
                                                          const PacketMeta& meta,
                                                          const FlowTuple<F>& tuple) noexcept;
 
+/// The same, but nothing changes, and release_expected() is not to be called.
+template <class F>
+std::optional<ExpectedConnection<F>> announced_connection(const WorkerState& worker,
+                                                          const FlowTuple<F>& tuple) noexcept;
+
 /// The end of a connection that was announced, or of the attempt to make one.
 template <class F>
 void release_expected(WorkerState& worker, const Conn<F>& conn) noexcept {

@@ -35,6 +35,9 @@ class NewcomerLimit {
         return true;
     }
 
+    /// Would admits() say yes?
+    [[nodiscard]] bool would_admit() const noexcept { return left_ != 0; }
+
     /// So many packets belong to connections, those that opened them included.
     void served(std::size_t packets) noexcept { served_ += packets; }
     /// A connection came to life.

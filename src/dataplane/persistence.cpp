@@ -123,6 +123,30 @@ std::optional<Target> tied_target(WorkerState& worker, const VirtualService& ser
 }
 
 template <class F>
+std::optional<Target> tied_target_now(WorkerState& worker, const VirtualService& service,
+                                      const FlowTuple<F>& tuple, const EngineData& data) noexcept {
+    using Verdict = AffinityTable::Verdict;
+    std::optional<DestId> dest;
+    const auto judge = judge_for(worker);
+    // What is unknown is left as it is, and the next one looked at.
+    static_cast<void>(worker.shared.affinity->take(
+        key_of<F>(service, tuple), worker.now,
+        [&](DestId id) noexcept {
+            if (!dest && judge(id) == Verdict::usable) dest = id;
+            return Verdict::unknown;
+        },
+        data));
+    if (!dest) return std::nullopt;
+    return target_of_tie<F>(worker, service, tuple, *dest);
+}
+
+template <class F>
+Target target_of_tie(const WorkerState& worker, const VirtualService& service,
+                     const FlowTuple<F>& tuple, DestId server) noexcept {
+    return target_of<F>(worker, service, tuple, {.ref = no_affinity, .dest = server});
+}
+
+template <class F>
 std::optional<Target> tie(WorkerState& worker, const VirtualService& service,
                           const FlowTuple<F>& tuple, const RealServer& server,
                           const EngineData& data) noexcept {
@@ -144,6 +168,10 @@ std::optional<Target> tie_to_caller(WorkerState& worker, const VirtualService& s
     template std::optional<EngineData> engine_data<F>(const VirtualService&, const rte_mbuf*,  \
                                                       const PacketMeta&) noexcept;             \
     template std::optional<Target> tied_target<F>(                                             \
+        WorkerState&, const VirtualService&, const FlowTuple<F>&, const EngineData&) noexcept; \
+    template Target target_of_tie<F>(const WorkerState&, const VirtualService&,                \
+                                     const FlowTuple<F>&, DestId) noexcept;                    \
+    template std::optional<Target> tied_target_now<F>(                                         \
         WorkerState&, const VirtualService&, const FlowTuple<F>&, const EngineData&) noexcept; \
     template std::optional<Target> tie<F>(WorkerState&, const VirtualService&,                 \
                                           const FlowTuple<F>&, const RealServer&,              \

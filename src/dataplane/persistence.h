@@ -28,6 +28,16 @@ template <class F>
 std::optional<Target> tied_target(WorkerState& worker, const VirtualService& service,
                                   const FlowTuple<F>& tuple, const EngineData& data) noexcept;
 
+/// What tied_target() would say of it, without a tie to be given back: nothing changes.
+template <class F>
+std::optional<Target> tied_target_now(WorkerState& worker, const VirtualService& service,
+                                      const FlowTuple<F>& tuple, const EngineData& data) noexcept;
+
+/// Where a connection goes that is tied to this server.
+template <class F>
+Target target_of_tie(const WorkerState& worker, const VirtualService& service,
+                     const FlowTuple<F>& tuple, DestId server) noexcept;
+
 /// Ties the client to a server of the service. Nothing when there is no room for a template. The
 /// target is another server when another worker was faster for the same client.
 template <class F>

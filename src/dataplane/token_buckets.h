@@ -37,6 +37,15 @@ class TokenBuckets {
         return found->tokens;
     }
 
+    /// What tokens() would say; nothing changes.
+    [[nodiscard]] std::uint64_t would_have(const IpAddress& who, std::uint64_t now,
+                                           std::uint64_t rate, std::uint64_t full) const noexcept {
+        const Set& set = sets_[set_of(who)];
+        const auto found = std::ranges::find(set, key_of(who), &Bucket::key);
+        if (found == set.end()) return full;
+        return std::min(found->tokens + (now - found->used) * rate, full);
+    }
+
     /// Where a bucket stands; the seed decides.
     [[nodiscard]] std::size_t set_of(const IpAddress& who) const noexcept {
         return hash_of(key_of(who), seed_) % sets_.size();

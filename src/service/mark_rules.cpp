@@ -237,6 +237,31 @@ Mark MarkRules::classify(PortId port, const FlowTuple<F>& tuple) const noexcept 
     return Mark(result);
 }
 
+namespace {
+
+template <class F>
+bool is_within(const std::optional<IpPrefix>& network, const typename F::Address& address) {
+    return !network || (network->address.family() == F::family &&
+                        network_of(IpAddress(address), network->length) == network->address);
+}
+
+bool is_within(const PortRange& range, L4Port port) noexcept {
+    return range.first.value() <= port.value() && port.value() <= range.last.value();
+}
+
+}  // namespace
+
+template <class F>
+bool matches(const MarkRule& rule, PortId port, const FlowTuple<F>& tuple) noexcept {
+    return (!rule.protocol || *rule.protocol == tuple.protocol) &&
+           (!rule.ingress || *rule.ingress == port) && is_within<F>(rule.source, tuple.source) &&
+           is_within<F>(rule.destination, tuple.destination) &&
+           is_within(rule.source_ports, tuple.source_port) &&
+           is_within(rule.destination_ports, tuple.destination_port);
+}
+
+template bool matches<Ipv4>(const MarkRule&, PortId, const FlowTuple<Ipv4>&) noexcept;
+template bool matches<Ipv6>(const MarkRule&, PortId, const FlowTuple<Ipv6>&) noexcept;
 template void MarkRules::classify<Ipv4>(PortId, std::span<const FlowTuple<Ipv4>* const>,
                                         std::span<Mark>) const noexcept;
 template void MarkRules::classify<Ipv6>(PortId, std::span<const FlowTuple<Ipv6>* const>,

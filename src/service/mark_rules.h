@@ -45,6 +45,11 @@ struct MarkRule {
 /// What keeps a rule from being used, as words to follow the rule's name; nothing when it may be.
 [[nodiscard]] std::optional<std::string_view> problem(const MarkRule& rule) noexcept;
 
+/// Does the rule match a packet? For the control thread, which tells an operator why a packet has
+/// its mark; packets go by MarkRules.
+template <class F>
+[[nodiscard]] bool matches(const MarkRule& rule, PortId port, const FlowTuple<F>& tuple) noexcept;
+
 class MarkRules {
   public:
     static constexpr std::size_t max_rules = 0xFFFF;
