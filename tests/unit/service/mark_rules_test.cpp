@@ -56,7 +56,7 @@ bool bit(const Address& address, unsigned position) {
 
 /// What the rules mean, said in the plainest way.
 template <class F>
-bool matches(const MarkRule& rule, PortId ingress, const FlowTuple<F>& t) {
+bool applies(const MarkRule& rule, PortId ingress, const FlowTuple<F>& t) {
     const auto has = [](const std::optional<IpPrefix>& prefix, const typename F::Address& address) {
         if (!prefix) return true;
         if (prefix->address.family() != F::family) return false;
@@ -76,7 +76,7 @@ bool matches(const MarkRule& rule, PortId ingress, const FlowTuple<F>& t) {
 template <class F>
 Mark expected(std::span<const MarkRule> rules, PortId ingress, const FlowTuple<F>& t) {
     for (const MarkRule& rule : rules)
-        if (matches(rule, ingress, t)) return rule.mark;
+        if (applies(rule, ingress, t)) return rule.mark;
     return none;
 }
 
