@@ -29,6 +29,7 @@ import replay
 import verdict
 import wire
 from ipvs_oracle import compare, csum16, load_scenario, write_pcap
+from texts import comparable_dumps, compare_texts
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build"
@@ -229,6 +230,53 @@ class Comparing(unittest.TestCase):
         self.assertEqual(compare(right_result(), other, state="services"), [])
 
 
+CONNECTIONS = """IPVS connection entries
+pro expire state       source             virtual            destination
+TCP 14:58  ESTABLISHED 10.0.0.2:40000     198.51.100.10:80   192.168.10.1:80
+IP  105:12 ASSURED     10.0.0.0:0         0.0.0.1:0          192.168.10.1:0
+"""
+SERVICES = """IP Virtual Server version 1.2.1 (size=4096)
+TCP  198.51.100.10:80 wlc
+  -> 192.168.10.1:80              Masq    1      5          12
+"""
+
+
+class Texts(unittest.TestCase):
+    @staticmethod
+    def differences(kind, expected, got):
+        return compare_texts({"dumps": {"end": {kind: expected}}},
+                             {"dumps": {"end": {kind: got}}})
+
+    def test_what_no_two_runs_have_in_common_does_not_count(self):
+        titles, rows = CONNECTIONS.splitlines()[:2], CONNECTIONS.splitlines()[2:]
+        other = "\n".join(titles + [rows[1].replace("105:12", "00:01 "), rows[0]]) + "\n"
+        self.assertEqual(self.differences("connections", CONNECTIONS, other), [])
+        other = SERVICES.replace("4096", "65536")
+        self.assertEqual(self.differences("services", SERVICES, other), [])
+
+    def test_every_other_byte_does(self):
+        self.assertIn("text end/connections", self.differences(
+            "connections", CONNECTIONS, CONNECTIONS.replace("ESTABLISHED", "FIN_WAIT   "))[0])
+        for old, new in ((" -> ", "->  "), ("12\n", "12 \n"), ("wlc", "rr"), ("1.2.1", "1.2.2")):
+            other = SERVICES.replace(old, new)
+            self.assertEqual(len(self.differences("services", SERVICES, other)), 1, old)
+
+    def test_the_order_of_servers_counts(self):
+        text = "  -> 10.0.0.1:80\n  -> 10.0.0.2:80\n"
+        self.assertTrue(self.differences("persistent", text, "\n".join(text.split("\n")[::-1])))
+
+    def test_a_table_that_is_missing_differs_and_one_too_many_does_not(self):
+        self.assertTrue(compare_texts({"dumps": {"end": {"rules": "-A\n"}}}, {"dumps": {}}))
+        self.assertEqual(compare_texts({"dumps": {"end": {"ip_vs": "x"}}}, {"dumps": {}}), [])
+
+    def test_what_is_kept_of_a_dump_compares_as_equal(self):
+        dumps = {"end": {"connections": CONNECTIONS, "services": SERVICES, "kernel": "6.1"}}
+        kept = comparable_dumps(dumps)
+        self.assertEqual(sorted(kept["end"]), ["connections", "services"])
+        self.assertNotIn("14:58", kept["end"]["connections"])
+        self.assertEqual(compare_texts({"dumps": kept}, {"dumps": dumps}), [])
+
+
 class FirstDifference(unittest.TestCase):
     def test_is_one_line_that_says_where(self):
         text = verdict.first_of(compare(right_result(), wrong_result()))
@@ -349,6 +397,17 @@ class Judging(unittest.TestCase):
         self.assertEqual(self.line(loaded, empty, state="connections"),
                          "sample ok (differs by design: On purpose)")
         self.assertRegex(self.line(loaded, right_result(), state="connections"), "differs: state")
+
+    def test_texts_count_when_asked_for(self):
+        loaded = self.place.scenario({**right_result(), "dumps": {"end": {"rules": "-A\n"}}})
+        other = {**right_result(), "dumps": {"end": {"rules": "-a\n"}}}
+        self.assertEqual(self.line(loaded, other, state="connections"), "sample ok")
+        for state in (True, "stats,texts"):
+            self.assertRegex(self.line(loaded, other, state=state),
+                             "^sample differs: text end/rules")
+        self.place.difference(loaded, other)
+        self.assertEqual(self.line(loaded, other, state=True),
+                         "sample ok (differs by design: On purpose)")
 
 
 class Recording(unittest.TestCase):
@@ -521,13 +580,13 @@ class Lateness(unittest.TestCase):
         clock = unittest.mock.Mock(monotonic=lambda: self.now)
         self.enterContext(unittest.mock.patch.object(replay, "time", clock))
 
-    def run_steps(self, ipvs, steps):
+    def run_steps(self, ipvs, steps, **options):
         """`seconds`: how long a step of commands takes."""
         def pass_time(seconds):
             self.now += seconds
         link = unittest.mock.Mock(sockets={}, **{"drain.return_value": []})
         host = unittest.mock.Mock(wire=link, **{"commands.side_effect": pass_time})
-        made = replay.Replay(host, {**scenario(), "ipvs": ipvs, "steps": steps})
+        made = replay.Replay(host, {**scenario(), "ipvs": ipvs, "steps": steps}, **options)
         made.dump = unittest.mock.Mock()
         made.run()
 
@@ -536,6 +595,12 @@ class Lateness(unittest.TestCase):
         with self.assertRaisesRegex(replay.TooLate, "step 1 was done 0.9 s late"):
             self.run_steps(["--set 3 2 2"], busy)
         self.run_steps([], busy)
+
+    def test_counts_for_tables_where_closed_connections_would_be_gone(self):
+        busy = [{"commands": part * replay.LATE_FOR_TABLES} for part in (0.5, 0.6)]
+        with self.assertRaisesRegex(replay.TooLate, "step 1 was done 8.8 s late"):
+            self.run_steps([], busy, tables=True)
+        self.run_steps([], busy[:1], tables=True)
 
     def test_begins_anew_with_each_wait(self):
         self.run_steps(["--set 3 2 2"], [{"commands": 0.6 * replay.LATE}, {"wait": 0}] * 3)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipvs_oracle import compare, dump_json, hexin, ipvs_lines
+from texts import comparable_dumps, compare_texts
 
 HERE = Path(__file__).resolve().parent
 DIFFERENCES_PAGE = HERE.parent.parent / "docs" / "differences-from-ipvs.md"
@@ -150,6 +151,14 @@ class Verdict:
         return f"{name} {self.outcome}: {self.text}"
 
 
+def compare_all(expected, actual, state):
+    """List of differences (text). `state`: names of tables, and texts, that count besides packets;
+    True for all of them."""
+    texts = state is True or "texts" in (state or "").split(",")
+    return (compare(expected, actual, state=state)
+            + (compare_texts(expected, actual) if texts else []))
+
+
 def judge(scenario, actual, state=False, places=(SCENARIOS, DIFFERENCES), page=DIFFERENCES_PAGE):
     """The verdict on a replay. `state`: compare these tables too, True for all of them."""
     try:
@@ -157,12 +166,12 @@ def judge(scenario, actual, state=False, places=(SCENARIOS, DIFFERENCES), page=D
         difference = find_difference(scenario, places)
         if difference:
             check_section(difference.section, difference.path.parent.name, page)
-            if not compare(expected, {**expected, **difference.content}, state=True):
+            if not compare_all(expected, {**expected, **difference.content}, True):
                 raise VerdictError(f"{difference.path} says what the kernel does: remove it")
             expected = {**expected, **difference.content}
     except VerdictError as error:
         return Verdict("failed", str(error))
-    differences = compare(expected, actual, state=state)
+    differences = compare_all(expected, actual, state)
     by_design = f"differs by design: {difference.section}" if difference else ""
     if not differences:
         return Verdict("ok", by_design)
@@ -178,10 +187,11 @@ def record_difference(scenario, actual, section, places=(SCENARIOS, DIFFERENCES)
     scenarios, others = places
     directory = base if base.is_relative_to(scenarios) else others / scenario["name"]
     check_section(section, directory.name, page)
-    if not compare(read_expected(scenario), actual, state=True):
+    if not compare_all(read_expected(scenario), actual, True):
         raise VerdictError("Shunt does what the kernel does: there is no difference to record")
     directory.mkdir(parents=True, exist_ok=True)
     kept = {key: actual[key] for key in ("format", "scenario", "state", "packets")}
+    kept["dumps"] = comparable_dumps(actual.get("dumps", {}))
     (directory / FILE_NAME).write_text(
         dump_json({"difference": section, "scenario_hash": scenario_hash(scenario), **kept}),
         encoding="utf-8")
