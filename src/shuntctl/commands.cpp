@@ -13,12 +13,14 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <ostream>
 #include <sstream>
 
 #include "shuntctl/command_args.h"
 #include "shuntctl/command_tables.h"
 #include "shuntctl/command_tree.h"
+#include "shuntctl/import_command.h"
 
 namespace shunt::cli {
 
@@ -96,7 +98,7 @@ class Shuntctl {
     int run(const std::vector<std::string>& args) {
         try {
             tree_.parse(args)();
-            return status_done;
+            return status_;
         } catch (const AskedForText& asked) {
             world_.out << asked.text;
             return status_done;
@@ -299,6 +301,9 @@ class Shuntctl {
             [this] { save_config(); }, "shuntctl config save now.conf");
         save->add_option("FILE", file_, "replaced as a whole; without it: standard output")
             ->type_name("");
+        import_.add_to(*verb(config, "import",
+                             "make one of a configuration of ipvsadm or keepalived",
+                             [this] { status_ = import_.run(std::cin, world_.out, world_.err); }));
     }
 
     void save_config() {
@@ -453,6 +458,8 @@ class Shuntctl {
     std::string value_;
     std::int64_t limit_ = 1000;
     json::object timeouts_;
+    ImportArgs import_;
+    int status_ = status_done;
 };
 
 }  // namespace
