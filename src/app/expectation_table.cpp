@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/expectation_table.h"
 
-#include <algorithm>
-#include <bit>
 #include <cassert>
 
 #include "net/address_hash.h"
@@ -14,7 +12,7 @@ ExpectationTable::ExpectationTable(std::uint32_t capacity, std::uint32_t control
     : capacity_(capacity),
       seed_(seed),
       limits_(limits),
-      list_mask_(std::bit_ceil(std::max(capacity, 1U)) - 1),
+      list_mask_(static_cast<std::uint32_t>(lists_for(capacity) - 1)),
       heads_(std::size_t{list_mask_} + 1),
       entries_(capacity),
       controls_(controls) {}
@@ -127,8 +125,12 @@ ExpectationTable::Entry* ExpectationTable::add(std::uint32_t list,
     return &entry;
 }
 
-/// The same is announced again, maybe by another control connection.
-void ExpectationTable::renew(Entry& entry, ControlRef control) noexcept {
+/// The same is announced again, maybe by another control connection; if servers share the virtual
+/// address, as with direct routing, it may be another server's.
+void ExpectationTable::renew(Entry& entry, const Expectation& what) noexcept {
+    entry.what.dest = what.dest;
+    entry.what.method = what.method;
+    const ControlRef control = what.control;
     const ControlRef before = std::exchange(entry.what.control, control);
     if (before == control) return;
     if (control != no_control) {
@@ -149,7 +151,7 @@ bool ExpectationTable::expect(const Expectation& what, TickTime now, Ticks timeo
                e.what.server == what.server && e.what.shown == what.shown;
     });
     if (entry != nullptr)
-        renew(*entry, what.control);
+        renew(*entry, what);
     else if (has_room(list, what))
         entry = add(list, what);
     if (entry == nullptr) return false;

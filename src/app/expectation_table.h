@@ -18,8 +18,10 @@
 // A control link is what a control connection and its data connections know of each other, on
 // whatever workers they are: how many of these live, when the last one ended, and whether the
 // control connection is there. It goes with the last that names it.
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -72,6 +74,13 @@ class ExpectationTable {
                      const Limits& limits);
     ExpectationTable(std::uint32_t capacity, std::uint32_t controls, std::uint64_t seed)
         : ExpectationTable(capacity, controls, seed, Limits{}) {}
+
+    /// What a table takes when all of it was used, but for the rounding to pages.
+    [[nodiscard]] static constexpr std::uint64_t bytes_for(std::uint32_t capacity,
+                                                           std::uint32_t controls) noexcept {
+        return lists_for(capacity) * sizeof(std::uint32_t) +
+               std::uint64_t{capacity} * sizeof(Entry) + std::uint64_t{controls} * sizeof(Control);
+    }
 
     /// Is anything waiting?
     [[nodiscard]] bool waits() const noexcept {
@@ -130,6 +139,9 @@ class ExpectationTable {
     void sweep(std::uint32_t from, std::uint32_t slots, TickTime now) noexcept;
 
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return heads_.bytes() + entries_.bytes() + controls_.bytes();
+    }
     [[nodiscard]] std::uint32_t waiting() const noexcept {
         return waiting_.load(std::memory_order_relaxed);
     }
@@ -159,6 +171,9 @@ class ExpectationTable {
         std::atomic<bool> closed;
         std::uint32_t next;  ///< among the free ones
     };
+    [[nodiscard]] static constexpr std::uint64_t lists_for(std::uint32_t capacity) noexcept {
+        return std::bit_ceil(std::uint64_t{std::max(capacity, 1U)});
+    }
     /// Port 0 of what is expected is any.
     [[nodiscard]] static bool matches(const Endpoint& expected, const Endpoint& is) noexcept {
         return expected.address == is.address &&
@@ -179,7 +194,7 @@ class ExpectationTable {
     void drop_over(std::uint32_t list, TickTime now) noexcept;
     [[nodiscard]] Entry* add(std::uint32_t list, const Expectation& what) noexcept;
     [[nodiscard]] bool has_room(std::uint32_t list, const Expectation& what) noexcept;
-    void renew(Entry& entry, ControlRef control) noexcept;
+    void renew(Entry& entry, const Expectation& what) noexcept;
     Taken use(Entry& entry) noexcept;
     void leave_waiting(const Entry& entry) noexcept;
     void unlink(std::uint32_t list, std::uint32_t position) noexcept;
@@ -243,7 +258,7 @@ std::optional<L4Port> ExpectationTable::offer(const Expectation& what, const Por
                e.what.server == what.server && e.what.shown.address == what.shown.address;
     });
     if (known != nullptr) {
-        renew(*known, what.control);
+        renew(*known, what);
         known->expires = now + timeout;
         return known->what.shown.port;
     }

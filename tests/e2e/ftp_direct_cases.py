@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import contextmanager
 
 from case import case, check, check_drops, equal
-from ftp_cases import app_counters, digest, last_lines
+from ftp_cases import active_command, app_counters, digest, last_lines
 from ftp_lab import (APPS, FTP, STRANGER4, STRANGER6, FtpLab, Wire, credentials, family_of,
                      python_session)
 from lab import (CLIENT4, CLIENT6, DIRECT, VIP4, VIP6, endpoint, service_text, tunnel_text,
@@ -131,6 +131,24 @@ def ftp_direct_persistent(context, port, way, workers):
             for client in clients:
                 names = {servers.session(client, mode) for mode in MODES[family]}
                 equal(len(names), 1, f"servers of {client}")
+
+
+CLIENT_PORT = 40000
+
+
+@case()
+def ftp_direct_same_port(context):
+    """A port that was announced to one server and then to the other belongs to the second."""
+    with direct_ftp(context, "direct", 1, (FTP, False), helper=True) as lab:
+        session, log = python_session(
+            lab, VIP4, credentials("vsftpd"), "PORT",
+            [("command", active_command(CLIENT4, CLIENT_PORT, extended=False))])
+        check(session["error"] is None and session["values"][0].startswith("200"), last_lines(log))
+        result = lab.client.run(
+            ["curl", "--disable", "--silent", "--show-error", "--max-time", 20, "--disable-eprt",
+             "--ftp-port", f"{CLIENT4}:{CLIENT_PORT}", f"ftp://{VIP4}/files/name"])
+        check(result.stdout.startswith("server"), f"{result.stdout} {result.stderr}")
+        equal(app_counters(lab)["active"], 2, "announcements")
 
 
 @case()

@@ -236,6 +236,27 @@ TEST_F(Expectations, WhoAnnouncesTheSameAgainHasItFromThenOn) {
     EXPECT_EQ(table.last_data(second, after(1)), after(1));
 }
 
+TEST_F(Expectations, WhatAnotherServerAnnouncesByTheSameAddressIsItsOwn) {
+    // With direct routing all servers call from the virtual address.
+    Expectation what = active("203.0.113.1:5001", "192.0.2.10:20");
+    what.method = ForwardMethod::direct;
+    ASSERT_TRUE(table.expect(what, start, timeout));
+    what.dest = DestId(4);
+    ASSERT_TRUE(table.expect(what, start, timeout));
+    EXPECT_EQ(table.waiting(), 1U);
+    const auto taken = call("203.0.113.1:5001", 20);
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(taken->what.dest, DestId(4));
+    // A server that was taken out and came back has the same endpoint, and another place.
+    Expectation passively = passive("203.0.113.1:0", "10.1.0.11:50000");
+    EXPECT_EQ(offer(passively), 50000);
+    passively.dest = DestId(5);
+    EXPECT_EQ(offer(passively), 50000);
+    const auto called = call("203.0.113.1:4000", 50000);
+    ASSERT_TRUE(called);
+    EXPECT_EQ(called->what.dest, DestId(5));
+}
+
 TEST_F(Expectations, ThreadsLeaveNothingBehind) {
     constexpr int rounds = 20000;
     ExpectationTable shared(256, 16, 7);
