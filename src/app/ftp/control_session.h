@@ -14,7 +14,8 @@
 // A PORT or EPRT that names anyone but the client, a port below the least one or nothing that can
 // be understood is neutralised: its argument becomes a word that no server takes for an address, so
 // the server answers 5xx (vsftpd 500, pure-ftpd and pyftpdlib 501), and client and server still
-// agree on how many replies are due.
+// agree on how many replies are due. So are LPRT and LPSV (RFC 1639): old servers obey them, and an
+// LPRT that nobody read would be a way around all of this.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -43,7 +44,7 @@ struct FtpCounters {
     std::uint64_t active = 0;              ///< PORT and EPRT that were taken
     std::uint64_t active_foreign = 0;      ///< refused: not the client's address
     std::uint64_t active_low_port = 0;     ///< refused: a port below the least one
-    std::uint64_t active_malformed = 0;    ///< refused: not understood
+    std::uint64_t active_malformed = 0;    ///< refused: not understood, LPRT and LPSV too
     std::uint64_t active_no_room = 0;      ///< refused by the caller
     std::uint64_t passive = 0;             ///< 227 and 229 that were rewritten
     std::uint64_t passive_foreign = 0;     ///< of them, with an address not the server's own

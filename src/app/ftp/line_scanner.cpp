@@ -84,6 +84,11 @@ std::size_t CommandScanner::scan(std::span<const std::byte> bytes, Event& event)
 void CommandScanner::take(std::uint8_t byte, Event& event) noexcept {
     length_ = std::min<std::uint16_t>(length_ + 1, longest_line + 1);
     const bool text = telnet_.is_text(byte);
+    // It has no argument to be held back, and is to be spoilt all the same.
+    if (text && byte <= blank && part_ == Part::word && is("LPSV")) {
+        hold();
+        part_ = Part::rest;
+    }
     if (holds_) keep(byte);
     if (byte == lf)
         end_line(event);
@@ -119,7 +124,8 @@ void CommandScanner::take_text(std::uint8_t byte) noexcept {
 
 void CommandScanner::take_word(std::uint8_t byte) noexcept {
     if (byte <= blank)
-        part_ = is("PORT") || is("EPRT") || is("EPSV") || is("AUTH") ? Part::blank : Part::rest;
+        part_ = is("PORT") || is("EPRT") || is("LPRT") || is("EPSV") || is("AUTH") ? Part::blank
+                                                                                   : Part::rest;
     else if (letters_ < word_.size())
         word_[letters_++] = upper(static_cast<char>(byte));
     else
@@ -132,11 +138,13 @@ bool CommandScanner::is(std::string_view word) const noexcept {
 
 void CommandScanner::begin_argument(std::uint8_t byte) noexcept {
     part_ = Part::argument;
-    if (is("PORT") || is("EPRT")) {
-        holds_ = true;
-        first_ = next_;
-    }
+    if (is("PORT") || is("EPRT") || is("LPRT")) hold();
     keep(byte);
+}
+
+void CommandScanner::hold() noexcept {
+    holds_ = true;
+    first_ = next_;
 }
 
 void CommandScanner::keep(std::uint8_t byte) noexcept {
@@ -163,7 +171,7 @@ void CommandScanner::end_line(Event& event) noexcept {
 }
 
 void CommandScanner::describe(Event& event) const noexcept {
-    if (is("PORT") || is("EPRT"))
+    if (is("PORT") || is("EPRT") || is("LPRT") || is("LPSV"))
         describe_port(event);
     else if (event.line_too_long)
         return;
@@ -182,9 +190,14 @@ void CommandScanner::describe(Event& event) const noexcept {
 
 void CommandScanner::describe_port(Event& event) const noexcept {
     const bool extended = is("EPRT");
-    event.kind = extended ? EventKind::extended_port : EventKind::port;
+    const bool long_address = is("LPRT") || is("LPSV");
+    event.kind = long_address ? EventKind::long_address
+                 : extended   ? EventKind::extended_port
+                              : EventKind::port;
     if (too_long_ || event.line_too_long)
         event.address.problem = AddressProblem::too_long;
+    else if (long_address)
+        event.address.problem = AddressProblem::family;
     else
         event.address = extended ? parse_extended(argument()) : parse_host_port(argument());
 }

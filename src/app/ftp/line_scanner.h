@@ -5,10 +5,10 @@
 // RFC 854; RFC 1123 4.1.2).
 //
 // A scanner is given the bytes of its direction in order and says, line by line, what was there.
-// Only the argument of PORT and EPRT, the numbers in a 227 reply and what stands in parentheses in
-// a 229 reply are held back; every other byte may go on at once. The range of an event ends with
-// the byte that decided, so the last byte of a range has always come with the last bytes that were
-// given, and the sender still has it.
+// Only the argument of PORT, EPRT and LPRT, what is behind LPSV, the numbers in a 227 reply and
+// what stands in parentheses in a 229 reply are held back; every other byte may go on at once. The
+// range of an event ends with the byte that decided, so the last byte of a range has always come
+// with the last bytes that were given, and the sender still has it.
 //
 // Where servers differ in what they take for a command, what any of them would take is seen: space,
 // tabs and other control characters before it; a lone CR as the end of a line; Telnet sequences,
@@ -28,6 +28,7 @@ enum class EventKind : std::uint8_t {
     none,              ///< nothing of interest, or the end of a line only
     port,              ///< PORT; held back up to the end of its line
     extended_port,     ///< EPRT; the same
+    long_address,      ///< LPRT, LPSV (RFC 1639): the same, and not understood
     passive,           ///< PASV
     extended_passive,  ///< EPSV, with or without a network protocol
     extended_only,     ///< EPSV ALL
@@ -101,6 +102,7 @@ class CommandScanner {
     void take_text(std::uint8_t byte) noexcept;
     void take_word(std::uint8_t byte) noexcept;
     void begin_argument(std::uint8_t byte) noexcept;
+    void hold() noexcept;
     void keep(std::uint8_t byte) noexcept;
     [[nodiscard]] std::string_view argument() const noexcept;
     void end_line(Event& event) noexcept;

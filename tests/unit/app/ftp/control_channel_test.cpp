@@ -64,6 +64,18 @@ TEST(ControlChannel, PortsOfTheClientPassAndOthersAreNeutralised) {
     });
 }
 
+TEST(ControlChannel, LongAddressesAreNeutralised) {
+    for_any_cut([](std::size_t size) {
+        FtpTalk talk("198.51.100.4", "10.0.0.2");
+        talk.client("LPRT 4,4,198,51,100,4,2,7,208\r\nLPSV\r\nlpsv \nPASV\r\n", size);
+        EXPECT_EQ(talk.at_server, "LPRT refused\r\nLPSVrefused\r\nlpsvrefused\nPASV\r\n");
+        talk.server("220 .\r\n501 .\r\n500 .\r\n500 .\r\n227 (10,0,0,2,156,64)\r\n", size);
+        EXPECT_EQ(talk.connections.asked, (Strings{"passive 10.0.0.2:40000"}));
+        EXPECT_EQ(talk.counters.active_malformed, 3U);
+        EXPECT_EQ(talk.counters.passive, 1U);
+    });
+}
+
 TEST(ControlChannel, WithoutRoomForConnectionsBothSidesAreToldSo) {
     for_any_cut([](std::size_t size) {
         FtpTalk talk("2001:db8::4", "2001:db8::2");

@@ -14,8 +14,8 @@ using Strings = std::vector<std::string>;
 constexpr std::uint32_t start = 0xFFFFFFF8U;  // positions wrap
 
 std::string name_of(EventKind kind) {
-    static constexpr std::array<const char*, 12> names = {
-        "-",        "PORT", "EPRT", "PASV", "EPSV", "EPSV ALL",
+    static constexpr std::array<const char*, 13> names = {
+        "-",        "PORT", "EPRT", "LONG", "PASV", "EPSV",    "EPSV ALL",
         "AUTH TLS", "AUTH", "CCC",  "227",  "229",  "released"};
     return names[static_cast<std::size_t>(kind)];
 }
@@ -172,6 +172,22 @@ TEST(CommandScanner, NothingHidesACommandFromIt) {
     EXPECT_EQ(commands("PORT 1,2,3,4,5,256\r\n"), (Strings{"PORT problem 2 [1,2,3,4,5,256\r\n]"}));
     EXPECT_EQ(commands("PORT\r\n"), (Strings{"PORT"}));
     EXPECT_EQ(commands("PORT  \r\n"), (Strings{"PORT"}));
+}
+
+TEST(CommandScanner, LongAddressesAreHeldBackAndNotUnderstood) {
+    EXPECT_EQ(commands("LPRT 4,4,10,0,0,9,2,7,208\r\nNOOP\r\n"),
+              (Strings{"LONG problem 3 [4,4,10,0,0,9,2,7,208\r\n]", "-"}));
+    EXPECT_EQ(
+        commands("lpsv\r\nLPSV\nLPSV \t\r\nNOOP\r\n"),
+        (Strings{"LONG problem 3 [\r\n]", "LONG problem 3 [\n]", "LONG problem 3 [ \t\r\n]", "-"}));
+    EXPECT_EQ(commands("NOOP\rLPSV\rPORT 1,2,3,4,5,6\r\n"),
+              (Strings{"LONG problem 3 [\rPORT 1,2,3,4,5,6\r\n]"}));
+    const std::string rest = std::string("6,16") + std::string(60, ',');
+    EXPECT_EQ(commands("LPRT " + rest + "\r\n"), (Strings{"LONG problem 6 [" + rest + "\r\n]"}));
+    EXPECT_EQ(held<CommandScanner>("LPSV"), "");
+    EXPECT_EQ(held<CommandScanner>("LPSV\r"), "\r");
+    EXPECT_EQ(held<CommandScanner>("LPRT 4"), "4");
+    EXPECT_EQ(commands("LPRT\r\nLPSVX\r\nXLPSV\r\n"), (Strings{"LONG", "-", "-"}));
 }
 
 TEST(CommandScanner, LongLinesAreOfNoInterestButPortsAreRefused) {
