@@ -100,6 +100,26 @@ struct ConnectionLister::FindJob final : Job {
     std::optional<ConnectionRow> found;
 };
 
+struct ConnectionLister::ExplainJob final : Job {
+    ExplainJob(boost::asio::io_context& io, const PacketQuestion& q,
+               Done<std::optional<ExplainAnswer>> d)
+        : Job(io), question(q), done(std::move(d)) {}
+
+    std::unique_ptr<ConnectionRequest> request_at(const ListPosition&) override {
+        return std::make_unique<ExplainRequest>(question);
+    }
+    bool take(const ConnectionRequest& request) override {
+        found = static_cast<const ExplainRequest&>(request).answer();
+        return found.has_value();
+    }
+    void answer(std::optional<ListPosition>) override { done(std::move(found), {}); }
+    void fail(const RpcError& error) override { done({}, error); }
+
+    PacketQuestion question;
+    Done<std::optional<ExplainAnswer>> done;
+    std::optional<ExplainAnswer> found;
+};
+
 ConnectionLister::ConnectionLister(boost::asio::io_context& io, std::uint16_t workers,
                                    bool templates, Post post, const Patience& patience)
     : io_(io),
@@ -123,6 +143,12 @@ void ConnectionLister::flush(const FilterPtr& filter, Done<ConnectionTally> done
 
 void ConnectionLister::find(const ClientTuple& tuple, Done<std::optional<ConnectionRow>> done) {
     begin(std::make_shared<FindJob>(io_, tuple, std::move(done)),
+          {.kind = ConnectionKind::connection}, {});
+}
+
+void ConnectionLister::explain(const PacketQuestion& question,
+                               Done<std::optional<ExplainAnswer>> done) {
+    begin(std::make_shared<ExplainJob>(io_, question, std::move(done)),
           {.kind = ConnectionKind::connection}, {});
 }
 

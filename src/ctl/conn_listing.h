@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ctl/conn_request.h"
+#include "ctl/explain_request.h"
 #include "ctl/rpc_error.h"
 
 namespace shunt::ctl {
@@ -56,6 +57,8 @@ class ConnectionLister {
     void flush(const FilterPtr& filter, Done<ConnectionTally> done);
     /// The connection of a client's packets, or nothing.
     void find(const ClientTuple& tuple, Done<std::optional<ConnectionRow>> done);
+    /// What its owner says of a packet; nothing when no worker held itself to be the owner.
+    void explain(const PacketQuestion& question, Done<std::optional<ExplainAnswer>> done);
 
     [[nodiscard]] std::uint16_t workers() const noexcept { return workers_; }
 
@@ -66,6 +69,7 @@ class ConnectionLister {
     template <class Request>
     struct TallyJob;
     struct FindJob;
+    struct ExplainJob;
     void begin(const std::shared_ptr<Job>& job, const ConnectionFilter& filter,
                const ListPosition& from);
     void start(const std::shared_ptr<Job>& job, const ListPosition& at);

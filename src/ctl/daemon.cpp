@@ -224,6 +224,7 @@ MethodContext Daemon::Impl::context() {
                 },
             .connections_capacity = sizes_.connections,
             .defence = defence_,
+            .shared = dataplane_.shared(),
             .version = SHUNT_VERSION,
             .source = config_.source,
             .started = started_};

@@ -14,6 +14,8 @@
 #include "ctl/config_text.h"
 #include "ctl/config_writer.h"
 #include "ctl/conn_methods.h"
+#include "ctl/drop_methods.h"
+#include "ctl/explain_methods.h"
 #include "ctl/rpc_read.h"
 #include "ctl/rpc_write.h"
 
@@ -348,6 +350,11 @@ MethodTable make_methods(const MethodContext& context) {
         {"timeouts"}, {"slow_start"}, {"mh_size"}, {"mh_order"},    {"load_bound"}};
     const std::vector<Parameter> server_options{service,    server,    {"forward"}, {"tunnel"},
                                                 {"weight"}, {"upper"}, {"lower"}};
+    const auto port_names = [c] {
+        std::vector<std::string> names;
+        for (const auto& port : c->ports()) names.push_back(port.name);
+        return names;
+    };
     const auto on = [&c](auto run) { return [c, run](const Params& p) { return run(*c, p); }; };
     const auto get = [&c](auto run) { return [c, run](const Params&) { return run(*c); }; };
     const auto list = [&c](std::string key, auto run) {
@@ -368,6 +375,9 @@ MethodTable make_methods(const MethodContext& context) {
                         conn_count(context.lister, context.registry),
                         conn_find(context.lister),
                         conn_flush(context.lister, context.registry),
+                        drop_list(context.workers, context.shared, port_names),
+                        explain_method(context.lister, context.publisher, context.marks,
+                                       context.shared, port_names),
                         direct("stats.get", {}, get(stats_get)),
                         direct("stats.zero", {{"service"}}, on(stats_zero)),
                         direct("timeout.get", {}, get([](const MethodContext& m) {

@@ -51,6 +51,7 @@ struct MethodContext {
     std::function<std::vector<PortStatus>()> ports;
     std::uint64_t connections_capacity = 0;
     DefenceControl& defence;
+    const SharedState& shared;
     std::string version;
     std::string source;  ///< Config::source
     std::chrono::steady_clock::time_point started;

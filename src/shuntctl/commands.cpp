@@ -20,6 +20,8 @@
 #include "shuntctl/command_args.h"
 #include "shuntctl/command_tables.h"
 #include "shuntctl/command_tree.h"
+#include "shuntctl/drop_text.h"
+#include "shuntctl/explain_text.h"
 #include "shuntctl/import_command.h"
 
 namespace shunt::cli {
@@ -88,6 +90,7 @@ class Shuntctl {
         add_marks();
         add_apps();
         add_machine();
+        add_packets();
         // Here for its line in the help: main() hands it to the other front end before.
         noun(
             "ipvsadm", "all commands of ipvsadm: shuntctl ipvsadm --help",
@@ -266,6 +269,36 @@ class Shuntctl {
         set->require_option(1, 3);
     }
 
+    /// What becomes of packets: by asking, and by what became of some.
+    void add_packets() {
+        auto* const explain = noun("explain", "what would become of a packet, and why",
+                                   ask("explain", explain_text,
+                                       [this] {
+                                           auto params = packet_.params();
+                                           if (!by_port_.empty()) params["port"] = by_port_;
+                                           if (packet_mark_ != 0) params["mark"] = packet_mark_;
+                                           return params;
+                                       }),
+                                   "shuntctl explain tcp 198.51.100.7:40000 192.0.2.10:80");
+        packet_.add_to(*explain);
+        explain->add_option("--port", by_port_, "the port that it comes in by")->type_name("NAME");
+        explain->add_option("--mark", packet_mark_, "its mark, in place of that of the rules")
+            ->check(CLI::Range(std::int64_t{1}, std::int64_t{4294967295}))
+            ->type_name("NUMBER");
+        auto* const drops = noun(
+            "drops", "the last packets that were dropped, by reason",
+            [this] {
+                json::object params;
+                if (!drop_reason_.empty()) params["reason"] = drop_reason_;
+                const auto result = call("drop.list", params);
+                world_.out << (json_ ? json::serialize(result) + '\n' : drops_text(result, hex_));
+            },
+            "shuntctl drops no_destination --hex");
+        drops->add_option("REASON", drop_reason_, "only those; `shuntctl stats` shows the reasons")
+            ->type_name("");
+        drops->add_flag("--hex", hex_, "with their first bytes");
+    }
+
     void add_tunables() {
         const auto list = ask("tunable.list", tunables_text);
         auto* const tunable = noun("tunable", "what can be tuned while packets flow", list);
@@ -301,9 +334,10 @@ class Shuntctl {
             [this] { save_config(); }, "shuntctl config save now.conf");
         save->add_option("FILE", file_, "replaced as a whole; without it: standard output")
             ->type_name("");
-        import_.add_to(*verb(config, "import",
-                             "make one of a configuration of ipvsadm or keepalived",
-                             [this] { status_ = import_.run(std::cin, world_.out, world_.err); }));
+        import_.add_to(*verb(
+            config, "import", "make one of a configuration of ipvsadm or keepalived",
+            [this] { status_ = import_.run(std::cin, world_.out, world_.err); },
+            "shuntctl config import /etc/keepalived/keepalived.conf"));
     }
 
     void save_config() {
@@ -459,6 +493,11 @@ class Shuntctl {
     std::int64_t limit_ = 1000;
     json::object timeouts_;
     ImportArgs import_;
+    ConnectionNameArgs packet_;
+    std::string by_port_;
+    std::int64_t packet_mark_ = 0;  ///< 0: not given
+    std::string drop_reason_;
+    bool hex_ = false;
     int status_ = status_done;
 };
 

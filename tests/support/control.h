@@ -88,6 +88,7 @@ class Control {
                            .ports = [this] { return ports; },
                            .connections_capacity = 4096,
                            .defence = defence,
+                           .shared = shared,
                            .version = "1.2.3",
                            .source = "workers = 2;\n",
                            .started = std::chrono::steady_clock::now()});
