@@ -208,13 +208,6 @@ json::object dest_delete(const MethodContext& c, const Params& p) {
     return end_orphans(c);
 }
 
-json::object stats_get(const MethodContext& c) {
-    return {{"workers", workers_json(c)},
-            {"ports", ports_json(c)},
-            {"drops", drops_json(c)},
-            {"total", to_json(c.registry.total())}};
-}
-
 json::object stats_zero(const MethodContext& c, const Params& p) {
     if (p.has("service"))
         c.registry.zero(read_service(p));
@@ -311,6 +304,14 @@ json::object app_list(const MethodContext& c) {
     return {{"apps", std::move(apps)},
             {"expected", c.expectations == nullptr ? 0 : c.expectations->waiting()},
             {"counters", app_counters_json(c.app_counters)}};
+}
+
+json::object stats_get(const MethodContext& c) {
+    return {{"workers", workers_json(c)},
+            {"ports", ports_json(c)},
+            {"drops", drops_json(c)},
+            {"applications", app_list(c)},
+            {"total", to_json(c.registry.total())}};
 }
 
 std::optional<L4Port> read_app_port(const Params& p) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <vector>
 
 namespace shunt::ctl {
@@ -61,6 +62,55 @@ TEST(RateEstimator, FallingAverageIsShiftedDownward) {
     estimator.sample(bytes(6'400'000));
     for (int i = 0; i < 100; ++i) estimator.sample(bytes(6'400'000));
     EXPECT_EQ(estimator.per_second(), Traffic{}) << "the average reaches zero, not one";
+}
+
+/// The formula as it stands in ipvs-behaviour 8, for one counter.
+class Reference {
+  public:
+    Reference(unsigned sample_shift, std::int64_t round, unsigned scale)
+        : sample_shift_(sample_shift), round_(round), scale_(scale) {}
+    void sample(std::uint64_t increase) {
+        const auto now = static_cast<std::int64_t>(increase << sample_shift_);
+        average_ += (now - average_) >> 2;
+    }
+    [[nodiscard]] std::uint64_t per_second() const {
+        return static_cast<std::uint64_t>((average_ + round_) >> scale_);
+    }
+
+  private:
+    unsigned sample_shift_;
+    std::int64_t round_;
+    unsigned scale_;
+    std::int64_t average_ = 0;
+};
+
+TEST(RateEstimator, IsTheFormulaOfTheReferenceForAnyTraffic) {
+    const auto count_reference = [] { return Reference(9, 511, 10); };
+    const auto byte_reference = [] { return Reference(4, 15, 5); };
+    std::mt19937_64 random(7);
+    for (int life = 0; life < 200; ++life) {
+        RateEstimator estimator;
+        Reference connections = count_reference();
+        Reference packets_out = count_reference();
+        Reference bytes_out = byte_reference();
+        Traffic shown;
+        for (int period = 0; period < 100; ++period) {
+            // From none to 2^40 in a period, and often none at all.
+            const auto draw = [&random] {
+                return random() % 3 == 0 ? 0 : random() >> (24 + random() % 40);
+            };
+            const Traffic more{.connections = draw(), .packets_out = draw(), .bytes_out = draw()};
+            shown += more;
+            estimator.sample(shown);
+            connections.sample(more.connections);
+            packets_out.sample(more.packets_out);
+            bytes_out.sample(more.bytes_out);
+            ASSERT_EQ(estimator.per_second(), (Traffic{.connections = connections.per_second(),
+                                                       .packets_out = packets_out.per_second(),
+                                                       .bytes_out = bytes_out.per_second()}))
+                << "life " << life << ", period " << period;
+        }
+    }
 }
 
 TEST(RateEstimator, EachFieldIsOnItsOwn) {

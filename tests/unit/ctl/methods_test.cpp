@@ -577,6 +577,16 @@ TEST_F(MethodsTest, WorkersShowTheirCounters) {
     EXPECT_EQ(stats.at("drops").as_object().size(), drop_reason_count);
 }
 
+TEST_F(MethodsTest, StatisticsHaveThoseOfApplications) {
+    result("app.add", R"({"name":"ftp"})");
+    control.app_counters[1].bound[0].add(3);
+    control.app_counters[0].kept.add(4);
+    const auto shown = result("stats.get").at("applications");
+    EXPECT_EQ(shown.at("apps").at(0).at("connections"), 3);
+    EXPECT_EQ(shown.at("counters").at("kept"), 4);
+    EXPECT_EQ(shown, result("app.list"));
+}
+
 TEST_F(MethodsTest, PortsShowTheirState) {
     control.ports = {{.name = "wan0",
                       .device = "net_null0",
