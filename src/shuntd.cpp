@@ -38,7 +38,10 @@ int check(const Options& options) {
 int serve(const Options& options) {
     try {
         auto config = shunt::ctl::load_config(options.config, shunt::scheduler_names());
-        if (!options.socket.empty()) config.socket_path = options.socket;
+        if (!options.socket.empty()) {
+            config.socket_path = options.socket;
+            config.socket_given = true;
+        }
         spdlog::set_level(spdlog::level::from_str(config.log_level));
         shunt::ctl::Daemon daemon(config);
         return daemon.run() ? 0 : 1;

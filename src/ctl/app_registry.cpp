@@ -27,13 +27,36 @@ std::string words(AppKind app, L4Port port) {
 AppRegistry::AppRegistry(Publisher& publisher, Bound bound, const FtpOptions& ftp)
     : publisher_(publisher), bound_(std::move(bound)), ftp_(ftp) {}
 
+std::vector<AppTable::Incarnation> incarnations_of(std::span<const AppConfig> apps) {
+    std::vector<AppTable::Incarnation> all;
+    for (const AppConfig& config : apps) {
+        for (const L4Port port : config.ports) all.push_back({config.app, port});
+        if (config.ports.empty()) all.push_back({config.app, usual_port(config.app)});
+    }
+    return all;
+}
+
 void AppRegistry::load(std::span<const AppConfig> apps) {
     AppTable::Incarnations all{};
-    for (const AppConfig& config : apps) {
-        for (const L4Port port : config.ports) insert(all, config.app, port);
-        if (config.ports.empty()) insert(all, config.app, usual_port(config.app));
-    }
+    for (const auto& wanted : incarnations_of(apps)) insert(all, wanted.app, wanted.port);
     publish(all);
+}
+
+AppRegistry::Prepared AppRegistry::prepare(std::span<const AppConfig> apps,
+                                           const FtpOptions& ftp) const {
+    const auto wanted = incarnations_of(apps);
+    AppTable::Incarnations all = incarnations_;
+    for (auto& at : all)
+        if (std::ranges::find(wanted, at) == wanted.end()) at = {};
+    for (const auto& each : wanted)
+        if (std::ranges::find(all, each) == all.end()) insert(all, each.app, each.port);
+    const bool none = all == AppTable::Incarnations{};
+    return {all, ftp, none ? nullptr : std::make_shared<const AppTable>(all, ftp)};
+}
+
+void AppRegistry::accept(const Prepared& prepared) noexcept {
+    incarnations_ = prepared.incarnations;
+    ftp_ = prepared.ftp;
 }
 
 void AppRegistry::add(std::string_view name, std::optional<L4Port> port) {

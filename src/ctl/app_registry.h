@@ -3,6 +3,7 @@
 // The applications that are loaded, by name and port, as the operator asked for them
 // (ipvs-behaviour 6.1, 10.10).
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -12,6 +13,9 @@
 #include "ctl/publisher.h"
 
 namespace shunt::ctl {
+
+/// Each port of each application; without ports its usual one.
+[[nodiscard]] std::vector<AppTable::Incarnation> incarnations_of(std::span<const AppConfig> apps);
 
 /// Thread: control. Whatever throws throws RpcError and has changed nothing.
 class AppRegistry {
@@ -38,6 +42,17 @@ class AppRegistry {
     /// They have it no longer; those that have it keep it. Without a port: none of its ports.
     void remove(std::string_view name, std::optional<L4Port> port);
 
+    /// What load() would publish in place of what is loaded, which keeps its connections where it
+    /// stays. In two steps: what can fail, and what cannot, once the table is published.
+    struct Prepared {
+        AppTable::Incarnations incarnations{};
+        FtpOptions ftp{};
+        std::shared_ptr<const AppTable> table{};  ///< null: there are none
+    };
+    [[nodiscard]] Prepared prepare(std::span<const AppConfig> apps, const FtpOptions& ftp) const;
+    void accept(const Prepared& prepared) noexcept;
+
+    [[nodiscard]] const FtpOptions& ftp() const noexcept { return ftp_; }
     /// By application, then by port.
     [[nodiscard]] std::vector<Row> list() const;
     /// What load() would make the same of.

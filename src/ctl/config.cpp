@@ -7,7 +7,9 @@
 #include <charconv>
 
 #include "ctl/config_check.h"
+#include "ctl/config_diff.h"
 #include "ctl/config_reader.h"
+#include "ctl/config_shape.h"
 #include "ctl/device_name.h"
 #include "ctl/port_range.h"
 #include "ctl/service_rules.h"
@@ -502,10 +504,7 @@ Keys<Config> ftp_keys() {
                })
         .choice(
             "active_source", [](Config & c) -> auto& { return c.ftp.active_source; },
-            Words<ActiveSource>{{"before-control", ActiveSource::before_control},
-                                {"20", ActiveSource::twenty},
-                                {"any", ActiveSource::any}},
-            "port from which servers begin active data connections")
+            active_source_words(), "port from which servers begin active data connections")
         .number(
             "least_client_port", [](Config & c) -> auto& { return c.ftp.rules.least_client_port; },
             {1, 65535}, "PORT and EPRT with a port below it are refused")
@@ -515,9 +514,7 @@ Keys<Config> ftp_keys() {
             "PORT and EPRT may name other addresses than the client's")
         .choice(
             "foreign_address", [](Config & c) -> auto& { return c.ftp.rules.foreign; },
-            Words<ftp::ForeignAddress>{{"own", ftp::ForeignAddress::own},
-                                       {"trust", ftp::ForeignAddress::trust},
-                                       {"refuse", ftp::ForeignAddress::refuse}},
+            foreign_address_words(),
             "a server that names another address than its own in 227: take its own, trust it, or "
             "tell the client nothing");
     return keys;
@@ -605,7 +602,7 @@ Keys<Config> root_keys() {
         .section("memory", memory_keys())
         .section("socket", socket_keys())
         .section("log", log_keys())
-        .list("ports", Need::required, &Config::ports, port_keys(), "the ports, at least one")
+        .list("ports", Need::elsewhere, &Config::ports, port_keys(), "the ports, at least one")
         .section("network", network_keys())
         .section("timeouts", timeout_keys())
         .section("tunables", tunable_keys())
@@ -630,39 +627,40 @@ const Keys<Config>& all_keys() {
 
 // --- The whole. ----------------------------------------------------------------------------------
 
-std::string_view explain_parse_error(std::string_view said) {
-    if (said == "syntax error")
-        return "not understood here; look for a missing \";\", bracket or quote in this line or "
-               "before it";
-    if (said == "memory exhausted") return "groups and lists are nested too deep";
-    return said;
-}
-
-Config read(const ConfigText& text, const std::vector<std::string>& schedulers) {
-    libconfig::Config tree;
-    try {
-        tree.readString(text.text());
-    } catch (const libconfig::ParseException& error) {
-        const auto line = static_cast<unsigned>(std::max(error.getLine(), 1));
-        throw_config_error(text.origin(line), "syntax", explain_parse_error(error.getError()));
-    }
-    const Value root(tree.getRoot(), text, "");
-    Config config;
+/// Fills `config` and checks the whole.
+Config read(const ConfigTree& tree, Config config, const std::vector<std::string>& schedulers) {
+    const Value root(tree);
     all_keys().read_into(root, config);
     check_config(root, config, schedulers);
-    config.source = text.text();
+    return config;
+}
+
+Config read(ConfigText text, const std::vector<std::string>& schedulers) {
+    const ConfigTree tree(std::move(text));
+    Config config = read(tree, {}, schedulers);
+    config.source = tree.text();
     return config;
 }
 
 }  // namespace
 
 Config load_config(const std::string& path, const std::vector<std::string>& schedulers) {
-    return read(ConfigText::from_file(path), schedulers);
+    Config config = read(ConfigText::from_file(path), schedulers);
+    config.file = path;
+    return config;
 }
 
 Config parse_config(std::string_view text, const std::string& name,
-                    const std::vector<std::string>& schedulers) {
-    return read(ConfigText::from_memory(text, name), schedulers);
+                    const std::vector<std::string>& schedulers,
+                    std::span<const ConfigFile> included) {
+    return read(ConfigText::from_memory(text, name, included), schedulers);
+}
+
+Config read_state(const boost::json::value& state, const Config& running,
+                  const std::vector<std::string>& schedulers) {
+    Config config = running;
+    reset_changeable(config);
+    return read(ConfigTree(state, "state"), std::move(config), schedulers);
 }
 
 std::vector<ConfigKey> config_keys() {

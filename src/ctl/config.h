@@ -2,25 +2,22 @@
 #pragma once
 // The configuration file as values. Read by load_config() (libconfig++), checked whole before
 // anything is touched. The commented reference of every key is conf/shunt.conf.
+#include <boost/json/fwd.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/app_table.h"
+#include "ctl/config_text.h"
 #include "service/mark_rules.h"
 #include "service/service_table.h"
 #include "service/tunables.h"
 
 namespace shunt::ctl {
-
-/// A configuration that cannot be used: what() is "FILE:LINE: key: reason", one line.
-class ConfigError : public std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 enum class HugePages : std::uint8_t { automatic, on, off };
 enum class IdleMode : std::uint8_t { adaptive, poll };
@@ -46,6 +43,7 @@ struct ServerConfig {
     std::optional<Tunnel> tunnel{};  ///< for ForwardMethod::tunnel; none: IPIP
     std::uint32_t weight = 1;
     Thresholds thresholds{};
+    bool operator==(const ServerConfig&) const = default;
 };
 
 /// Brings clients back to their servers (ipvs-behaviour 5.1).
@@ -98,26 +96,31 @@ struct FixedNetwork {
         IpAddress address;
         std::uint8_t prefix_length = 0;
         std::uint16_t vlan = 0;
+        bool operator==(const Address&) const = default;
     };
     struct Hop {
         std::string port;
         std::optional<IpAddress> gateway;
         std::uint16_t vlan = 0;
         std::uint32_t weight = 1;
+        bool operator==(const Hop&) const = default;
     };
     struct Route {
         IpPrefix prefix;
         std::vector<Hop> hops;
+        bool operator==(const Route&) const = default;
     };
     struct Neighbour {
         std::string port;
         IpAddress address;
         MacAddress mac;
         std::uint16_t vlan = 0;
+        bool operator==(const Neighbour&) const = default;
     };
     std::vector<Address> addresses;
     std::vector<Route> routes;
     std::vector<Neighbour> neighbours;
+    bool operator==(const FixedNetwork&) const = default;
 };
 
 struct Config {
@@ -131,6 +134,7 @@ struct Config {
     std::uint32_t servers = 16384;     ///< most real servers, removed ones that live on included
 
     std::string socket_path = "/run/shunt/shunt.sock";
+    bool socket_given = false;  ///< by the command line, whatever the file says
     std::uint32_t socket_mode = 0660;
     std::string socket_group;  ///< empty: unchanged
 
@@ -151,15 +155,22 @@ struct Config {
     std::chrono::milliseconds exit_when_idle{0};
 
     std::string source;  ///< the text that all this was read from, with what it included
+    std::string file;    ///< its path; empty: it stood in none
 };
 
 /// Reads and checks `path`. `schedulers` are the names that a service may use. Throws ConfigError.
 Config load_config(const std::string& path, const std::vector<std::string>& schedulers);
 
 /// The same for a text that stands in no file: `name` takes the file's place in errors, and
-/// @include is refused. Throws ConfigError.
+/// @include finds the files of `included` only. Throws ConfigError.
 Config parse_config(std::string_view text, const std::string& name,
-                    const std::vector<std::string>& schedulers);
+                    const std::vector<std::string>& schedulers,
+                    std::span<const ConfigFile> included = {});
+
+/// The same for a JSON document of the file's shape. What it does not name is as in `running` when
+/// only a restart can change it, and has its default otherwise. Throws ConfigError, of line 0.
+Config read_state(const boost::json::value& state, const Config& running,
+                  const std::vector<std::string>& schedulers);
 
 /// What the reference says about one key. `name` is dotted, with [] after a list:
 /// "ports[].queues".

@@ -54,9 +54,10 @@ class CrossCheck {
 
     void check_ports() {
         const auto ports = root_.at("ports");
-        if (config_.ports.empty()) ports.fail("is empty, expected at least one port");
+        if (config_.ports.empty())
+            ports.fail(root_.has("ports") ? "is empty, expected at least one port" : "is missing");
         Once devices;
-        for (int i = 0; i < ports.size(); ++i) {
+        for (int i = 0; i < static_cast<int>(config_.ports.size()); ++i) {
             const auto& port = config_.ports[static_cast<std::size_t>(i)];
             port_names_.see(port.name, ports[i].at("name"));
             devices.see(canonical_device(port.device), ports[i].at("device"));
@@ -203,13 +204,25 @@ class CrossCheck {
     }
 
     static void check_servers(const Value& service_entry, const ServiceConfig& service) {
-        Once seen;
+        const auto entries = service_entry.at("servers");
+        std::vector<Endpoint> addresses;
+        addresses.reserve(service.servers.size());
         for (std::size_t i = 0; i < service.servers.size(); ++i) {
             const auto server = kept(service.key, service.servers[i]);
-            const auto entry = service_entry.at("servers")[static_cast<int>(i)];
-            expect_none(problem(service.key, server), entry);
-            seen.see(to_string(server.address), entry.at("address"));
+            if (const auto found = problem(service.key, server))
+                expect_none(found, entries[static_cast<int>(i)]);
+            addresses.push_back(server.address);
         }
+        if (all_differ(addresses)) return;
+        Once seen;
+        for (std::size_t i = 0; i < addresses.size(); ++i)
+            seen.see(to_string(addresses[i]), entries[static_cast<int>(i)].at("address"));
+    }
+
+    /// Most often, and there may be very many of them.
+    static bool all_differ(std::vector<Endpoint> addresses) {
+        std::ranges::sort(addresses);
+        return std::ranges::adjacent_find(addresses) == addresses.end();
     }
 
     const Value& root_;

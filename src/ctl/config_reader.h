@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// A table-driven reader on top of libconfig. A Keys<T> table says for each key of a section how it
-// fills a T, what may stand there, its default and its meaning. Reading by the table refuses every
-// other key, and the reference of all keys is made from the same table. Thread: control.
+// A table-driven reader of configurations, which are text of libconfig or a JSON object of the same
+// shape. A Keys<T> table says for each key of a section how it fills a T, what may stand there, its
+// default and its meaning. Reading by the table refuses every other key, and the reference of all
+// keys is made from the same table. Thread: any.
+#include <libconfig.h>
+
+#include <algorithm>
+#include <boost/json/value.hpp>
 #include <chrono>
 #include <functional>
-#include <libconfig.h++>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,48 +34,95 @@ struct Range {
     }
 };
 
-/// A setting with its place in the file and its path. A view: the libconfig tree and the text must
+/// One setting of libconfig, or one value of a JSON document.
+struct ConfigNode {
+    const config_setting_t* setting = nullptr;
+    const boost::json::value* json = nullptr;
+    [[nodiscard]] explicit operator bool() const noexcept {
+        return setting != nullptr || json != nullptr;
+    }
+    bool operator==(const ConfigNode&) const noexcept = default;
+};
+
+/// A member of a section.
+struct ConfigMember {
+    std::string_view name;
+    ConfigNode node;
+};
+
+/// A configuration as it was written. Owns what it was parsed from, but not a JSON document.
+class ConfigTree {
+  public:
+    /// Throws ConfigError when the text is not of libconfig's grammar.
+    explicit ConfigTree(ConfigText text);
+    /// `document` outlives this; `name` stands for the file in errors.
+    ConfigTree(const boost::json::value& document, std::string name);
+    ~ConfigTree();
+    ConfigTree(const ConfigTree&) = delete;
+    ConfigTree& operator=(const ConfigTree&) = delete;
+
+    [[nodiscard]] ConfigNode root() const noexcept;
+    [[nodiscard]] ConfigText::Origin origin(const ConfigNode& node) const;
+    /// "services[0].address"; empty for the root.
+    [[nodiscard]] std::string path(const ConfigNode& node) const;
+    /// The text of libconfig that it was parsed from.
+    [[nodiscard]] const std::string& text() const noexcept { return text_.text(); }
+
+  private:
+    ConfigText text_;
+    config_t parsed_{};
+    const boost::json::value* document_ = nullptr;
+    std::string name_;
+};
+
+/// A setting with its place and its path, or the place where one is missing. A view: the tree must
 /// outlive it.
 class Value {
   public:
-    Value(const libconfig::Setting& setting, const ConfigText& text, std::string path)
-        : setting_(&setting), text_(&text), path_(std::move(path)) {}
+    explicit Value(const ConfigTree& tree) : Value(tree, tree.root()) {}
+    Value(const ConfigTree& tree, ConfigNode node, std::string missing = {})
+        : tree_(&tree), node_(node), missing_(std::move(missing)) {}
 
     /// Throws the ConfigError for this place.
     [[noreturn]] void fail(std::string_view reason) const;
-    [[nodiscard]] ConfigText::Origin origin() const;
-    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] ConfigText::Origin origin() const { return tree_->origin(node_); }
+    [[nodiscard]] std::string path() const;
 
     // Scalars; another type or a number out of range is an error.
     [[nodiscard]] long long number(const Range& range) const;
     [[nodiscard]] bool flag() const;
-    [[nodiscard]] std::string text() const;
+    /// Lives as long as the tree.
+    [[nodiscard]] std::string_view view() const;
+    [[nodiscard]] std::string text() const { return std::string(view()); }
     /// One of `words`; another one is an error.
     template <class E>
     [[nodiscard]] E word(const Words<E>& words) const;
 
     // Sections and lists.
     void expect_section() const;
-    void expect_list() const;                              ///< of sections: ( {...}, {...} )
-    void expect_numbers() const;                           ///< an array or list: [ 1, 2 ]
-    void expect_texts() const;                             ///< the same: [ "a", "b" ]
-    [[nodiscard]] std::vector<std::string> names() const;  ///< of a section's keys
-    [[nodiscard]] bool has(const std::string& name) const;
+    void expect_list() const;                        ///< of sections: ( {...}, {...} )
+    void expect_numbers() const;                     ///< an array or list: [ 1, 2 ]
+    void expect_texts() const;                       ///< the same: [ "a", "b" ]
+    [[nodiscard]] ConfigMember member(int i) const;  ///< of a section
+    [[nodiscard]] bool has(std::string_view name) const;
     /// The member, or this section under the member's path when it is not written down, so that
     /// an error about a missing or a default value still has a place.
-    [[nodiscard]] Value at(const std::string& name) const;
-    [[nodiscard]] int size() const { return setting_->getLength(); }
+    [[nodiscard]] Value at(std::string_view name) const;
+    /// Elements of a list, members of a section; none when it is missing.
+    [[nodiscard]] int size() const;
     [[nodiscard]] Value operator[](int i) const;
 
   private:
-    void expect(bool good, const std::string& what) const;
+    [[nodiscard]] ConfigNode find(std::string_view name) const;
+    void expect(bool good, std::string_view what) const;
 
-    const libconfig::Setting* setting_;
-    const ConfigText* text_;
-    std::string path_;
+    const ConfigTree* tree_;
+    ConfigNode node_;
+    std::string missing_;  ///< behind node_'s path, of what is not written down
 };
 
-enum class Need : std::uint8_t { optional, required };
+/// `elsewhere`: required, but what is filled may have it already; whoever reads must check that.
+enum class Need : std::uint8_t { optional, required, elsewhere };
 
 // A default as it would be written in the file.
 inline std::string show(bool value) {
@@ -98,7 +149,7 @@ std::string show(const Words<E>& words) {
 
 template <class E>
 E Value::word(const Words<E>& words) const {
-    const auto given = text();
+    const auto given = view();
     if (const auto meant = find_word(words, given)) return *meant;
     fail(quote(given) + " is not known, expected one of " + show(words));
 }
@@ -117,7 +168,7 @@ class Keys {
     /// A key with a reader of its own.
     Keys& value(std::string name, Need need, std::string values, std::string default_value,
                 std::string meaning, Read read) {
-        if (need == Need::required) default_value = "required";
+        if (need != Need::optional) default_value = "required";
         reference_.push_back(
             {name, std::move(values), std::move(default_value), std::move(meaning)});
         keys_.push_back({std::move(name), need, std::move(read)});
@@ -171,26 +222,30 @@ class Keys {
         value(std::move(name), need, "( {...}, ... )", "()", std::move(meaning),
               [field, inner](const Value& v, T& out) {
                   v.expect_list();
-                  for (int i = 0; i < v.size(); ++i) {
-                      E element;
-                      inner.read_into(v[i], element);
-                      std::invoke(field, out).push_back(std::move(element));
-                  }
+                  auto& all = std::invoke(field, out);
+                  all.clear();
+                  all.reserve(static_cast<std::size_t>(v.size()));
+                  for (int i = 0; i < v.size(); ++i) inner.read_into(v[i], all.emplace_back());
               });
         append_reference(prefix, inner.reference());
         return *this;
     }
 
+    /// In the order of the table, whatever that of the section is.
     void read_into(const Value& section, T& out) const {
         section.expect_section();
-        for (const auto& name : section.names())
-            if (!knows(name)) fail_unknown(section, name, names());
-        for (const auto& key : keys_) {
-            const auto member = section.at(key.name);
-            if (section.has(key.name))
-                key.read(member, out);
-            else if (key.need == Need::required)
-                member.fail("is missing");
+        std::vector<int> places(keys_.size(), -1);
+        for (int i = 0; i < section.size(); ++i) {
+            const auto name = section.member(i).name;
+            const auto key = std::ranges::find(keys_, name, &Key::name);
+            if (key == keys_.end()) fail_unknown(section, std::string(name), names());
+            places[static_cast<std::size_t>(key - keys_.begin())] = i;
+        }
+        for (std::size_t k = 0; k < keys_.size(); ++k) {
+            if (places[k] >= 0)
+                keys_[k].read(section[places[k]], out);
+            else if (keys_[k].need == Need::required)
+                section.at(keys_[k].name).fail("is missing");
         }
     }
 
@@ -218,11 +273,6 @@ class Keys {
         std::vector<std::string> all;
         for (const auto& key : keys_) all.push_back(key.name);
         return all;
-    }
-    [[nodiscard]] bool knows(const std::string& name) const {
-        for (const auto& key : keys_)
-            if (key.name == name) return true;
-        return false;
     }
 
     std::vector<Key> keys_;

@@ -7,10 +7,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <functional>
 #include <tuple>
-
-#include "ctl/config.h"
 
 namespace shunt::ctl {
 
@@ -18,6 +16,8 @@ namespace {
 
 constexpr int include_depth_max = 8;
 constexpr std::size_t text_bytes_max = std::size_t{64} << 20;
+/// More than any section has. libconfig compares each with all before it.
+constexpr std::size_t names_max = 256;
 constexpr std::string_view too_large = "the configuration is over 64 MiB";
 
 bool is_digit(char c) {
@@ -63,7 +63,7 @@ void throw_config_error(const ConfigText::Origin& where, std::string_view key,
     line.append(key).append(": ").append(reason);
     std::replace_if(
         line.begin(), line.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; }, '?');
-    throw ConfigError(line);
+    throw ConfigError(line, std::string(key));
 }
 
 std::string quote(std::string_view text) {
@@ -76,14 +76,20 @@ std::string quote(std::string_view text) {
 /// comments, strings with backslashes, names, numbers; all else is passed on as it is.
 class ConfigScanner {
   public:
-    ConfigScanner(ConfigText& out, bool may_include) : out_(out), may_include_(may_include) {}
+    /// Gives the text of an included file, or throws.
+    using Open = std::function<std::string(const std::string& path, const ConfigText::Origin& by)>;
 
-    void add(const std::string& name, std::string_view text) {
+    ConfigScanner(ConfigText& out, Open open) : out_(out), open_(std::move(open)) {}
+
+    void add(const std::string& name, std::string text) {
+        read_ += text.size();
+        if (read_ > text_bytes_max) throw_config_error({name, 0}, "file", too_large);
         const auto outer = std::make_tuple(text_, at_, file_, line_);
-        text_ = text;
-        at_ = 0;
         file_ = out_.files_.size();
-        out_.files_.push_back(name);
+        out_.files_.push_back({name, std::move(text)});
+        text_ = out_.files_.back().text;
+        at_ = 0;
+        out_.text_.reserve(out_.text_.size() + text_.size() + text_.size() / 8);
         start_line(1);
         while (at_ < text_.size()) step();
         out_.text_ += '\n';
@@ -92,8 +98,9 @@ class ConfigScanner {
 
   private:
     [[noreturn]] void fail(std::string_view key, std::string_view reason) const {
-        throw_config_error({out_.files_[file_], line_}, key, reason);
+        throw_config_error(here(), key, reason);
     }
+    [[nodiscard]] ConfigText::Origin here() const { return {out_.files_[file_].name, line_}; }
     [[nodiscard]] bool next_is(std::string_view word) const {
         return text_.substr(at_, word.size()) == word;
     }
@@ -129,25 +136,33 @@ class ConfigScanner {
             number();
         else if (c == '@')
             include();
+        else if (is_blank(c))
+            blanks();
         else
             bracket();
     }
 
+    /// As one: they only separate.
+    void blanks() {
+        take_while(is_blank);
+        out_.text_ += ' ';
+    }
+
     void string() {
         const int start = line_;
-        const auto origin = ConfigText::Origin{out_.files_[file_], start};
         copy();
         while (at_ < text_.size() && text_[at_] != '"') {
             if (text_[at_] == '\\' && at_ + 1 < text_.size()) copy();
             copy();
         }
         if (at_ == text_.size())
-            throw_config_error(origin, "syntax", "the text in quotes that starts here never ends");
+            throw_config_error({out_.files_[file_].name, start}, "syntax",
+                               "the text in quotes that starts here never ends");
         copy();
     }
 
     void comment() {
-        const auto origin = ConfigText::Origin{out_.files_[file_], line_};
+        const auto origin = here();
         at_ += 2;
         for (; at_ < text_.size() && !next_is("*/"); ++at_) {
             if (text_[at_] != '\n') continue;
@@ -164,12 +179,18 @@ class ConfigScanner {
         const auto word = take_while(is_name_part);
         out_.text_ += word;
         if (!is_set_here()) return;
-        const auto [first, fresh] =
-            sections_.back().try_emplace(std::string(word), Place{file_, line_});
-        if (fresh) return;
-        auto reason =
-            "is set a second time; the first is in line " + std::to_string(first->second.line);
-        if (first->second.file != file_) reason += " of " + out_.files_[first->second.file];
+        const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(sections_.back());
+        const auto first = std::find_if(begin, names_.end(),
+                                        [word](const Name& known) { return known.word == word; });
+        if (first == names_.end()) {
+            if (names_.size() - sections_.back() == names_max)
+                fail(word,
+                     "is one of more than " + std::to_string(names_max) + " keys in one section");
+            names_.push_back({word, file_, line_});
+            return;
+        }
+        auto reason = "is set a second time; the first is in line " + std::to_string(first->line);
+        if (first->file != file_) reason += " of " + out_.files_[first->file].name;
         fail(word, reason);
     }
 
@@ -203,8 +224,11 @@ class ConfigScanner {
 
     void bracket() {
         const char c = text_[at_];
-        if (c == '{') sections_.emplace_back();
-        if (c == '}' && sections_.size() > 1) sections_.pop_back();
+        if (c == '{') sections_.push_back(names_.size());
+        if (c == '}' && sections_.size() > 1) {
+            names_.resize(sections_.back());
+            sections_.pop_back();
+        }
         copy();
     }
 
@@ -220,50 +244,60 @@ class ConfigScanner {
         const auto path = take_while([](char c) { return c != '"' && c != '\n'; });
         if (!next_is("\"")) fail("@include", "the closing quote is missing");
         ++at_;
-        if (!may_include_) fail("@include", "is possible only in a file");
         if (depth_ == include_depth_max)
             fail("@include", "files include each other more than 8 deep");
-        const auto from = std::filesystem::path(out_.files_[file_]).parent_path();
+        const auto from = std::filesystem::path(out_.files_[file_].name).parent_path();
         const auto target = (from / std::string(path)).string();
-        const auto text = read_whole_file(target, {out_.files_[file_], line_}, "@include");
+        auto text = open_(target, here());
         out_.text_ += '\n';
         ++depth_;
-        add(target, text);
+        add(target, std::move(text));
         --depth_;
         start_line(line_);
     }
 
-    struct Place {
+    struct Name {
+        std::string_view word;
         std::size_t file;
         int line;
     };
 
     ConfigText& out_;
-    bool may_include_;
+    Open open_;
     int depth_ = 0;
+    std::size_t read_ = 0;  ///< bytes of all files
     std::string_view text_;
     std::size_t at_ = 0;
     std::size_t file_ = 0;
     int line_ = 1;
-    std::vector<std::map<std::string, Place, std::less<>>> sections_{1};  ///< names, innermost last
+    std::vector<Name> names_;               ///< set in the open sections, innermost last
+    std::vector<std::size_t> sections_{0};  ///< where the names of each begin
 };
 
 ConfigText ConfigText::from_file(const std::string& path) {
-    const auto bytes = read_whole_file(path, {path, 0}, "file");
     ConfigText text;
-    ConfigScanner(text, true).add(path, bytes);
+    ConfigScanner(text, [](const std::string& included, const Origin& by) {
+        return read_whole_file(included, by, "@include");
+    }).add(path, read_whole_file(path, {path, 0}, "file"));
     return text;
 }
 
-ConfigText ConfigText::from_memory(std::string_view bytes, const std::string& name) {
+ConfigText ConfigText::from_memory(std::string_view bytes, const std::string& name,
+                                   std::span<const ConfigFile> included) {
     ConfigText text;
-    ConfigScanner(text, false).add(name, bytes);
+    ConfigScanner(text, [included](const std::string& path, const Origin& by) {
+        const auto file = std::ranges::find(included, path, &ConfigFile::name);
+        if (file != included.end()) return file->text;
+        throw_config_error(by, "@include",
+                           included.empty() ? "is possible only in a file"
+                                            : quote(path) + " is not among the included files");
+    }).add(name, std::string(bytes));
     return text;
 }
 
 ConfigText::Origin ConfigText::origin(unsigned line) const {
     const auto& found = lines_[std::clamp<std::size_t>(line, 1, lines_.size()) - 1];
-    return {files_[found.file], found.line};
+    return {files_[found.file].name, found.line};
 }
 
 }  // namespace shunt::ctl

@@ -5,12 +5,34 @@
 // of the file, dislikes a comment in a last line without newline, and does not say which key is set
 // twice or where. So the text is scanned once before: numbers get the suffix of 64-bit ones,
 // @include lines are replaced by the file (relative to the including one), and every line remembers
-// where it came from. Thread: control.
+// where it came from. Thread: any.
+#include <deque>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace shunt::ctl {
+
+/// A configuration that cannot be used: what() is "FILE:LINE: key: reason", one line.
+class ConfigError : public std::runtime_error {
+  public:
+    explicit ConfigError(const std::string& line, std::string key = {})
+        : std::runtime_error(line), key_(std::move(key)) {}
+    /// The key to blame: "services[0].address"; empty when it is none.
+    [[nodiscard]] const std::string& key() const noexcept { return key_; }
+
+  private:
+    std::string key_;
+};
+
+/// A file as it was read.
+struct ConfigFile {
+    std::string name;  ///< its path as an @include leads to it
+    std::string text;
+};
 
 class ConfigText {
   public:
@@ -21,10 +43,14 @@ class ConfigText {
 
     /// Throws ConfigError.
     static ConfigText from_file(const std::string& path);
-    /// `name` stands for the file in errors. An @include is refused. Throws ConfigError.
-    static ConfigText from_memory(std::string_view text, const std::string& name);
+    /// `name` stands for the file in errors. An @include finds the files of `included` and no
+    /// others, whatever there is on the disk. Throws ConfigError.
+    static ConfigText from_memory(std::string_view text, const std::string& name,
+                                  std::span<const ConfigFile> included = {});
 
     [[nodiscard]] const std::string& text() const noexcept { return text_; }
+    /// What was read: the file itself, then what it includes, each time it does.
+    [[nodiscard]] const std::deque<ConfigFile>& files() const noexcept { return files_; }
     /// Where line `line` of text(), counted from 1, was written.
     [[nodiscard]] Origin origin(unsigned line) const;
 
@@ -35,7 +61,7 @@ class ConfigText {
         int line;
     };
     std::string text_;
-    std::vector<std::string> files_;
+    std::deque<ConfigFile> files_;
     std::vector<Line> lines_;
 };
 

@@ -105,4 +105,10 @@ Method conn_flush(ConnectionLister& lister, const ServiceRegistry& registry) {
             }};
 }
 
+void end_orphans(const Publisher& publisher, ConnectionLister& lister) {
+    if (publisher.current().tunables.expire_nodest_conn == 0) return;
+    lister.flush(std::make_shared<const ConnectionFilter>(ConnectionFilter{.orphaned = true}),
+                 [](const ConnectionTally&, const std::optional<RpcError>&) {});
+}
+
 }  // namespace shunt::ctl

@@ -13,4 +13,8 @@ Method conn_count(ConnectionLister& lister, const ServiceRegistry& registry);
 Method conn_find(ConnectionLister& lister);
 Method conn_flush(ConnectionLister& lister, const ServiceRegistry& registry);
 
+/// With expire_nodest_conn the connections of removed servers end (ipvs-behaviour 9). Nobody waits
+/// for it: what it does not reach ends with its next packet.
+void end_orphans(const Publisher& publisher, ConnectionLister& lister);
+
 }  // namespace shunt::ctl

@@ -21,6 +21,7 @@
 #include "ctl/path_mtu.h"
 #include "ctl/periodic.h"
 #include "ctl/rpc_server.h"
+#include "sched/registry.h"
 
 namespace shunt::ctl {
 
@@ -125,6 +126,8 @@ class Daemon::Impl {
     void watch();
     void sweep_templates();
     void watch_idle();
+    void await_signal();
+    void reload();
     void stop(const std::string& why);
 
     const Config config_;
@@ -142,6 +145,7 @@ class Daemon::Impl {
     std::vector<WorkerState*> workers_;
     DefenceControl defence_;
     ConnectionLister lister_;
+    ConfigControl config_control_;
     MethodTable methods_;
     RpcServer server_;
     boost::asio::signal_set signals_;
@@ -172,15 +176,15 @@ Daemon::Impl::Impl(const Config& config)
       defence_(publisher_, dataplane_.shared().defence,
                [this] { return room_of(workers_, dataplane_.shared().pool); }),
       lister_(io_, config_.workers, dataplane_.shared().affinity != nullptr, post_to(workers_)),
+      config_control_({registry_, publisher_, marks_, apps_, defence_, lister_}, config_,
+                      scheduler_names()),
       methods_(make_methods(context())),
       server_(io_, methods_,
               {.path = config_.socket_path,
                .mode = config_.socket_mode,
                .group = config_.socket_group}),
-      signals_(io_, SIGTERM, SIGINT) {
-    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
-        if (!error) stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
-    });
+      signals_(io_, SIGTERM, SIGINT, SIGHUP) {
+    await_signal();
     for (const auto& port : dataplane_.ports()) {
         const PortStatus status = port->status();
         spdlog::info(
@@ -225,8 +229,8 @@ MethodContext Daemon::Impl::context() {
             .connections_capacity = sizes_.connections,
             .defence = defence_,
             .shared = dataplane_.shared(),
+            .config = config_control_,
             .version = SHUNT_VERSION,
-            .source = config_.source,
             .started = started_};
 }
 
@@ -312,6 +316,28 @@ void Daemon::Impl::watch_idle() {
         last_packet_ = now;
     }
     if (packets > 0 && now - last_packet_ >= config_.exit_when_idle) stop("no more packets");
+}
+
+void Daemon::Impl::await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (error) return;
+        if (signal != SIGHUP) return stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        reload();
+        await_signal();
+    });
+}
+
+/// For systemd it is over when the new configuration is in force, or was refused.
+void Daemon::Impl::reload() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+               static_cast<long long>(duration_cast<std::chrono::microseconds>(now).count()));
+    try {
+        config_control_.reload();
+    } catch (const std::exception&) {
+        // The log has it, and nothing has changed.
+    }
+    sd_notify(0, "READY=1");
 }
 
 void Daemon::Impl::stop(const std::string& why) {

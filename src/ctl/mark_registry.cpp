@@ -13,6 +13,12 @@ MarkRegistry::MarkRegistry(Publisher& publisher, std::vector<std::string> ports,
     : publisher_(publisher), ports_(std::move(ports)), build_(std::move(build)) {}
 
 void MarkRegistry::set(std::vector<MarkConfig> rules) {
+    Prepared prepared = prepare(std::move(rules));
+    publisher_.set_marks(prepared.built);
+    accept(std::move(prepared));
+}
+
+MarkRegistry::Prepared MarkRegistry::prepare(std::vector<MarkConfig> rules) const {
     if (rules.size() > MarkRules::max_rules)
         throw refused(EINVAL,
                       "there may be " + std::to_string(MarkRules::max_rules) + " rules, not " +
@@ -31,8 +37,7 @@ void MarkRegistry::set(std::vector<MarkConfig> rules) {
                               " rules (configuration: memory.size_mb)",
                           "rules");
     }
-    publisher_.set_marks(std::move(built));
-    rules_ = std::move(rules);
+    return {std::move(rules), std::move(built)};
 }
 
 MarkRule MarkRegistry::whole(const MarkConfig& config, const std::string& path) const {

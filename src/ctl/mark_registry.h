@@ -26,6 +26,14 @@ class MarkRegistry {
     /// path begins with "rules", and has changed nothing then.
     void set(std::vector<MarkConfig> rules);
 
+    /// The same in two steps: what can fail, and what cannot, once prepare()d rules are published.
+    struct Prepared {
+        std::vector<MarkConfig> rules;
+        std::shared_ptr<const MarkRules> built;  ///< null: there are no rules
+    };
+    [[nodiscard]] Prepared prepare(std::vector<MarkConfig> rules) const;
+    void accept(Prepared&& prepared) noexcept { rules_ = std::move(prepared.rules); }
+
     [[nodiscard]] const std::vector<MarkConfig>& rules() const noexcept { return rules_; }
 
   private:

@@ -11,8 +11,8 @@
 #include <memory>
 
 #include "base/drop_reason.h"
+#include "ctl/config_methods.h"
 #include "ctl/config_text.h"
-#include "ctl/config_writer.h"
 #include "ctl/conn_methods.h"
 #include "ctl/drop_methods.h"
 #include "ctl/explain_methods.h"
@@ -174,12 +174,8 @@ json::object service_edit(const MethodContext& c, const Params& p) {
     return {};
 }
 
-/// With expire_nodest_conn the connections of removed servers end (ipvs-behaviour 9). Nobody waits
-/// for it: what it does not reach ends with its next packet.
 json::object end_orphans(const MethodContext& c) {
-    if (c.publisher.current().tunables.expire_nodest_conn != 0)
-        c.lister.flush(std::make_shared<const ConnectionFilter>(ConnectionFilter{.orphaned = true}),
-                       [](const ConnectionTally&, const std::optional<RpcError>&) {});
+    end_orphans(c.publisher, c.lister);
     return {};
 }
 
@@ -262,15 +258,6 @@ json::object tunable_set(const MethodContext& c, const Params& p) {
         c.defence.update();
         return to_json(about, c.publisher.current().tunables);
     });
-}
-
-json::object config_save(const MethodContext& c) {
-    const auto services = c.registry.configuration();
-    const auto apps = c.apps.configuration();
-    return {{"text", write_config(c.source, {.services = services,
-                                             .tunables = c.publisher.current().tunables,
-                                             .marks = c.marks.rules(),
-                                             .apps = apps})}};
 }
 
 json::object mark_set(const MethodContext& c, const Params& p) {
@@ -363,39 +350,41 @@ MethodTable make_methods(const MethodContext& context) {
             return json::object{{key, run(*c)}};
         };
     };
-    return MethodTable({direct("status.get", {}, get(status_get)),
-                        direct("service.list", {{"service"}}, on(service_list)),
-                        direct("service.add", service_options, on(service_add)),
-                        direct("service.edit", service_options, on(service_edit)),
-                        direct("service.delete", {service}, on(service_delete)),
-                        direct("service.flush", {}, get(service_flush)),
-                        direct("dest.add", server_options, on(dest_add)),
-                        direct("dest.edit", server_options, on(dest_edit)),
-                        direct("dest.delete", {service, server}, on(dest_delete)),
-                        conn_list(context.lister, context.registry),
-                        conn_count(context.lister, context.registry),
-                        conn_find(context.lister),
-                        conn_flush(context.lister, context.registry),
-                        drop_list(context.workers, context.shared, port_names),
-                        explain_method(context.lister, context.publisher, context.marks,
-                                       context.shared, port_names),
-                        direct("stats.get", {}, get(stats_get)),
-                        direct("stats.zero", {{"service"}}, on(stats_zero)),
-                        direct("timeout.get", {}, get([](const MethodContext& m) {
-                                   return timeouts_json(m.publisher.current().tunables);
-                               })),
-                        direct("timeout.set", {{"tcp"}, {"tcp_fin"}, {"udp"}}, on(timeout_set)),
-                        direct("tunable.list", {}, list("tunables", tunables_json)),
-                        direct("tunable.get", {name}, on(tunable_get)),
-                        direct("tunable.set", {name, {"value", true}}, on(tunable_set)),
-                        direct("mark.list", {}, list("rules", marks_json)),
-                        direct("mark.set", {{"rules", true}}, on(mark_set)),
-                        direct("config.save", {}, get(config_save)),
-                        direct("app.list", {}, get(app_list)),
-                        direct("app.add", {name, {"port"}}, on(app_add)),
-                        direct("app.remove", {name, {"port"}}, on(app_remove)),
-                        direct("worker.list", {}, list("workers", workers_json)),
-                        direct("port.list", {}, list("ports", ports_json))});
+    std::vector<Method> methods{
+        direct("status.get", {}, get(status_get)),
+        direct("service.list", {{"service"}}, on(service_list)),
+        direct("service.add", service_options, on(service_add)),
+        direct("service.edit", service_options, on(service_edit)),
+        direct("service.delete", {service}, on(service_delete)),
+        direct("service.flush", {}, get(service_flush)),
+        direct("dest.add", server_options, on(dest_add)),
+        direct("dest.edit", server_options, on(dest_edit)),
+        direct("dest.delete", {service, server}, on(dest_delete)),
+        conn_list(context.lister, context.registry),
+        conn_count(context.lister, context.registry),
+        conn_find(context.lister),
+        conn_flush(context.lister, context.registry),
+        drop_list(context.workers, context.shared, port_names),
+        explain_method(context.lister, context.publisher, context.marks, context.shared,
+                       port_names),
+        direct("stats.get", {}, get(stats_get)),
+        direct("stats.zero", {{"service"}}, on(stats_zero)),
+        direct("timeout.get", {}, get([](const MethodContext& m) {
+                   return timeouts_json(m.publisher.current().tunables);
+               })),
+        direct("timeout.set", {{"tcp"}, {"tcp_fin"}, {"udp"}}, on(timeout_set)),
+        direct("tunable.list", {}, list("tunables", tunables_json)),
+        direct("tunable.get", {name}, on(tunable_get)),
+        direct("tunable.set", {name, {"value", true}}, on(tunable_set)),
+        direct("mark.list", {}, list("rules", marks_json)),
+        direct("mark.set", {{"rules", true}}, on(mark_set)),
+        direct("app.list", {}, get(app_list)),
+        direct("app.add", {name, {"port"}}, on(app_add)),
+        direct("app.remove", {name, {"port"}}, on(app_remove)),
+        direct("worker.list", {}, list("workers", workers_json)),
+        direct("port.list", {}, list("ports", ports_json))};
+    for (auto& method : config_methods(context.config)) methods.push_back(std::move(method));
+    return MethodTable(std::move(methods));
 }
 
 }  // namespace shunt::ctl

@@ -9,6 +9,7 @@
 
 #include "ctl/app_registry.h"
 #include "ctl/busy_meter.h"
+#include "ctl/config_control.h"
 #include "ctl/conn_listing.h"
 #include "ctl/defence_control.h"
 #include "ctl/mark_registry.h"
@@ -52,8 +53,8 @@ struct MethodContext {
     std::uint64_t connections_capacity = 0;
     DefenceControl& defence;
     const SharedState& shared;
+    ConfigControl& config;
     std::string version;
-    std::string source;  ///< Config::source
     std::chrono::steady_clock::time_point started;
 };
 

@@ -15,11 +15,23 @@ Publisher::~Publisher() {
     shared_.snapshot.store(nullptr, std::memory_order_release);
 }
 
-Publisher::Grace Publisher::set_services(std::shared_ptr<const ServiceTable> services) {
+Publisher::Grace Publisher::set(Changes changes) {
     auto next = std::make_unique<Snapshot>(*current_);
-    next->services = std::move(services);
-    next->derive();
+    if (changes.tunables) {
+        next->tunables = *std::move(changes.tunables);
+        next->timeouts = Timeouts::of(next->tunables);
+    }
+    if (changes.marks) next->marks = *std::move(changes.marks);
+    if (changes.apps) next->apps = *std::move(changes.apps);
+    if (changes.services) {
+        next->services = *std::move(changes.services);
+        next->derive();
+    }
     return publish(std::move(next));
+}
+
+Publisher::Grace Publisher::set_services(std::shared_ptr<const ServiceTable> services) {
+    return set({.services = std::move(services)});
 }
 
 Publisher::Grace Publisher::set_network(std::shared_ptr<const NetTable> network) {
@@ -30,22 +42,15 @@ Publisher::Grace Publisher::set_network(std::shared_ptr<const NetTable> network)
 }
 
 Publisher::Grace Publisher::set_tunables(const Tunables& tunables) {
-    auto next = std::make_unique<Snapshot>(*current_);
-    next->tunables = tunables;
-    next->timeouts = Timeouts::of(tunables);
-    return publish(std::move(next));
+    return set({.tunables = tunables});
 }
 
 Publisher::Grace Publisher::set_marks(std::shared_ptr<const MarkRules> marks) {
-    auto next = std::make_unique<Snapshot>(*current_);
-    next->marks = std::move(marks);
-    return publish(std::move(next));
+    return set({.marks = std::move(marks)});
 }
 
 Publisher::Grace Publisher::set_apps(std::shared_ptr<const AppTable> apps) {
-    auto next = std::make_unique<Snapshot>(*current_);
-    next->apps = std::move(apps);
-    return publish(std::move(next));
+    return set({.apps = std::move(apps)});
 }
 
 Publisher::Grace Publisher::set_path_mtus(std::shared_ptr<const PathMtus> path_mtus) {

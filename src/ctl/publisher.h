@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 
 #include "dataplane/worker.h"
 
@@ -25,6 +26,15 @@ class Publisher {
     ~Publisher();
     Publisher(const Publisher&) = delete;
     Publisher& operator=(const Publisher&) = delete;
+
+    /// What one publication replaces; nothing: that stays.
+    struct Changes {
+        std::optional<std::shared_ptr<const ServiceTable>> services{};
+        std::optional<Tunables> tunables{};
+        std::optional<std::shared_ptr<const MarkRules>> marks{};
+        std::optional<std::shared_ptr<const AppTable>> apps{};
+    };
+    Grace set(Changes changes);
 
     Grace set_services(std::shared_ptr<const ServiceTable> services);
     Grace set_network(std::shared_ptr<const NetTable> network);

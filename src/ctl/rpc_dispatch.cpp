@@ -80,11 +80,14 @@ json::object error_object(const RpcError& error) {
 }
 
 std::string answer_line(json::value id, Reply reply) {
-    json::object answer{{"jsonrpc", "2.0"}, {"id", std::move(id)}};
-    if (const auto* error = std::get_if<RpcError>(&reply))
-        answer["error"] = error_object(*error);
+    auto* const result = std::get_if<json::value>(&reply);
+    // In the memory of the result, which would have to be copied to another.
+    json::object answer({{"jsonrpc", "2.0"}, {"id", std::move(id)}},
+                        result != nullptr ? result->storage() : json::storage_ptr());
+    if (result != nullptr)
+        answer["result"] = std::move(*result);
     else
-        answer["result"] = std::move(std::get<json::value>(reply));
+        answer["error"] = error_object(std::get<RpcError>(reply));
     return json::serialize(answer) + '\n';
 }
 

@@ -42,6 +42,8 @@ class Params {
                                        std::int64_t most) const;
     [[nodiscard]] std::uint64_t number_or(std::string_view name, std::uint64_t least,
                                           std::uint64_t most, std::uint64_t missing) const;
+    /// Whatever it is.
+    [[nodiscard]] const boost::json::value& value(std::string_view name) const { return at(name); }
     /// True or false; false when it is missing.
     [[nodiscard]] bool flag(std::string_view name) const;
     [[nodiscard]] Params object(std::string_view name, std::span<const Parameter> known) const;

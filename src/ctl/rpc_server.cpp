@@ -79,13 +79,17 @@ void set_access(const std::string& path, std::uint32_t mode, const std::string& 
 class RpcServer::Session : public std::enable_shared_from_this<Session> {
   public:
     Session(RpcServer& server, Socket socket)
-        : server_(server), socket_(std::move(socket)), deadline_(socket_.get_executor()) {}
+        : server_(server),
+          socket_(std::move(socket)),
+          deadline_(socket_.get_executor()),
+          line_deadline_(socket_.get_executor()) {}
 
     void start() { read(); }
 
     /// Answers with one line and closes.
     void refuse(const RpcError& error) {
         closing_ = true;
+        end_long_line();
         send(error_line(error));
     }
 
@@ -95,6 +99,7 @@ class RpcServer::Session : public std::enable_shared_from_this<Session> {
         error_code ignored;
         socket_.close(ignored);
         deadline_.cancel();
+        end_long_line();
     }
 
   private:
@@ -118,17 +123,47 @@ class RpcServer::Session : public std::enable_shared_from_this<Session> {
         const auto newline = input_.find('\n', searched_);
         const bool whole = newline != std::string::npos;
         const auto size = (whole ? newline : input_.size()) - start_;
-        if (size > server_.options_.longest_line)
-            return refuse({RpcCode::not_a_request,
-                           "a line is at most " + std::to_string(server_.options_.longest_line) +
-                               " bytes long",
-                           "", 0});
+        if (size > server_.options_.longest_line && !may_be_long(size)) return;
         if (whole || (ended_ && size > 0)) return handle(size, whole ? 1 : 0);
         if (ended_) return finish_if_done();
         input_.erase(0, start_);
+        if (input_.empty() && input_.capacity() > 2 * server_.options_.longest_line)
+            input_.shrink_to_fit();
         start_ = 0;
         searched_ = input_.size();
         read();
+    }
+
+    /// Refuses if not.
+    bool may_be_long(std::size_t size) {
+        const auto& options = server_.options_;
+        if (size > options.longest_of_one) {
+            refuse({RpcCode::not_a_request,
+                    "a line is at most " + std::to_string(options.longest_of_one) + " bytes long",
+                    "", 0});
+            return false;
+        }
+        if (long_line_) return true;
+        long_line_ = server_.take_long_line(*this);
+        if (!long_line_) {
+            refuse(refused(EAGAIN,
+                           "another client sends a line of over " +
+                               std::to_string(options.longest_line) + " bytes, try again",
+                           ""));
+            return false;
+        }
+        line_deadline_.expires_after(options.patience);
+        line_deadline_.async_wait([self = shared_from_this()](const error_code& error) {
+            if (!error && self->long_line_ && !self->busy_) self->end();
+        });
+        return true;
+    }
+
+    void end_long_line() {
+        if (!long_line_) return;
+        long_line_ = false;
+        line_deadline_.cancel();
+        server_.give_long_line(*this);
     }
 
     /// The line of `size` bytes at start_, and `end` bytes of newline behind it.
@@ -146,6 +181,7 @@ class RpcServer::Session : public std::enable_shared_from_this<Session> {
     /// One request is done. The next one waits its turn behind other clients'.
     void answered(std::string answer) {
         if (closed_) return;
+        end_long_line();
         if (!answer.empty()) send(std::move(answer));
         asio::post(socket_.get_executor(), [self = shared_from_this()] {
             self->busy_ = false;
@@ -203,8 +239,9 @@ class RpcServer::Session : public std::enable_shared_from_this<Session> {
 
     RpcServer& server_;  ///< outlives a session that is not closed_
     Socket socket_;
-    asio::steady_timer deadline_;  ///< for the client to take some of its answer
-    std::array<char, 16384> chunk_;
+    asio::steady_timer deadline_;       ///< for the client to take some of its answer
+    asio::steady_timer line_deadline_;  ///< for the rest of a long line
+    std::array<char, 65536> chunk_;
     std::string input_;
     std::size_t start_ = 0;     ///< of the first line not handled, in input_
     std::size_t searched_ = 0;  ///< no newline stands between start_ and here
@@ -212,9 +249,10 @@ class RpcServer::Session : public std::enable_shared_from_this<Session> {
     std::size_t sent_ = 0;    ///< of the front of output_
     std::size_t unsent_ = 0;  ///< in all of output_
     bool reading_ = false;
-    bool busy_ = false;     ///< a request is being handled
-    bool ended_ = false;    ///< the client sends no more
-    bool closing_ = false;  ///< to be closed when output_ is sent
+    bool long_line_ = false;  ///< the line at start_ is one, and may be
+    bool busy_ = false;       ///< a request is being handled
+    bool ended_ = false;      ///< the client sends no more
+    bool closing_ = false;    ///< to be closed when output_ is sent
     bool closed_ = false;
 };
 
@@ -260,6 +298,16 @@ void RpcServer::listen() {
         unlink(path.c_str());
         throw;
     }
+}
+
+bool RpcServer::take_long_line(const Session& session) noexcept {
+    if (long_line_ != nullptr) return false;
+    long_line_ = &session;
+    return true;
+}
+
+void RpcServer::give_long_line(const Session& session) noexcept {
+    if (long_line_ == &session) long_line_ = nullptr;
 }
 
 void RpcServer::accept() {

@@ -20,13 +20,6 @@ void refuse(const std::optional<Problem>& found, PathOf path) {
     if (found) throw refused(found->error_number, found->why, path(found->field));
 }
 
-/// With the granularity that holds where none is given.
-ServiceSettings whole(const ServiceKey& key, ServiceSettings settings) {
-    if (auto& persistence = settings.persistence; persistence && !persistence->granularity)
-        persistence->granularity = static_cast<std::uint8_t>(key.endpoint.address.bits());
-    return settings;
-}
-
 /// Of whole() settings.
 std::optional<Persistence> persistence_of(const ServiceSettings& settings) {
     if (!settings.persistence) return std::nullopt;
@@ -89,7 +82,8 @@ void ServiceRegistry::add_service(const ServiceKey& key, const ServiceSettings& 
     prepare_engine(settings);
     if (services_.contains(key))
         throw refused(EEXIST, "service " + name_of(key) + " exists already", "service");
-    const Service& service = make_service(key, settings);
+    const Scheduler& scheduler = find_scheduler(settings.scheduler);
+    const Service& service = make_service(key, settings, scheduler, make_state(scheduler));
     publish();
     reconfigure(service);
 }
@@ -103,16 +97,7 @@ void ServiceRegistry::edit_service(const ServiceKey& key, const ServiceSettings&
     ServiceSettings next = whole(key, settings);
     if (service.settings == next) return;
     check_room(wanted, next.scheduler_options, service.servers.size());
-    auto state = rescheduled ? make_state(wanted) : service.state;
-    if (service.settings.timeouts != next.timeouts)
-        for (const auto& server : service.servers)
-            slots_.edit(server.real.id).timeouts = next.timeouts;
-    if (next.slow_start.count() == 0)
-        for (auto& server : service.servers) server.ramp.reset();
-    service.settings = std::move(next);
-    open_ports(service);
-    service.scheduler = &wanted;
-    service.state = std::move(state);
+    take_settings(service, std::move(next), wanted, rescheduled ? make_state(wanted) : nullptr);
     rebuild(service);
     publish();
     if (rescheduled) reconfigure(service);
@@ -180,18 +165,15 @@ void ServiceRegistry::load(std::span<const ServiceConfig> services) {
     if (services.empty()) return;
     check_load(services);
     for (const auto& config : services) {
-        Service& service = make_service(config.key, config.settings);
-        reconfigure(service);
+        const Scheduler& scheduler = find_scheduler(config.settings.scheduler);
+        Service& service =
+            make_service(config.key, config.settings, scheduler, make_state(scheduler));
         service.servers.reserve(config.servers.size());
         for (const auto& server : config.servers)
             service.servers.push_back(make_server(service, kept(config.key, server)));
         std::ranges::reverse(service.servers);
         rebuild(service);
-        // Nobody sees the scheduler's state yet; it is led through the same steps as if the servers
-        // had been added one by one, for its start depends on them (ipvs-behaviour 4.3).
-        const std::span<const RealServer> servers = service.published->servers;
-        for (std::size_t n = 1; n <= servers.size(); ++n)
-            service.scheduler->reconfigure(servers.last(n), *service.state);
+        lead_through(service);
     }
     publish();
 }
@@ -264,11 +246,15 @@ void ServiceRegistry::check_load(std::span<const ServiceConfig> services) {
 }
 
 std::shared_ptr<SchedulerState> ServiceRegistry::make_state(const Scheduler& scheduler) {
-    std::random_device random;
-    const std::uint64_t seed = std::uint64_t{random()} << 32 | random();
+    // The device itself is slow where a thousand services come at once.
+    static std::mt19937_64 seeds = [] {
+        std::random_device random;
+        std::seed_seq words{random(), random(), random(), random()};
+        return std::mt19937_64(words);
+    }();
     try {
         auto state = std::make_shared<SchedulerState>();
-        state->memory = scheduler.make_memory(seed);
+        state->memory = scheduler.make_memory(seeds());
         return state;
     } catch (const std::bad_alloc&) {
         throw refused(
@@ -305,9 +291,9 @@ std::vector<ServiceRegistry::Server>::iterator ServiceRegistry::find(Service& se
 // The parts of a change.
 
 ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
-                                                        const ServiceSettings& settings) {
-    const Scheduler& scheduler = find_scheduler(settings.scheduler);
-    auto state = make_state(scheduler);
+                                                        const ServiceSettings& settings,
+                                                        const Scheduler& scheduler,
+                                                        std::shared_ptr<SchedulerState> state) {
     Service& service = services_[key];
     service.key = key;
     service.instance = next_instance_++;
@@ -316,6 +302,20 @@ ServiceRegistry::Service& ServiceRegistry::make_service(const ServiceKey& key,
     service.state = std::move(state);
     rebuild(service);
     return service;
+}
+
+void ServiceRegistry::take_settings(Service& service, ServiceSettings next,
+                                    const Scheduler& scheduler,
+                                    std::shared_ptr<SchedulerState> state) {
+    if (service.settings.timeouts != next.timeouts)
+        for (const auto& server : service.servers)
+            slots_.edit(server.real.id).timeouts = next.timeouts;
+    if (next.slow_start.count() == 0)
+        for (auto& server : service.servers) server.ramp.reset();
+    service.settings = std::move(next);
+    open_ports(service);
+    service.scheduler = &scheduler;
+    if (state) service.state = std::move(state);
 }
 
 ServiceRegistry::Server ServiceRegistry::make_server(Service& service, const ServerConfig& config) {
@@ -367,14 +367,14 @@ void ServiceRegistry::open_ports(const Service& service) {
 
 ServiceRegistry::Server ServiceRegistry::revive_or_make(const Service& service,
                                                         const Endpoint& endpoint) {
-    const auto old = std::ranges::find_if(removed_, [&](const Removed& r) {
-        return r.service == service.key && r.server.real.endpoint == endpoint;
-    });
-    if (old != removed_.end()) {
+    if (const auto known = find_removed_.find({endpoint, service.key});
+        known != find_removed_.end()) {
+        const auto old = known->second;
         Server server = std::move(old->server);
         const Traffic counted = slots_.counted(server.real.id);
         server.rates = RateEstimator(counted);
         if (old->instance != service.instance) server.start = server.zero = counted;
+        find_removed_.erase(known);
         removed_.erase(old);
         return server;
     }
@@ -396,6 +396,7 @@ void ServiceRegistry::remove_server(Service& service, std::vector<Server>::itera
                         .instance = service.instance,
                         .grace = {},
                         .unreferenced_since = {}});
+    find_removed_[{removed_.back().server.real.endpoint, service.key}] = std::prev(removed_.end());
     service.servers.erase(server);
 }
 
@@ -459,7 +460,15 @@ void ServiceRegistry::reconfigure(const Service& service) {
     service.scheduler->reconfigure(service.published->servers, *service.state);
 }
 
-void ServiceRegistry::publish() {
+/// Nobody sees the scheduler's state yet; it is led through the same steps as if the servers had
+/// been added one by one, for its start depends on them (ipvs-behaviour 4.3).
+void ServiceRegistry::lead_through(const Service& service) {
+    const std::span<const RealServer> servers = service.published->servers;
+    for (std::size_t n = 0; n <= servers.size(); ++n)
+        service.scheduler->reconfigure(servers.last(n), *service.state);
+}
+
+void ServiceRegistry::publish(Publisher::Changes others) {
     if (removed_.size() > most_removed) make_room(most_removed);
     std::vector<ServiceTable::Change> changes;
     for (const ServiceKey& key : std::exchange(changed_, {})) {
@@ -467,7 +476,8 @@ void ServiceRegistry::publish() {
         changes.push_back({key, at == services_.end() ? nullptr : at->second.published});
     }
     table_ = std::make_shared<const ServiceTable>(*table_, changes, slots_.table());
-    const auto grace = publisher_.set_services(table_);
+    others.services = table_;
+    const auto grace = publisher_.set(std::move(others));
     for (auto r = removed_.rbegin(); r != removed_.rend() && !r->grace; ++r) r->grace = grace;
 }
 
@@ -488,6 +498,7 @@ ServiceRegistry::RemovedList::iterator ServiceRegistry::give_free(RemovedList::i
         if (const auto& memory = service->second.state->memory) memory->forget(id);
     }
     slots_.free(id);
+    find_removed_.erase({removed->server.real.endpoint, removed->service});
     return removed_.erase(removed);
 }
 

@@ -15,6 +15,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "conn/affinity_table.h"
@@ -23,6 +24,7 @@
 #include "ctl/estimator.h"
 #include "ctl/publisher.h"
 #include "ctl/rpc_error.h"
+#include "ctl/service_change.h"
 #include "ctl/service_rules.h"
 #include "ctl/slow_start.h"
 
@@ -90,6 +92,10 @@ class ServiceRegistry {
     void delete_server(const ServiceKey& key, const Endpoint& server);
     /// Adds all of them, in this order, in one publication: as at the start of the daemon.
     void load(std::span<const ServiceConfig> services);
+
+    /// All of these at once, in one publication together with `others`. A service is named once,
+    /// and what is said to be there before is; new servers stand behind those that stay.
+    void apply(std::span<const ServiceChange> changes, Publisher::Changes others = {});
 
     /// Counts of every service, its servers and the total start again at 0, rates too.
     void zero();
@@ -168,7 +174,24 @@ class ServiceRegistry {
                                                             const Endpoint& endpoint);
     void check_load(std::span<const ServiceConfig> services);
 
-    Service& make_service(const ServiceKey& key, const ServiceSettings& settings);
+    /// A change, and what it needs that may not be to be had.
+    struct Prepared {
+        const ServiceChange& change;
+        const Scheduler* scheduler = nullptr;     ///< null: the service goes
+        std::shared_ptr<SchedulerState> state{};  ///< null: it keeps its own
+    };
+    [[nodiscard]] Prepared prepare(const ServiceChange& change);
+    void check_servers(const ServiceChange& change, const Scheduler& scheduler) const;
+    void check_slots(std::span<const ServiceChange> changes);
+    /// Up to its publication.
+    void carry_out(Prepared& prepared);
+    void change_servers(Service& service, std::span<const ServerChange> changes);
+
+    Service& make_service(const ServiceKey& key, const ServiceSettings& settings,
+                          const Scheduler& scheduler, std::shared_ptr<SchedulerState> state);
+    /// Whole ones; `state`: null when the scheduler stays.
+    void take_settings(Service& service, ServiceSettings next, const Scheduler& scheduler,
+                       std::shared_ptr<SchedulerState> state);
     /// The next server of the service, which it is to be put into.
     [[nodiscard]] Server make_server(Service& service, const ServerConfig& config);
     /// Gives a server what is configured, and its slot what the server has.
@@ -186,8 +209,9 @@ class ServiceRegistry {
     static void ramp_weights(const Service& service, std::span<RealServer> servers);
     void rebuild(Service& service);
     static void reconfigure(const Service& service);
-    /// Publishes what has been rebuilt or erased since the last time.
-    void publish();
+    static void lead_through(const Service& service);
+    /// Publishes what has been rebuilt or erased since the last time, together with `others`.
+    void publish(Publisher::Changes others = {});
 
     /// Lets connections go to any port of the servers from now on, when the service does.
     void open_ports(const Service& service);
@@ -212,6 +236,7 @@ class ServiceRegistry {
     std::set<ServiceKey> changed_;  ///< since the last publication
     std::shared_ptr<const ServiceTable> table_ = std::make_shared<const ServiceTable>();
     RemovedList removed_;
+    std::map<std::pair<Endpoint, ServiceKey>, RemovedList::iterator> find_removed_;
     std::uint64_t next_instance_ = 1;
     Traffic zero_;  ///< of the total
     RateEstimator rates_;

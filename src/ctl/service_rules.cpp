@@ -185,4 +185,10 @@ ServerConfig kept(const ServiceKey& key, ServerConfig server) {
     return server;
 }
 
+ServiceSettings whole(const ServiceKey& key, ServiceSettings settings) {
+    if (auto& persistence = settings.persistence; persistence && !persistence->granularity)
+        persistence->granularity = static_cast<std::uint8_t>(key.endpoint.address.bits());
+    return settings;
+}
+
 }  // namespace shunt::ctl

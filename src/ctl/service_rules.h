@@ -30,6 +30,9 @@ std::optional<Problem> problem(const ServiceKey& key, const ServerConfig& server
 /// any other server is that of its service, whatever was given, unless the service is on a mark.
 ServerConfig kept(const ServiceKey& key, ServerConfig server);
 
+/// Settings with the granularity that holds where none is given.
+ServiceSettings whole(const ServiceKey& key, ServiceSettings settings);
+
 /// The greatest weight.
 inline constexpr std::uint32_t most_weight = 0x7FFFFFFF;
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ctl/methods.h"
+#include "sched/registry.h"
 
 namespace shunt::test {
 
@@ -74,6 +75,16 @@ class Control {
     ctl::Room room{.connections = 3000, .buffers = 2000};
     ctl::DefenceControl defence{publisher, shared.defence, [this] { return room; }};
     std::vector<ctl::PortStatus> ports;
+    /// What a test has the daemon started with.
+    static ctl::Config started() {
+        return ctl::parse_config(
+            "workers = 2; servers = 256;\n"
+            "ports = ( { name = \"wan0\"; device = \"net_null0\"; },\n"
+            "          { name = \"lan0\"; device = \"net_null1\"; } );\n",
+            "started", scheduler_names());
+    }
+    ctl::ConfigControl config{
+        {registry, publisher, marks, apps, defence, lister}, started(), scheduler_names()};
     ctl::MethodTable methods =
         ctl::make_methods({.registry = registry,
                            .publisher = publisher,
@@ -89,8 +100,8 @@ class Control {
                            .connections_capacity = 4096,
                            .defence = defence,
                            .shared = shared,
+                           .config = config,
                            .version = "1.2.3",
-                           .source = "workers = 2;\n",
                            .started = std::chrono::steady_clock::now()});
 
   private:

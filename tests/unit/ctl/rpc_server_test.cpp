@@ -246,7 +246,8 @@ TEST_F(RpcServerTest, AnAnswerAfterTheServersEndIsHarmless) {
 }
 
 TEST_F(RpcServerTest, TooLongALineEndsTheConnection) {
-    options.longest_line = 1000;
+    options.longest_line = 500;
+    options.longest_of_one = 1000;
     start();
     for (const std::string& line : {std::string(1001, ' ') + "\n", std::string(5000, '[')}) {
         Client client(options.path);
@@ -269,6 +270,38 @@ TEST_F(RpcServerTest, LinesUpToAMebibyteAreRead) {
     line.insert(0, (1U << 20) + 1 - line.size(), ' ');
     client.send(line);
     EXPECT_EQ(client.line(), answer(1, "1"));
+}
+
+TEST_F(RpcServerTest, OneClientAtATimeMaySendALongLine) {
+    options.longest_line = 1000;
+    start();
+    Client first(options.path);
+    Client second(options.path);
+    const auto line = std::string(2'000'000, ' ') + request(1, "count");
+    first.send(line.substr(0, 1'500'000));
+    ASSERT_TRUE(becomes_true([&] { return server->has_long_line(); }));
+    second.send(std::string(1500, ' '));
+    EXPECT_EQ(second.line(), R"({"jsonrpc":"2.0","id":null,"error":{"code":-32000,)"
+                             R"("message":"another client sends a line of over 1000 bytes, )"
+                             R"(try again","data":{"errno":"EAGAIN"}}})");
+    EXPECT_TRUE(second.closed());
+    first.send(line.substr(1'500'000));
+    EXPECT_EQ(first.line(), answer(1, "1"));
+    EXPECT_FALSE(server->has_long_line());
+    Client third(options.path);
+    third.send(line);
+    EXPECT_EQ(third.line(), answer(1, "2"));
+}
+
+TEST_F(RpcServerTest, ALongLineThatDoesNotEndIsCutOff) {
+    options.longest_line = 1000;
+    options.patience = 50ms;
+    start();
+    Client slow(options.path);
+    slow.send(std::string(1500, ' '));
+    EXPECT_TRUE(slow.closed());
+    EXPECT_TRUE(clients_become(0));
+    EXPECT_FALSE(server->has_long_line());
 }
 
 TEST_F(RpcServerTest, LargeAnswersArriveWhole) {
