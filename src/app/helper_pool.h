@@ -20,7 +20,7 @@ class HelperPool {
     /// Throws std::bad_alloc.
     explicit HelperPool(std::uint32_t capacity)
         : capacity_(capacity),
-          mask_(std::bit_ceil(2 * std::uint64_t{capacity} + 1) - 1),
+          mask_(places_for(capacity) - 1),
           places_(mask_ + 1),
           keys_(capacity),
           next_free_(capacity),
@@ -67,6 +67,12 @@ class HelperPool {
         }
     }
 
+    /// What a pool takes when all of it was used, but for the rounding to pages.
+    [[nodiscard]] static constexpr std::uint64_t bytes_for(std::uint32_t capacity) noexcept {
+        return places_for(capacity) * sizeof(std::uint32_t) +
+               std::uint64_t{capacity} * (sizeof(Key) + sizeof(std::uint32_t) + sizeof(State));
+    }
+
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] std::size_t bytes() const noexcept {
@@ -74,6 +80,9 @@ class HelperPool {
     }
 
   private:
+    [[nodiscard]] static constexpr std::uint64_t places_for(std::uint32_t capacity) noexcept {
+        return std::bit_ceil(2 * std::uint64_t{capacity} + 1);
+    }
     [[nodiscard]] std::size_t home_of(Key key) const noexcept {
         constexpr std::uint64_t golden = 0x9E3779B97F4A7C15ULL;
         return static_cast<std::size_t>((key * golden) >> 32) & mask_;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "dataplane/app_state.h"
+
 namespace shunt::ctl {
 
 namespace {
@@ -95,6 +97,15 @@ std::uint32_t memory_mb(const Config& config, const Sizes& sizes, std::uint64_t 
            other_dpdk_mb;
 }
 
+/// Begun megabytes.
+std::uint64_t helpers_mb(const Config& config, const Sizes& sizes) {
+    constexpr std::uint64_t megabyte = 1U << 20;
+    const std::uint64_t bytes =
+        config.workers * AppState::bytes_for(sizes.helpers) +
+        ExpectationTable::bytes_for(sizes.expectations, sizes.helpers * config.workers);
+    return (bytes + megabyte - 1) / megabyte;
+}
+
 }  // namespace
 
 std::uint64_t available_memory() {
@@ -118,6 +129,8 @@ Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
     sizes.templates = std::max(sizes.connections / connections_per_template, least_templates);
     sizes.expectations = std::clamp(sizes.connections / connections_per_expectation,
                                     least_expectations, most_expectations);
+    sizes.helpers = config.helpers;
+    sizes.helpers_mb = helpers_mb(config, sizes);
     sizes.packet_buffers =
         config.packet_buffers != 0 ? config.packet_buffers : default_buffers(config);
     sizes.buffer_bytes = RTE_MBUF_DEFAULT_BUF_SIZE;
@@ -139,12 +152,12 @@ Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
 
 std::string describe(const Sizes& s) {
     return fmt::format(
-        "connections={} per_worker={} templates={} expectations={} packet_buffers={} "
-        "buffer_bytes={} ring_depth={} "
+        "connections={} per_worker={} templates={} expectations={} helpers={} "
+        "helpers_mb={} packet_buffers={} buffer_bytes={} ring_depth={} "
         "descriptors={} held_packets={} fragment_buffers={} memory_mb={} without_huge_pages_mb={}",
-        s.connections, s.connections_per_worker, s.templates, s.expectations, s.packet_buffers,
-        s.buffer_bytes, s.ring_depth, s.descriptors, s.held_packets, s.fragment_buffers,
-        s.huge_memory_mb, s.ordinary_memory_mb);
+        s.connections, s.connections_per_worker, s.templates, s.expectations, s.helpers,
+        s.helpers_mb, s.packet_buffers, s.buffer_bytes, s.ring_depth, s.descriptors, s.held_packets,
+        s.fragment_buffers, s.huge_memory_mb, s.ordinary_memory_mb);
 }
 
 }  // namespace shunt::ctl

@@ -14,6 +14,8 @@ struct Sizes {
     std::uint64_t tables_mb = 0;               ///< of connections, all there from the start
     std::uint32_t templates = 0;               ///< clients of persistent services
     std::uint32_t expectations = 0;            ///< data connections that applications announced
+    std::uint32_t helpers = 0;                 ///< of FTP control connections, a worker
+    std::uint64_t helpers_mb = 0;              ///< of all workers, with what is expected; if used
     std::uint32_t packet_buffers = 0;
     std::uint32_t buffer_bytes = 0;        ///< data room of one, head room included
     std::uint32_t ring_depth = 0;          ///< of each ring between two workers

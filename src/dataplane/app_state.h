@@ -77,7 +77,14 @@ struct AppState {
     static constexpr std::uint32_t tftp_share = 16;
 
     explicit AppState(std::uint32_t helpers)
-        : ftp(helpers), tftp(helpers * tftp_share), scratch(0x10000) {}
+        : ftp(helpers), tftp(helpers * tftp_share), scratch(scratch_bytes) {}
+
+    /// What it takes when all helpers were used, but for the rounding to pages.
+    [[nodiscard]] static constexpr std::uint64_t bytes_for(std::uint32_t helpers) noexcept {
+        return HelperPool<FtpHelper>::bytes_for(helpers) +
+               HelperPool<TftpHelper>::bytes_for(helpers * tftp_share) + scratch_bytes;
+    }
+    static constexpr std::size_t scratch_bytes = 0x10000;
 
     HelperPool<FtpHelper> ftp;
     HelperPool<TftpHelper> tftp;

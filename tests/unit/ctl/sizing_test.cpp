@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "conn/conn_table.h"
+#include "dataplane/app_state.h"
 
 namespace shunt::ctl {
 namespace {
@@ -137,11 +138,33 @@ TEST(Sizing, TemplatesAreAnEighthOfTheConnectionsAndSome) {
     EXPECT_EQ(compute_sizes(config, 1 << 30).templates, 1024U);
 }
 
+TEST(Sizing, HelpersAreCountedAsLargeAsTheyAre) {
+    for (const std::uint16_t workers : std::initializer_list<std::uint16_t>{1, 4})
+        for (const std::uint32_t helpers : {1U, 4096U, 100'000U}) {
+            Config config = config_of(workers);
+            config.helpers = helpers;
+            const Sizes sizes = compute_sizes(config, gib);
+            EXPECT_EQ(sizes.helpers, helpers);
+            const AppState app(helpers);
+            const ExpectationTable expected(sizes.expectations, helpers * workers, 1);
+            const std::uint64_t real =
+                workers * (app.ftp.bytes() + app.tftp.bytes() + app.scratch.bytes()) +
+                expected.bytes();
+            // Each of an AppState's nine arrays and the table's three begins a page.
+            const std::uint64_t rounding = (workers * 9U + 3U) * 2 * mib;
+            EXPECT_LE(sizes.helpers_mb, real / mib + 1) << helpers;
+            EXPECT_GE(sizes.helpers_mb * mib + rounding, real) << helpers;
+        }
+    EXPECT_NEAR(static_cast<double>(compute_sizes(config_of(1), gib).helpers_mb), 8, 2);
+}
+
 TEST(Sizing, TheLogLineHasEveryNumber) {
     const Sizes sizes{.connections = 11,
                       .connections_per_worker = 12,
                       .templates = 21,
                       .expectations = 22,
+                      .helpers = 23,
+                      .helpers_mb = 24,
                       .packet_buffers = 13,
                       .buffer_bytes = 14,
                       .ring_depth = 15,
@@ -151,8 +174,9 @@ TEST(Sizing, TheLogLineHasEveryNumber) {
                       .huge_memory_mb = 18,
                       .ordinary_memory_mb = 19};
     EXPECT_EQ(describe(sizes),
-              "connections=11 per_worker=12 templates=21 expectations=22 packet_buffers=13 "
-              "buffer_bytes=14 ring_depth=15 descriptors=16 held_packets=17 fragment_buffers=20 "
+              "connections=11 per_worker=12 templates=21 expectations=22 helpers=23 "
+              "helpers_mb=24 packet_buffers=13 buffer_bytes=14 ring_depth=15 descriptors=16 "
+              "held_packets=17 fragment_buffers=20 "
               "memory_mb=18 "
               "without_huge_pages_mb=19");
 }
