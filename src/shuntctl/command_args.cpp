@@ -2,9 +2,11 @@
 #include "shuntctl/command_args.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json/array.hpp>
 
 #include "net/address.h"
+#include "shuntctl/nearest_word.h"
 
 namespace shunt::cli {
 
@@ -43,6 +45,19 @@ void check_endpoint(const char* name, const std::string& text) {
 }
 
 }  // namespace
+
+CLI::Validator one_of(const std::vector<std::string>& words) {
+    std::string all;
+    for (const auto& word : words) all += (all.empty() ? '{' : '|') + word;
+    return {[words](std::string& given) {
+                if (std::find(words.begin(), words.end(), given) != words.end())
+                    return std::string();
+                auto meant = did_you_mean(given, words);
+                if (meant.empty()) meant = "; it is " + or_list(words);
+                return '"' + given + "\" cannot stand here" + meant;
+            },
+            all + '}'};
+}
 
 void ServiceArgs::add_to(CLI::App& verb, Names names) {
     verb.add_option("PROTOCOL", first_, "tcp, udp or sctp")->type_name("");
@@ -125,6 +140,7 @@ void ServiceOptionArgs::add_to(CLI::App& verb) {
         ->type_name("NUMBER");
     verb.add_option("--mh-order", mh_order_,
                     "servers of mh take buckets as added or by address; default added")
+        ->check(one_of({"added", "address"}))
         ->type_name("ORDER");
     verb.add_option("--load-bound", load_bound_,
                     "of its fair share a server of conhash may have so much; default 125")
@@ -160,16 +176,20 @@ void ServerOptionArgs::add_to(CLI::App& verb) {
                                 const char* help) {
         verb.add_option(option, to, help)->check(from_to(0, most_number))->type_name("NUMBER");
     };
-    verb.add_option("--forward", forward_, "nat, direct or tunnel; default nat")
+    verb.add_option("--forward", forward_, "how packets travel to the server; default nat")
+        ->check(one_of({"nat", "direct", "tunnel"}))
         ->type_name("METHOD");
     number("--weight", weight_, "share of the connections, 0: no new ones; default 1");
-    verb.add_option("--tunnel-type", tunnel_type_, "ipip, gue or gre; default ipip")
+    verb.add_option("--tunnel-type", tunnel_type_,
+                    "how --forward tunnel wraps packets; default ipip")
+        ->check(one_of({"ipip", "gue", "gre"}))
         ->type_name("TYPE");
     verb.add_option("--tunnel-port", tunnel_port_, "where the server takes gue")
         ->check(from_to(1, 65535))
         ->type_name("PORT");
     verb.add_option("--tunnel-checksum", tunnel_checksum_,
                     "of gue and gre: none or full, of gue also remote; default none")
+        ->check(one_of({"none", "full", "remote"}))
         ->type_name("KIND");
     number("--upper", upper_, "no new connections at so many, 0: no limit; default 0");
     number("--lower", lower_, "new ones again below so many, 0: three quarters; default 0");
@@ -199,9 +219,12 @@ void ConnectionFilterArgs::add_to(CLI::App& verb) {
     verb.add_option("--idle", idle_, "for so long without a packet, or for longer")
         ->check(from_to(0, most_timeout))
         ->type_name("SECONDS");
-    word("--protocol", protocol_, "tcp, udp or sctp; ip: templates of marks", "NAME");
-    word("--forward", forward_, "nat, direct, tunnel or bypass", "METHOD");
-    word("--kind", kind_, "connection or template; default: both", "KIND");
+    word("--protocol", protocol_, "their protocol; ip: templates of marks", "NAME")
+        ->check(one_of({"tcp", "udp", "sctp", "ip"}));
+    word("--forward", forward_, "how they are forwarded", "METHOD")
+        ->check(one_of({"nat", "direct", "tunnel", "bypass"}));
+    word("--kind", kind_, "what they are; default: both", "KIND")
+        ->check(one_of({"connection", "template"}));
 }
 
 void ConnectionFilterArgs::put_into(json::object& params, const ServiceArgs& service) const {

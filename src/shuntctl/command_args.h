@@ -12,6 +12,9 @@
 
 namespace shunt::cli {
 
+/// A value that is one of these words.
+CLI::Validator one_of(const std::vector<std::string>& words);
+
 /// The name of a service: PROTOCOL ADDRESS:PORT, or --mark NUMBER. For verbs about servers the
 /// server's ADDRESS:PORT follows.
 class ServiceArgs {

@@ -121,7 +121,10 @@ std::string help_text(const CommandInfo& command, const std::vector<ArgumentInfo
     const auto options = list(command.arguments, true);
     if (!places.empty()) text += "\nArguments:\n" + places;
     if (!options.empty()) text += "\nOptions:\n" + options;
-    text += "\nOptions of every command:\n" + list(common, true);
+    auto everywhere = common;
+    if (!command.shows)
+        std::erase_if(everywhere, [](const auto& option) { return option.name == "--watch"; });
+    text += "\nOptions of every command:\n" + list(everywhere, true);
     if (!command.example.empty()) text += "\nExample:\n  " + command.example + '\n';
     return text;
 }

@@ -38,7 +38,7 @@ std::string duration_text(double seconds) {
     return text;
 }
 
-std::string drops_text(const json::value& drops) {
+std::string drops_text(const json::value& drops, std::size_t width) {
     const auto* reasons = drops.if_object();
     if (reasons == nullptr) return "";
     std::vector<std::pair<std::uint64_t, std::string>> sorted;
@@ -51,7 +51,7 @@ std::string drops_text(const json::value& drops) {
                      [](const auto& a, const auto& b) { return a.first > b.first; });
     Table table({{"DROPPED BECAUSE"}, {"PACKETS", Align::right}});
     for (const auto& [count, name] : sorted) table.add({name, std::to_string(count)});
-    return '\n' + table.text();
+    return '\n' + table.text(width);
 }
 
 std::string addresses_line(const json::value& port) {
@@ -59,14 +59,6 @@ std::string addresses_line(const json::value& port) {
     for (const auto& address : member_rows(port, "addresses"))
         if (const auto* text = address.if_string()) line += ' ' + std::string(*text);
     return line.empty() ? "" : "    addresses:" + line + '\n';
-}
-
-/// "tcp 192.0.2.10:80", "mark 7", "mark 7 ipv6".
-std::string service_name(const ServiceRow& service) {
-    if (service.mark == 0)
-        return std::string(to_string(service.protocol)) + ' ' + to_string(service.address);
-    const bool ipv6 = service.address.address.family() == Family::ipv6;
-    return "mark " + std::to_string(service.mark) + (ipv6 ? " ipv6" : "");
 }
 
 void append(std::string& words, const std::string& word) {
@@ -116,7 +108,14 @@ std::string any_text(const json::value& rule, std::string_view name) {
 
 }  // namespace
 
-std::string service_text(const json::value& result) {
+std::string service_name(const ServiceRow& service) {
+    if (service.mark == 0)
+        return std::string(to_string(service.protocol)) + ' ' + to_string(service.address);
+    const bool ipv6 = service.address.address.family() == Family::ipv6;
+    return "mark " + std::to_string(service.mark) + (ipv6 ? " ipv6" : "");
+}
+
+std::string service_text(const json::value& result, std::size_t width) {
     Table table({{"SERVICE / SERVER"},
                  {"METHOD"},
                  {"WEIGHT", Align::right},
@@ -135,10 +134,10 @@ std::string service_text(const json::value& result) {
                        scaled(server.inactive), scaled(server.stats.counts.connections),
                        short_number(server.stats.rates.connections), server_options(server)});
     }
-    return table.text();
+    return table.text(width);
 }
 
-std::string connection_text(const std::vector<ConnectionRow>& rows) {
+std::string connection_text(const std::vector<ConnectionRow>& rows, std::size_t width) {
     Table table({{"PROTO"},
                  {"CLIENT"},
                  {"SERVICE"},
@@ -151,22 +150,22 @@ std::string connection_text(const std::vector<ConnectionRow>& rows) {
         table.add({row.protocol, to_string(row.client), to_string(row.destination),
                    to_string(row.server), row.forward, row.state, std::to_string(row.expires),
                    row.worker ? std::to_string(*row.worker) : "-"});
-    return table.text();
+    return table.text(width);
 }
 
-std::string tally_text(const json::value& result) {
+std::string tally_text(const json::value& result, std::size_t width) {
     Table table({{"CONNECTIONS", Align::right}, {"TEMPLATES", Align::right}});
     table.add({member_text(result, "connections"), member_text(result, "templates")});
-    return table.text();
+    return table.text(width);
 }
 
-std::string found_text(const json::value& result) {
+std::string found_text(const json::value& result, std::size_t width) {
     const auto& connection = part(result, "connection");
     if (connection.is_null()) return "no such connection\n";
-    return connection_text(connection_rows(json::object{{"connections", {connection}}}));
+    return connection_text(connection_rows(json::object{{"connections", {connection}}}), width);
 }
 
-std::string stats_text(const json::value& result) {
+std::string stats_text(const json::value& result, std::size_t width) {
     const auto total = stats_row(part(result, "total"));
     Table table({{"TOTAL"}, {"COUNT", Align::right}, {"PER SECOND", Align::right}});
     const auto row = [&](const char* name, std::uint64_t count, double rate) {
@@ -178,18 +177,18 @@ std::string stats_text(const json::value& result) {
     row("packets out", counts.packets_out, rates.packets_out);
     row("bytes in", counts.bytes_in, rates.bytes_in);
     row("bytes out", counts.bytes_out, rates.bytes_out);
-    return table.text() + drops_text(part(result, "drops"));
+    return table.text(width) + drops_text(part(result, "drops"), width);
 }
 
-std::string timeout_text(const json::value& result) {
+std::string timeout_text(const json::value& result, std::size_t width) {
     Table table({{"TIMEOUT"}, {"SECONDS", Align::right}});
     table.add({"tcp", member_text(result, "tcp")});
     table.add({"tcp after FIN", member_text(result, "tcp_fin")});
     table.add({"udp", member_text(result, "udp")});
-    return table.text();
+    return table.text(width);
 }
 
-std::string tunables_text(const json::value& result) {
+std::string tunables_text(const json::value& result, std::size_t width) {
     Table table({{"TUNABLE"}, {"VALUE", Align::right}, {"DEFAULT", Align::right}, {"RANGE"}});
     std::string meanings;
     for (const auto& row : member_rows(result, "tunables")) {
@@ -199,16 +198,16 @@ std::string tunables_text(const json::value& result) {
                    least == "-" ? "text" : least + " to " + member_text(row, "most")});
         meanings += name + ": " + member_text(row, "meaning") + '\n';
     }
-    return table.text() + (meanings.empty() ? "" : '\n' + meanings);
+    return table.text(width) + (meanings.empty() ? "" : '\n' + fold(meanings, width));
 }
 
-std::string tunable_text(const json::value& result) {
+std::string tunable_text(const json::value& result, std::size_t width) {
     Table table({{"TUNABLE"}, {"VALUE", Align::right}});
     table.add({member_text(result, "name"), member_text(result, "value")});
-    return table.text();
+    return table.text(width);
 }
 
-std::string marks_text(const json::value& result) {
+std::string marks_text(const json::value& result, std::size_t width) {
     Table table({{"RULE", Align::right},
                  {"MARK", Align::right},
                  {"PROTO"},
@@ -223,18 +222,25 @@ std::string marks_text(const json::value& result) {
                    any_text(rule, "source"), any_text(rule, "source_ports"),
                    any_text(rule, "destination"), any_text(rule, "destination_ports"),
                    any_text(rule, "port")});
-    return table.text();
+    return table.text(width);
 }
 
-std::string apps_text(const json::value& result) {
+std::string apps_text(const json::value& result, std::size_t width) {
     Table table({{"APPLICATION"}, {"PROTO"}, {"PORT", Align::right}, {"CONNS", Align::right}});
     for (const auto& row : member_rows(result, "apps"))
         table.add({member_text(row, "name"), member_text(row, "protocol"), member_text(row, "port"),
                    member_text(row, "connections")});
-    return table.text();
+    return table.text(width);
 }
 
-std::string worker_text(const json::value& result) {
+std::string schedulers_text(const json::value& result, std::size_t width) {
+    Table table({{"SCHEDULER"}});
+    for (const auto& name : member_rows(result, "schedulers"))
+        if (const auto* text = name.if_string()) table.add({std::string(*text)});
+    return table.text(width);
+}
+
+std::string worker_text(const json::value& result, std::size_t width) {
     struct Field {
         const char* title;
         const char* name;
@@ -255,10 +261,10 @@ std::string worker_text(const json::value& result) {
         for (const auto& field : fields) cells.push_back(scaled(row, field.name));
         table.add(std::move(cells));
     }
-    return table.text();
+    return table.text(width);
 }
 
-std::string port_text(const json::value& result) {
+std::string port_text(const json::value& result, std::size_t width) {
     Table table({{"PORT"},
                  {"LINK"},
                  {"MAC"},
@@ -279,10 +285,10 @@ std::string port_text(const json::value& result) {
         details += name + ": device " + member_text(row, "device") + ", steering " +
                    member_text(row, "steering") + '\n' + addresses_line(row);
     }
-    return table.text() + (details.empty() ? "" : '\n' + details);
+    return table.text(width) + (details.empty() ? "" : '\n' + fold(details, width));
 }
 
-std::string status_text(const json::value& result) {
+std::string status_text(const json::value& result, std::size_t width) {
     Table table({{"STATUS"}, {"VALUE"}});
     const auto* members = result.if_object();
     if (members == nullptr) return json::serialize(result) + '\n';
@@ -291,7 +297,7 @@ std::string status_text(const json::value& result) {
         table.add({name, name == "uptime" ? duration_text(member_number(result, name))
                                           : member_text(result, name)});
     }
-    return table.text();
+    return table.text(width);
 }
 
 }  // namespace shunt::cli

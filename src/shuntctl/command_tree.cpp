@@ -101,13 +101,15 @@ CLI::App* CommandTree::verb(CLI::App* noun, const std::string& name, const std::
     return app;
 }
 
-CommandTree::Do CommandTree::parse(const std::vector<std::string>& words) {
+CommandTree::Choice CommandTree::parse(const std::vector<std::string>& words) {
     check_names(words);
     try {
         app_.parse(std::vector<std::string>(words.rbegin(), words.rend()));
-        const CLI::App* chosen = app_.get_subcommands().front();
-        if (const auto verbs = chosen->get_subcommands(); !verbs.empty()) chosen = verbs.front();
-        return nodes_.at(chosen).action;
+        const CLI::App& noun = *app_.get_subcommands().front();
+        const auto verbs = noun.get_subcommands();
+        const CLI::App* const verb = verbs.empty() ? nullptr : verbs.front();
+        const auto& action = nodes_.at(verb != nullptr ? verb : &noun).action;
+        return {action, where(), shows(noun, verb)};
     } catch (const CLI::CallForHelp&) {
         throw AskedForText{help()};
     } catch (const CLI::CallForVersion& version) {
@@ -205,8 +207,19 @@ std::vector<const CLI::App*> CommandTree::verbs_of(const CLI::App& noun) const {
 
 CommandInfo CommandTree::info(const CLI::App& noun, const CLI::App* verb) const {
     const CLI::App& app = verb != nullptr ? *verb : noun;
-    return {noun.get_name(), verb != nullptr ? verb->get_name() : "", app.get_description(),
-            nodes_.at(&app).example, arguments_of(app)};
+    return {noun.get_name(),       verb != nullptr ? verb->get_name() : "",
+            app.get_description(), nodes_.at(&app).example,
+            arguments_of(app),     shows(noun, verb)};
+}
+
+bool CommandTree::shows(const CLI::App& noun, const CLI::App* verb) const {
+    static const std::vector<std::string> that_show{"list", "show", "get", "find", "count"};
+    const auto is_one = [](const CLI::App* app) {
+        return std::find(that_show.begin(), that_show.end(), app->get_name()) != that_show.end();
+    };
+    if (verb != nullptr) return is_one(verb);
+    const auto verbs = verbs_of(noun);
+    return noun.get_name() == "status" || std::any_of(verbs.begin(), verbs.end(), is_one);
 }
 
 std::vector<NounInfo> CommandTree::nouns() const {

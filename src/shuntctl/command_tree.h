@@ -28,6 +28,7 @@ struct CommandInfo {
     std::string what;
     std::string example;  ///< a whole command line; empty when not told
     std::vector<ArgumentInfo> arguments;
+    bool shows = false;  ///< it changes nothing, and may be done again and again
     /// "dest add"; "status".
     [[nodiscard]] std::string name() const { return verb.empty() ? noun : noun + ' ' + verb; }
 };
@@ -71,9 +72,14 @@ class CommandTree {
     CLI::App* verb(CLI::App* noun, const std::string& name, const std::string& what, Do action,
                    const std::string& example = "");
 
+    struct Choice {
+        Do action;
+        std::string where;  ///< "shuntctl service list"
+        bool shows;         ///< it changes nothing, and may be done again and again
+    };
     /// What the words after the program's name say is to be done. Throws UsageError, AskedForText.
     /// Once only.
-    Do parse(const std::vector<std::string>& words);
+    Choice parse(const std::vector<std::string>& words);
 
     [[nodiscard]] std::vector<NounInfo> nouns() const;
     [[nodiscard]] std::vector<CommandInfo> commands() const;
@@ -93,6 +99,7 @@ class CommandTree {
     [[nodiscard]] std::string where() const;
     [[nodiscard]] std::string unexpected(const std::vector<std::string>& words) const;
     [[nodiscard]] std::string help() const;
+    [[nodiscard]] bool shows(const CLI::App& noun, const CLI::App* verb) const;
 
     CLI::App app_{"operates shuntd, the Shunt load balancer", "shuntctl"};
     std::vector<const CLI::App*> nouns_;  ///< in the order in which they came

@@ -9,6 +9,7 @@
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -20,9 +21,13 @@
 #include "shuntctl/command_args.h"
 #include "shuntctl/command_tables.h"
 #include "shuntctl/command_tree.h"
+#include "shuntctl/completion.h"
 #include "shuntctl/drop_text.h"
 #include "shuntctl/explain_text.h"
 #include "shuntctl/import_command.h"
+#include "shuntctl/progress.h"
+#include "shuntctl/top.h"
+#include "shuntctl/watch.h"
 
 namespace shunt::cli {
 
@@ -70,15 +75,42 @@ void replace_file(const std::string& path, const std::string& text) {
         throw CLI::ValidationError("FILE", path + " cannot be written: " + std::strerror(errno));
 }
 
+/// "--watch" may stand without a value; "--watch 5" and "--watch tcp ..." are told apart by that.
+std::vector<std::string> with_watch_value(const std::vector<std::string>& args) {
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        words.push_back(args[i]);
+        if (args[i] != "--watch") continue;
+        const bool number = i + 1 < args.size() && !args[i + 1].empty() &&
+                            args[i + 1].find_first_not_of("0123456789.") == std::string::npos;
+        words.back() += '=' + (number ? args[++i] : std::string("2"));
+    }
+    return words;
+}
+
+/// The parameter that a refusal blames, unless its sentence names it.
+std::string blamed(const Refused& refusal) {
+    const bool told = refusal.path().empty() ||
+                      std::string_view(refusal.what()).find(refusal.path()) != std::string::npos;
+    return told ? "" : " (" + refusal.path() + ')';
+}
+
 /// The grammar and what it filled.
 class Shuntctl {
   public:
-    explicit Shuntctl(const ShuntctlWorld& world) : world_(world), socket_path_(world.socket_path) {
+    explicit Shuntctl(const ShuntctlWorld& world)
+        : out_(world.out.rdbuf()),
+          world_{world.socket_path, world.connect, out_, world.err, world.terminal, world.progress},
+          terminal_(world.terminal != nullptr ? *world.terminal : no_terminal_),
+          socket_path_(world.socket_path) {
         auto& app = tree_.root();
         app.add_option("--socket", socket_path_,
                        "the daemon's socket; default: $SHUNT_SOCKET, or /run/shunt/shunt.sock")
             ->type_name("PATH");
         app.add_flag("--json", json_, "print the daemon's answer as JSON");
+        app.add_option("--watch", watch_, "show again and again, every so many seconds; default 2")
+            ->check(CLI::Range(0.1, 86400.0))
+            ->type_name("[SECONDS]");
         app.set_version_flag("--version", "shuntctl " SHUNT_VERSION, "print the version");
         add_services();
         add_servers();
@@ -91,6 +123,8 @@ class Shuntctl {
         add_apps();
         add_machine();
         add_packets();
+        add_top();
+        add_completion();
         // Here for its line in the help: main() hands it to the other front end before.
         noun(
             "ipvsadm", "all commands of ipvsadm: shuntctl ipvsadm --help",
@@ -99,8 +133,17 @@ class Shuntctl {
     }
 
     int run(const std::vector<std::string>& args) {
+        std::string where = "shuntctl";
         try {
-            tree_.parse(args)();
+            const auto choice = tree_.parse(with_watch_value(args));
+            where = choice.where;
+            if (watch_ == 0) {
+                choice.action();
+            } else if (choice.shows) {
+                watch(choice.action);
+            } else {
+                throw UsageError(where, "--watch is for commands that show something");
+            }
             return status_;
         } catch (const AskedForText& asked) {
             world_.out << asked.text;
@@ -110,10 +153,10 @@ class Shuntctl {
                        << " --help`.\n";
             return status_usage;
         } catch (const CLI::ParseError& error) {
-            world_.err << "shuntctl: " << error.what() << '\n';
+            world_.err << where << ": " << error.what() << '\n';
             return status_usage;
         } catch (const Refused& refusal) {
-            world_.err << "shuntctl: " << refusal.what() << '\n';
+            world_.err << "shuntctl: " << refusal.what() << blamed(refusal) << '\n';
             return status_refused;
         } catch (const Unreachable& error) {
             world_.err << "shuntctl: " << error.what() << '\n';
@@ -125,7 +168,8 @@ class Shuntctl {
 
   private:
     using Do = CommandTree::Do;
-    using Show = std::string (*)(const json::value& result);
+    /// What a result looks like in lines of so many characters; 0: as long as they are.
+    using Show = std::function<std::string(const json::value& result, std::size_t width)>;
 
     CLI::App* noun(const std::string& name, const std::string& what, Do alone,
                    const std::string& example = "") {
@@ -142,15 +186,48 @@ class Shuntctl {
         return call_(method, params);
     }
 
-    /// Asks and prints; `show` is null for results that say nothing.
-    Do ask(const char* method, Show show, std::function<json::object()> params = {}) {
+    /// Asks and prints; `show` is null for results that say nothing, and may do without the width.
+    template <class Shows>
+    Do ask(const char* method, Shows shows, std::function<json::object()> params = {}) {
+        Show show;
+        if constexpr (std::is_invocable_v<Shows, const json::value&, std::size_t>)
+            show = shows;
+        else if constexpr (std::is_invocable_v<Shows, const json::value&>)
+            show = [shows](const json::value& result, std::size_t) { return shows(result); };
         return [this, method, show, params] {
             const auto result = call(method, params ? params() : json::object());
             if (json_)
                 world_.out << json::serialize(result) << '\n';
-            else if (show != nullptr)
-                world_.out << show(result);
+            else if (show)
+                world_.out << show(result, width());
         };
+    }
+
+    /// Of the lines that fit; 0: all do.
+    [[nodiscard]] std::size_t width() const {
+        const auto size = terminal_.size();
+        return size ? size->columns : 0;
+    }
+
+    /// What a command prints, into a text, again and again.
+    void watch(const Do& action) {
+        std::ostream real(out_.rdbuf());
+        const auto frame = [&] {
+            std::ostringstream text;
+            auto* const before = out_.rdbuf(text.rdbuf());
+            try {
+                action();
+            } catch (...) {
+                out_.rdbuf(before);
+                throw;
+            }
+            out_.rdbuf(before);
+            return text.str();
+        };
+        const std::chrono::duration<double> every(watch_);
+        run_watch({frame, [this] { call_ = nullptr; },
+                   std::chrono::duration_cast<std::chrono::milliseconds>(every), real, world_.err,
+                   terminal_});
     }
 
     void add_services() {
@@ -405,6 +482,9 @@ class Shuntctl {
     }
 
     void add_machine() {
+        const auto schedulers = ask("scheduler.list", schedulers_text);
+        verb(noun("scheduler", "what picks a server for a new connection", schedulers), "list",
+             "show their names", schedulers, "shuntctl scheduler list");
         const auto workers = ask("worker.list", worker_text);
         verb(noun("worker", "worker threads", workers), "list", "show them", workers,
              "shuntctl worker list");
@@ -412,6 +492,56 @@ class Shuntctl {
         verb(noun("port", "network ports", ports), "list", "show them", ports,
              "shuntctl port list");
         noun("status", "the daemon at a glance", ask("status.get", status_text), "shuntctl status");
+    }
+
+    void add_top() {
+        auto* const top = noun(
+            "top", "live rates of services, servers or workers", [this] { show_top(); },
+            "shuntctl top --view servers --sort inbps");
+        top->add_option("--view", view_, "what to begin with; default services")
+            ->check(one_of({"services", "servers", "workers"}))
+            ->type_name("VIEW");
+        top->add_option("--sort", top_.sort, "the column that orders it, such as cps or active")
+            ->type_name("COLUMN");
+        top->add_flag("--reverse", top_.reversed, "the other way round");
+        top->add_option("--every", every_, "how often to look; default 2")
+            ->check(CLI::Range(0.1, 86400.0))
+            ->type_name("SECONDS");
+        top->add_flag("--once", top_.once, "one table, of so many seconds, and no keys");
+    }
+
+    void show_top() {
+        top_.view = view_ == "workers"   ? TopView::workers
+                    : view_ == "servers" ? TopView::servers
+                                         : TopView::services;
+        top_.every = std::chrono::milliseconds(std::llround(every_ * 1000));
+        top_.json = json_;
+        try {
+            run_top(top_, {[this] { return world_.connect(socket_path_); }, world_.out, world_.err,
+                           terminal_});
+        } catch (const std::invalid_argument& error) {
+            throw CLI::ValidationError("--sort", error.what());
+        }
+    }
+
+    void add_completion() {
+        auto* const completion =
+            noun("completion", "the script that completes words in a shell", {});
+        for (const auto& [shell, example] :
+             {std::pair{"bash", "shuntctl completion bash > /etc/bash_completion.d/shuntctl"},
+              std::pair{"zsh",
+                        "shuntctl completion zsh > /usr/local/share/zsh/site-functions/"
+                        "_shuntctl"}})
+            verb(
+                completion, shell, std::string("print it, for ") + shell,
+                [this, name = std::string(shell)] {
+                    const auto script = completion_script(name);
+                    if (json_)
+                        world_.out << json::serialize(json::object{{"script", script}}) << '\n';
+                    else
+                        world_.out << script;
+                },
+                example);
     }
 
     json::object connection_params() const {
@@ -452,6 +582,7 @@ class Shuntctl {
     /// Page by page; with --json a line for every page.
     void list_connections() {
         std::vector<ConnectionRow> rows;
+        Progress progress(world_.err, world_.progress);
         json::object params = connection_params();
         for (std::int64_t left = limit_ != 0 ? limit_ : INT64_MAX; left > 0;) {
             params["limit"] = std::min(left, connections_a_page);
@@ -464,19 +595,28 @@ class Shuntctl {
                 rows.insert(rows.end(), more.begin(), more.end());
                 left -= static_cast<std::int64_t>(more.size());
             }
+            progress.tell(std::to_string(rows.size()) + " connections");
             const auto cursor = member_word(page, "cursor");
             if (cursor.empty()) break;
             params["cursor"] = cursor;
         }
-        if (!json_) world_.out << connection_text(rows);
+        progress.clear();
+        if (!json_) world_.out << connection_text(rows, width());
     }
 
-    const ShuntctlWorld& world_;
+    std::ostream out_;  ///< to where the world's goes, or into the text of a watch
+    ShuntctlWorld world_;
+    Terminal no_terminal_;
+    Terminal& terminal_;
     Call call_;
     CommandTree tree_;
 
     std::string socket_path_;
     bool json_ = false;
+    double watch_ = 0;  ///< seconds; 0: not given
+    TopOptions top_;
+    std::string view_;
+    double every_ = 2;  ///< seconds
     ServiceArgs service_;
     ServiceOptionArgs service_options_;
     ServerOptionArgs server_options_;
@@ -504,6 +644,12 @@ class Shuntctl {
 }  // namespace
 
 int run_shuntctl(const std::vector<std::string>& args, const ShuntctlWorld& world) {
+    if (!args.empty() && args.front() == "__complete") {
+        const std::vector<std::string> words(args.begin() + 1, args.end());
+        world.out << completion_lines(
+            complete(Shuntctl(world).tree(), words, world.socket_path, world.connect));
+        return status_done;
+    }
     return Shuntctl(world).run(args);
 }
 

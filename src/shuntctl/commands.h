@@ -7,6 +7,7 @@
 
 #include "shuntctl/command_tree.h"
 #include "shuntctl/rpc_client.h"
+#include "shuntctl/terminal.h"
 
 namespace shunt::cli {
 
@@ -21,9 +22,12 @@ struct ShuntctlWorld {
     Connect connect;
     std::ostream& out;
     std::ostream& err;
+    Terminal* terminal = nullptr;  ///< null: none
+    bool progress = false;         ///< tell on `err` how far it is
 };
 
-/// Runs one command line (the words after the program's name). Returns the exit status.
+/// Runs one command line (the words after the program's name). Returns the exit status. The word
+/// "__complete" in front of a command line asks what can stand in the place of its last word.
 int run_shuntctl(const std::vector<std::string>& args, const ShuntctlWorld& world);
 
 /// What it can do. Asks nobody.

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "shuntctl/ipvsadm_request.h"
+#include "shuntctl/progress.h"
 
 namespace shunt::cli {
 
@@ -185,7 +186,10 @@ std::vector<std::string> restore_words(const std::string& line) {
 /// done; a line that is wrong in itself does, except for an unknown option.
 int Run::restore() {
     int status = 0;
+    std::size_t count = 0;
+    Progress progress(world_.err, world_.progress);
     for (std::string line; std::getline(world_.in, line);) {
+        progress.tell(std::to_string(count++) + " lines");
         const auto words = restore_words(line);
         if (words.empty()) continue;
         try {

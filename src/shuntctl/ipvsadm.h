@@ -20,6 +20,7 @@ struct IpvsadmWorld {
     std::istream& in;    ///< for -R
     std::ostream& out;
     std::ostream& err;
+    bool progress = false;  ///< tell on `err` how far -R is
 };
 
 /// Runs one command line (the words after the program's name). Returns the exit status: that of

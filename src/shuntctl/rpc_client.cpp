@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "shuntctl/rpc_client.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
@@ -106,9 +107,14 @@ std::string RpcClient::exchange(const std::string& request) {
 }
 
 void RpcClient::run(std::chrono::milliseconds limit, std::string_view awaited) {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds slice{200};
     io_.restart();
-    io_.run_for(limit);
-    if (io_.stopped()) return;
+    for (const auto end = Clock::now() + limit; Clock::now() < end;) {
+        io_.run_until(std::min(end, Clock::now() + slice));
+        if (io_.stopped()) return;
+        if (limits_.waiting) limits_.waiting();
+    }
     error_code ignored;
     socket_.close(ignored);
     io_.run();  // the handlers refer to the caller's frame: let them end before it does

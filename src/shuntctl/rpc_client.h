@@ -54,6 +54,7 @@ class RpcClient {
         std::chrono::milliseconds connect{5000};
         std::chrono::milliseconds reply{30000};  ///< from the request to the reply's last byte
         std::size_t reply_bytes = 256U << 20U;
+        std::function<void()> waiting = {};  ///< called five times a second while nothing comes
     };
 
     /// Connects. Throws Unreachable.

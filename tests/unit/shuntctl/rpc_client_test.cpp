@@ -172,6 +172,18 @@ TEST(RpcClient, SilentPeerIsGivenUp) {
               "shuntd is not reachable at " + peer.path() + ": no answer within 50 ms");
 }
 
+TEST(RpcClient, TellsThatItWaits) {
+    const Peer peer([](int connection) {
+        receive(connection);
+        receive(connection);
+    });
+    int told = 0;
+    EXPECT_EQ(sentence(peer.path(), {.reply = 500ms, .waiting = [&told] { ++told; }}),
+              "shuntd is not reachable at " + peer.path() + ": no answer within 500 ms");
+    EXPECT_GE(told, 2);
+    EXPECT_LE(told, 3);
+}
+
 TEST(RpcClient, PeerThatSendsHalfALineIsGivenUp) {
     const Peer peer([](int connection) {
         send_text(connection, "{\"jsonrpc\"");

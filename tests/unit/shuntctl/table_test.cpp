@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace shunt::cli {
 namespace {
 
@@ -18,6 +20,51 @@ TEST(Table, ColumnsAreAsWideAsTheirWidestCell) {
 
 TEST(Table, WithoutRowsItIsTheTitles) {
     EXPECT_EQ(Table({{"A"}, {"B"}}).text(), "A  B\n");
+}
+
+Table narrow_table() {
+    Table table({{"NAME"}, {"STATE"}, {"COUNT", Align::right}, {"OPTIONS"}});
+    table.add({"[2001:db8::10]:53", "ESTABLISHED", "12345", "persistent 360"});
+    return table;
+}
+
+TEST(Table, WordsBecomeShorterTheLastColumnFirst) {
+    EXPECT_EQ(narrow_table().text(0), narrow_table().text(53));
+    EXPECT_EQ(narrow_table().text(50),
+              "NAME               STATE        COUNT  OPTIONS\n"
+              "[2001:db8::10]:53  ESTABLISHED  12345  persistent~\n");
+    EXPECT_EQ(narrow_table().text(45),
+              "NAME               STATE      COUNT  OPTIONS\n"
+              "[2001:db8::10]:53  ESTABLIS~  12345  persist~\n");
+}
+
+TEST(Table, ThenColumnsAreLeftOutAndNamed) {
+    EXPECT_EQ(narrow_table().text(35),
+              "NAME               STATE     COUNT\n"
+              "[2001:db8::10]:53  ESTABLI~  12345\n"
+              "No room for: OPTIONS\n");
+    EXPECT_EQ(narrow_table().text(12),
+              "NAME\n"
+              "[2001:db8::~\n"
+              "No room for:\n"
+              "    STATE\n"
+              "    COUNT\n"
+              "    OPTIONS\n");
+}
+
+TEST(Table, NoLineIsLongerThanTheWidth) {
+    for (std::size_t width = 12; width < 60; ++width) {
+        std::istringstream lines(narrow_table().text(width));
+        for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), width) << line;
+    }
+}
+
+TEST(Fold, BreaksBetweenWords) {
+    EXPECT_EQ(fold("one two three four\nfive\n", 9), "one two\n    three\n    four\nfive\n");
+    EXPECT_EQ(fold("unbreakable word\n", 4), "unbreakable\n    word\n");
+    EXPECT_EQ(fold("a  b\n", 0), "a  b\n");
+    EXPECT_EQ(fold("", 10), "");
+    EXPECT_EQ(fold("no end", 10), "no end");
 }
 
 TEST(ShortNumber, FiveCharactersAtMost) {
