@@ -3,7 +3,7 @@
 """tests/shuntctl/run.py BUILD_DIR [TEST...]
 
 shuntctl as a program, in front of a daemon that is made up: exit codes, --json, --watch, top, the
-completion of bash and zsh, and progress."""
+completion of bash and zsh, progress, and the manual pages."""
 import os
 import shutil
 import sys
@@ -22,7 +22,7 @@ def main():
     os.environ["SHUNT_TEST_DIR"] = folder
     for name in ("COLUMNS", "LINES", "SHUNT_SOCKET"):
         os.environ.pop(name, None)
-    names = sys.argv[2:] or ["command_cases", "terminal_cases", "completion_cases"]
+    names = sys.argv[2:] or ["command_cases", "terminal_cases", "completion_cases", "man_cases"]
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     try:
         outcome = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(suite)
