@@ -18,10 +18,12 @@
 #include <ostream>
 #include <sstream>
 
+#include "ctl/config_text.h"
 #include "shuntctl/command_args.h"
 #include "shuntctl/command_tables.h"
 #include "shuntctl/command_tree.h"
 #include "shuntctl/completion.h"
+#include "shuntctl/config_text.h"
 #include "shuntctl/drop_text.h"
 #include "shuntctl/explain_text.h"
 #include "shuntctl/import_command.h"
@@ -95,6 +97,16 @@ std::string blamed(const Refused& refusal) {
     return told ? "" : " (" + refusal.path() + ')';
 }
 
+/// Does a message begin with FILE:LINE: ?
+bool is_place(std::string_view message) {
+    const auto end = message.find(": ");
+    const auto colon = message.substr(0, end).rfind(':');
+    if (end == message.npos || colon == message.npos || colon == 0 || colon + 1 == end)
+        return false;
+    const auto line = message.substr(colon + 1, end - colon - 1);
+    return line.find_first_not_of("0123456789") == line.npos;
+}
+
 /// The grammar and what it filled.
 class Shuntctl {
   public:
@@ -156,7 +168,14 @@ class Shuntctl {
             world_.err << where << ": " << error.what() << '\n';
             return status_usage;
         } catch (const Refused& refusal) {
-            world_.err << "shuntctl: " << refusal.what() << blamed(refusal) << '\n';
+            // The place in a file stands first, as other tools have it.
+            if (!file_.empty() && is_place(refusal.what()))
+                world_.err << refusal.what() << '\n';
+            else
+                world_.err << "shuntctl: " << refusal.what() << blamed(refusal) << '\n';
+            return status_refused;
+        } catch (const ctl::ConfigError& error) {
+            world_.err << error.what() << '\n';
             return status_refused;
         } catch (const Unreachable& error) {
             world_.err << "shuntctl: " << error.what() << '\n';
@@ -415,6 +434,30 @@ class Shuntctl {
             config, "import", "make one of a configuration of ipvsadm or keepalived",
             [this] { status_ = import_.run(std::cin, world_.out, world_.err); },
             "shuntctl config import /etc/keepalived/keepalived.conf"));
+        const auto take_file = [this](CLI::App* app) {
+            app->add_option("FILE", file_, "a configuration file, with all that it includes")
+                ->required()
+                ->type_name("");
+            return app;
+        };
+        const auto of_file = [this] { return config_params(file_); };
+        take_file(verb(config, "apply",
+                       "change the running daemon to what a file says, all at once",
+                       ask("config.apply", config_diff_text,
+                           [this] {
+                               auto params = config_params(file_);
+                               if (dry_run_) params["dry_run"] = true;
+                               return params;
+                           }),
+                       "shuntctl config apply new.conf --dry-run"))
+            ->add_flag("--dry-run", dry_run_, "only show what would change");
+        take_file(verb(config, "diff", "show what `config apply` would change",
+                       ask("config.diff", config_diff_text, of_file),
+                       "shuntctl config diff new.conf"));
+        take_file(verb(config, "check", "say what is wrong with a file",
+                       ask("config.check", nullptr, of_file), "shuntctl config check new.conf"));
+        verb(config, "reload", "apply the daemon's own file as it is now",
+             ask("config.reload", config_diff_text), "shuntctl config reload");
     }
 
     void save_config() {
@@ -626,6 +669,7 @@ class Shuntctl {
     MarkRuleArgs rule_;
     std::size_t at_ = 0;  ///< a rule's number; 0: not given
     std::string file_;
+    bool dry_run_ = false;
     std::string app_name_;
     std::int64_t app_port_ = 0;  ///< 0: not given
     std::string tunable_;

@@ -364,6 +364,102 @@ TEST(Commands, ConfigSaveReplacesAFileOrPrints) {
     std::remove(path.c_str());
 }
 
+/// A folder with a configuration that includes another.
+struct ConfigFolder {
+    ConfigFolder() {
+        std::ofstream(main) << "@include \"sub.conf\"\nworkers = 1;\n@include \"sub.conf\"\n";
+        std::ofstream(path + "sub.conf") << "# nothing\n";
+    }
+    ~ConfigFolder() {
+        std::remove(main.c_str());
+        std::remove((path + "sub.conf").c_str());
+    }
+    std::string path = ::testing::TempDir();
+    std::string main = path + "main.conf";
+};
+
+TEST(Commands, ConfigurationsAreSentWithWhatTheyInclude) {
+    const ConfigFolder folder;
+    Bench bench;
+    const auto text = json::serialize(json::object{
+        {"name", folder.main},
+        {"text", "@include \"sub.conf\"\nworkers = 1;\n@include \"sub.conf\"\n"},
+        {"includes", {{{"name", folder.path + "sub.conf"}, {"text", "# nothing\n"}}}}});
+    EXPECT_EQ(bench.run("config check " + folder.main), 0);
+    EXPECT_EQ(bench.requests, Requests{"config.check " + text});
+    EXPECT_EQ(bench.run("config diff " + folder.main), 0);
+    EXPECT_EQ(bench.requests, Requests{"config.diff " + text});
+    EXPECT_EQ(bench.run("config apply " + folder.main), 0);
+    EXPECT_EQ(bench.requests, Requests{"config.apply " + text});
+    EXPECT_EQ(bench.run("config apply --dry-run " + folder.main), 0);
+    EXPECT_EQ(bench.requests,
+              Requests{"config.apply " + text.substr(0, text.size() - 1) + ",\"dry_run\":true}"});
+    EXPECT_EQ(bench.run("config reload"), 0);
+    EXPECT_EQ(bench.requests, Requests{"config.reload {}"});
+    EXPECT_EQ(bench.run("config apply"), 2);
+    EXPECT_EQ(bench.run("config check /nonexistent/file"), 1);
+    EXPECT_EQ(bench.err,
+              "/nonexistent/file:0: file: \"/nonexistent/file\" cannot be read: No such file or "
+              "directory\n");
+}
+
+TEST(Commands, PlacesInAFileStandFirst) {
+    const ConfigFolder folder;
+    Bench bench;
+    bench.before_answer = [] { throw Refused(-32602, "/a.conf:3: workers: why", "workers", ""); };
+    EXPECT_EQ(bench.run("config apply " + folder.main), 1);
+    EXPECT_EQ(bench.err, "/a.conf:3: workers: why\n");
+    bench.before_answer = [] { throw Refused(-32000, "256 more servers: too many", "", "ENOMEM"); };
+    EXPECT_EQ(bench.run("config apply " + folder.main), 1);
+    EXPECT_EQ(bench.err, "shuntctl: 256 more servers: too many\n");
+}
+
+TEST(Commands, DifferencesAreLines) {
+    Bench bench;
+    bench.results["config.reload"] = R"({"applied":true,"changes":9,
+      "values":[{"key":"tunables.sloppy_tcp","before":0,"after":1}],
+      "apps":[{"name":"ftp","port":2121,"change":"added"},
+              {"name":"tftp","port":69,"change":"removed"}],
+      "marks":{"before":[{"mark":1},{"mark":2},{"mark":3}],
+               "after":[{"mark":1},{"mark":3,"source":"10.0.0.0/8"},{"mark":3}]},
+      "services":[
+        {"service":{"protocol":"tcp","address":"192.0.2.1:80"},"change":"removed",
+         "before":{"scheduler":"rr"},"servers":[
+          {"address":"10.1.0.11:80","change":"removed","before":{}}]},
+        {"service":{"mark":7,"family":"ipv6"},"change":"added",
+         "after":{"scheduler":"sh","flags":["sh-port","flag-3"]},"servers":[
+          {"address":"10.1.0.12:80","change":"added",
+           "after":{"forward":"tunnel","tunnel":{"type":"gue","port":6080}}}]},
+        {"service":{"protocol":"udp","address":"192.0.2.1:53"},"change":"changed",
+         "before":{"persistence":null},"after":{"persistence":300},"servers":[]},
+        {"service":{"protocol":"udp","address":"192.0.2.1:54"},"change":"changed","servers":[
+          {"address":"10.1.0.11:54","change":"changed","before":{"weight":1,"upper":0},
+           "after":{"weight":3,"upper":9}}]}],
+      "needs_restart":["workers"]})";
+    EXPECT_EQ(bench.run("config reload"), 0);
+    EXPECT_EQ(bench.out, R"(~ tunables.sloppy_tcp: 0 -> 1
++ app ftp 2121
+- app tftp 69
+- mark rule 2 mark=2
++ mark rule 2 mark=3 source=10.0.0.0/8
+- service tcp 192.0.2.1:80 scheduler=rr
+-   server 10.1.0.11:80
++ service mark 7 ipv6 scheduler=sh flags=sh-port,flag-3
++   server 10.1.0.12:80 forward=tunnel tunnel={type=gue,port=6080}
+~ service udp 192.0.2.1:53 persistence: none -> 300
+  service udp 192.0.2.1:54
+~   server 10.1.0.11:54 weight: 1 -> 3, upper: 0 -> 9
+! workers: changes only with a restart
+9 changes, applied
+)");
+    bench.results["config.reload"] = R"({"applied":false,"changes":1,"values":[],"apps":[],
+        "marks":null,"services":[],"needs_restart":[]})";
+    EXPECT_EQ(bench.run("config reload"), 0);
+    EXPECT_EQ(bench.out, "1 change, not applied\n");
+    EXPECT_EQ(bench.run("--json config reload"), 0);
+    EXPECT_EQ(json::parse(bench.out), json::parse(bench.results["config.reload"]));
+}
+
 TEST(Commands, TunableTables) {
     Bench bench;
     bench.results["tunable.list"] = R"({"tunables":[
