@@ -23,6 +23,7 @@ import case
 import traffic_cases  # noqa: F401, I001  (declares its cases; --list shows them in this order)
 import host_cases  # noqa: F401
 import control_cases  # noqa: F401
+import config_cases  # noqa: F401
 import forwarding_cases  # noqa: F401
 import failure_cases  # noqa: F401
 import flood_cases  # noqa: F401
