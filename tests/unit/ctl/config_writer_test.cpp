@@ -129,12 +129,17 @@ TEST(ConfigWriter, EveryKeyOfServicesAndMarksComesBack) {
         EXPECT_NE(written.find(key), std::string::npos) << key << " in\n" << written;
 }
 
-/// Every key of the reference that is under services and marks is written somewhere.
+/// Every key of the reference that is under services, marks, apps and ftp is written somewhere.
 TEST(ConfigWriter, KnowsEveryKeyOfTheState) {
-    std::ifstream source(SHUNT_SOURCE_DIR "/src/ctl/config_writer.cpp");
-    const std::string code(std::istreambuf_iterator<char>(source), {});
+    std::string code;
+    for (const char* name : {"/src/ctl/config_shape.h", "/src/ctl/config_writer.cpp"}) {
+        std::ifstream source(std::string(SHUNT_SOURCE_DIR) + name);
+        code.append(std::istreambuf_iterator<char>(source), {});
+    }
     for (const auto& key : config_keys()) {
-        if (!key.name.starts_with("services[].") && !key.name.starts_with("marks[].")) continue;
+        if (!key.name.starts_with("services[].") && !key.name.starts_with("marks[].") &&
+            !key.name.starts_with("apps[].") && !key.name.starts_with("ftp."))
+            continue;
         const std::string last = key.name.substr(key.name.find_last_of('.') + 1);
         const auto plain = last.ends_with("[]") ? last.substr(0, last.size() - 2) : last;
         EXPECT_NE(code.find(plain), std::string::npos) << key.name;
