@@ -3,18 +3,11 @@
 // fragment, made of a few numbers so that many fit together; a whole frame as it stands; or time
 // that passes. The data of fragments says where it belongs, so whatever is put together must be
 // right, byte by byte; no packet may be lost or counted twice, and no limit passed.
-#include <rte_eal.h>
-#include <rte_mempool.h>
-
-#include <algorithm>
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 
 #include "dataplane/fragment.h"
 #include "dataplane/reassembly.h"
+#include "fuzz_packets.h"
 #include "support/packet_builder.h"
 
 namespace shunt {
@@ -22,45 +15,11 @@ namespace {
 
 using test::Frame;
 using test::PacketBuilder;
+using namespace fuzz;
 
-void require(bool holds, const char* promise) {
-    if (holds) return;
-    std::fprintf(stderr, "a promise is broken: %s\n", promise);
-    std::abort();
-}
-#define REQUIRE(promise) require((promise), #promise)
-
-constexpr unsigned pool_size = 1023;
 constexpr ReassemblyLimits limits{.datagrams = 6, .buffers = 12, .buffers_per_source = 8};
 constexpr std::uint8_t experimental = 253;
 constexpr std::size_t ethernet = 14;
-
-rte_mempool* pool() {
-    static rte_mempool* const made =
-        rte_pktmbuf_pool_create("fuzz", pool_size, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-    return made;
-}
-
-/// The input, number by number; zeros behind its end.
-class Numbers {
-  public:
-    Numbers(const std::uint8_t* data, std::size_t size) : data_(data), left_(size) {}
-    [[nodiscard]] bool empty() const { return left_ == 0; }
-    std::uint8_t next() {
-        if (left_ == 0) return 0;
-        --left_;
-        return *data_++;
-    }
-    Frame bytes(std::size_t most) {
-        Frame out(std::min(most, left_));
-        for (std::byte& b : out) b = std::byte{next()};
-        return out;
-    }
-
-  private:
-    const std::uint8_t* data_;
-    std::size_t left_;
-};
 
 std::byte data_at(std::size_t place, std::uint8_t datagram) {
     return static_cast<std::byte>(place ^ (place >> 8) * 31 ^ datagram * 29U);
@@ -77,36 +36,6 @@ PacketBuilder builder(std::uint8_t datagram) {
         b.ipv6("2001:db8::" + source, "2001:db8:1::1");
     // The protocol is no part of an IPv6 datagram's key.
     return b.ip_protocol(F::family == Family::ipv4 && (datagram & 2) != 0 ? 254 : experimental);
-}
-
-/// A chain of two or more buffers when `cut` is not zero; the headers stay in the first.
-rte_mbuf* packet_of(const Frame& frame, std::size_t cut) {
-    rte_mbuf* packet = nullptr;
-    for (std::size_t done = 0; done < frame.size() || packet == nullptr;) {
-        const std::size_t most = cut != 0 ? (packet == nullptr ? 110 + cut : cut) : frame.size();
-        const std::size_t size = std::min(most, frame.size() - done);
-        rte_mbuf* buffer = rte_pktmbuf_alloc(pool());
-        REQUIRE(buffer != nullptr);
-        char* bytes = rte_pktmbuf_append(buffer, static_cast<std::uint16_t>(size));
-        REQUIRE(bytes != nullptr);
-        if (size > 0) std::memcpy(bytes, frame.data() + done, size);
-        if (packet == nullptr)
-            packet = buffer;
-        else
-            REQUIRE(rte_pktmbuf_chain(packet, buffer) == 0);
-        done += size;
-    }
-    return packet;
-}
-
-Frame bytes_in(const rte_mbuf* packet) {
-    const char* wrong = nullptr;
-    REQUIRE(rte_mbuf_check(packet, 1, &wrong) == 0);
-    Frame frame(packet->pkt_len);
-    const void* read = rte_pktmbuf_read(packet, 0, packet->pkt_len, frame.data());
-    REQUIRE(read != nullptr);
-    if (read != frame.data()) std::memcpy(frame.data(), read, frame.size());
-    return frame;
 }
 
 template <class F>
@@ -224,20 +153,9 @@ class Run {
 }  // namespace
 }  // namespace shunt
 
-extern "C" int LLVMFuzzerInitialize(int* /*count*/, char*** /*arguments*/) {
-    std::array<std::string, 9> words{"fuzz",        "--no-huge",      "--no-pci",
-                                     "--no-shconf", "--no-telemetry", "-m",
-                                     "64",          "--iova-mode=va", "--log-level=lib.eal:error"};
-    std::array<char*, words.size()> arguments{};
-    for (std::size_t i = 0; i < words.size(); ++i) arguments[i] = words[i].data();
-    if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0 ||
-        shunt::pool() == nullptr)
-        std::abort();
-    return 0;
-}
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace shunt;
+    using namespace shunt::fuzz;
     {
         Numbers in(data, size);
         Run<Ipv4> v4;
