@@ -12,7 +12,7 @@ BUILD_PACKAGES=(
     g++ meson ninja-build pkg-config
     libdpdk-dev libxxhash-dev libconfig++-dev libspdlog-dev libboost1.81-dev
     libboost-json1.81-dev libcli11-dev libnl-3-dev libnl-route-3-dev libnftables-dev
-    libsystemd-dev libcap-ng-dev
+    libsystemd-dev libcap-ng-dev prometheus-cpp-dev
     libgtest-dev libgmock-dev libbenchmark-dev
 )
 LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 tcpdump util-linux
@@ -20,7 +20,7 @@ LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 tcpdump ut
 # Debian installs only one FTP server; this one's programs are unpacked to UNPACKED_DIR.
 LAB_UNPACKED=(pure-ftpd)
 UNPACKED_DIR=$SOURCE_DIR/build-packages
-TEST_PACKAGES=(nftables man-db mandoc zsh clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache)
+TEST_PACKAGES=(nftables prometheus man-db mandoc zsh clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache)
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
     BOLD=$'\e[1m' RED=$'\e[31m' DIM=$'\e[2m' PLAIN=$'\e[0m'

@@ -210,6 +210,19 @@ std::string read_group(const Value& v) {
     return group;
 }
 
+/// Empty, or an endpoint that may stand for all addresses of the host. Debian's HTTP server knows
+/// no IPv6.
+std::string read_listener(const Value& v) {
+    const auto text = v.text();
+    const auto endpoint = parse_endpoint(text);
+    if (!text.empty() &&
+        (!endpoint || endpoint->port == L4Port{} || endpoint->address.family() != Family::ipv4))
+        v.fail(quote(text) +
+               " is nothing to listen at, expected an IPv4 ADDRESS:PORT such as 127.0.0.1:9736, "
+               "or \"\"");
+    return text.empty() ? text : to_string(*endpoint);
+}
+
 /// Stores what `read` gives in `field`.
 template <class Field, class Fn>
 auto into(Field field, Fn read) {
@@ -552,6 +565,17 @@ Keys<Config> log_keys() {
     return keys;
 }
 
+Keys<Config> metrics_keys() {
+    Keys<Config> keys;
+    keys.value("address", Need::optional, "\"ADDRESS:PORT\" or \"\"",
+               show(Config().metrics_address),
+               "where Prometheus finds the metrics, by HTTP at /metrics; \"\": nowhere",
+               into(&Config::metrics_address, read_listener))
+        .flag("servers", &Config::metrics_servers,
+              "show each real server, and not the sums of services alone");
+    return keys;
+}
+
 Keys<Config> timeout_keys() {
     Keys<Config> keys;
     keys.number(
@@ -602,6 +626,7 @@ Keys<Config> root_keys() {
         .section("memory", memory_keys())
         .section("socket", socket_keys())
         .section("log", log_keys())
+        .section("metrics", metrics_keys())
         .list("ports", Need::elsewhere, &Config::ports, port_keys(), "the ports, at least one")
         .section("network", network_keys())
         .section("timeouts", timeout_keys())

@@ -140,6 +140,9 @@ struct Config {
 
     std::string log_level = "info";  ///< trace, debug, info, warn, error
 
+    std::string metrics_address = "127.0.0.1:9736";  ///< an Endpoint for HTTP; empty: none
+    bool metrics_servers = true;                     ///< show each real server
+
     std::vector<PortConfig> ports;  ///< at least one
     NetworkProvider network = NetworkProvider::kernel;
     FixedNetwork fixed;

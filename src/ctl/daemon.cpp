@@ -17,6 +17,7 @@
 #include "ctl/fixed_network.h"
 #include "ctl/housekeeping.h"
 #include "ctl/methods.h"
+#include "ctl/metrics_exporter.h"
 #include "ctl/netlink_mirror.h"
 #include "ctl/path_mtu.h"
 #include "ctl/periodic.h"
@@ -121,6 +122,7 @@ class Daemon::Impl {
   private:
     [[nodiscard]] MethodContext context();
     void start_network();
+    void start_metrics();
     void network_changed(std::shared_ptr<const NetTable> network);
     void serve_reports();
     void watch();
@@ -158,6 +160,7 @@ class Daemon::Impl {
     std::uint64_t partial_checksums_ = 0;
     std::uint64_t seen_packets_ = 0;
     std::chrono::steady_clock::time_point last_packet_;
+    std::unique_ptr<MetricsExporter> metrics_;
 };
 
 Daemon::Impl::Impl(const Config& config)
@@ -207,6 +210,7 @@ Daemon::Impl::Impl(const Config& config)
     timers_.push_back(std::make_unique<Periodic>(io_, 1s, [this] { watch(); }));
     if (config_.exit_when_idle > 0ms)
         timers_.push_back(std::make_unique<Periodic>(io_, 10ms, [this] { watch_idle(); }));
+    start_metrics();
 }
 
 MethodContext Daemon::Impl::context() {
@@ -253,6 +257,28 @@ void Daemon::Impl::start_network() {
     // Workers need a first table; clients of the socket are served meanwhile.
     while (!network_known_ && !io_.stopped()) io_.run_one();
     if (!network_known_) throw StartError("stopped by a signal while starting");
+}
+
+/// Packets are forwarded with or without it.
+void Daemon::Impl::start_metrics() {
+    if (config_.metrics_address.empty()) return;
+    const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+    try {
+        metrics_ = std::make_unique<MetricsExporter>(
+            io_,
+            MetricsExporter::Options{.address = parse_endpoint(config_.metrics_address).value(),
+                                     .worker_cpus = config_.worker_cpus},
+            MetricsSource{.version = SHUNT_VERSION,
+                          .start_time = now.count(),
+                          .connections_capacity = sizes_.connections,
+                          .tsc_hz = rte_get_tsc_hz(),
+                          .workers = dataplane_.counters(),
+                          .app_counters = app_counters_of(workers_),
+                          .servers = config_.metrics_servers},
+            [c = context()] { return take_metrics_sample(c); });
+    } catch (const std::runtime_error& error) {
+        spdlog::warn("{}", error.what());
+    }
 }
 
 void Daemon::Impl::network_changed(std::shared_ptr<const NetTable> network) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tests of what is installed beside the programs: shuntd-setup on made-up machines and the systemd
-unit. Changes nothing outside its own temporary directories.
+"""Tests of what is installed beside the programs: shuntd-setup on made-up machines, the systemd unit
+and the rules for Prometheus. Changes nothing outside its own temporary directories.
 
     tests/system/run.py
 """
@@ -193,7 +193,7 @@ def the_manual_page_has_every_command_and_option(_machine):
         has(SETUP.read_text(), word)
 
 
-# --- systemd --------------------------------------------------------------------------------------
+# --- systemd, Prometheus --------------------------------------------------------------------------
 
 
 def output_of(*argv):
@@ -223,6 +223,12 @@ def the_unit_is_not_more_exposed_than_documented(_machine):
     equal(code, 0, f"exit code: {text.splitlines()[-1]}")
     score = text.split("Overall exposure level")[1].split(": ")[1].split()[0]
     has((SOURCE / "docs/operations.md").read_text(), f"exposure level {score} ")
+
+
+@test
+def promtool_accepts_the_rules(_machine):
+    code, text = output_of("promtool", "check", "rules", SOURCE / "conf/prometheus/alerts.yml")
+    equal(code, 0, text)
 
 
 def run(function):

@@ -783,6 +783,22 @@ TEST_F(ConfigFiles, WhatCannotBeReadIsNamed) {
     EXPECT_EQ(load_error(self), self + ":1: @include: files include each other more than 8 deep");
 }
 
+TEST(Config, MetricsAreShownAtAnAddressOfTheHostOrNowhere) {
+    EXPECT_EQ(parse(port_line).metrics_address, "127.0.0.1:9736");
+    EXPECT_TRUE(parse(port_line).metrics_servers);
+    const auto address = [](const std::string& text) {
+        return parse(port_line + "metrics = { address = \"" + text + "\"; servers = false; };");
+    };
+    EXPECT_EQ(address("").metrics_address, "");
+    EXPECT_EQ(address("0.0.0.0:80").metrics_address, "0.0.0.0:80");
+    EXPECT_FALSE(address("").metrics_servers);
+    for (const std::string bad : {"9736", "127.0.0.1", "127.0.0.1:0", "[::1]:9736", "localhost:1"})
+        EXPECT_EQ(error_of(port_line + "metrics = { address = \"" + bad + "\"; };"),
+                  "FILE:2: metrics.address: \"" + bad +
+                      "\" is nothing to listen at, expected an IPv4 ADDRESS:PORT such as "
+                      "127.0.0.1:9736, or \"\"");
+}
+
 /// "ports[].name" -> "name".
 std::string leaf(const std::string& key) {
     return key.substr(key.rfind('.') + 1);
