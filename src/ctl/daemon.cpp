@@ -16,6 +16,7 @@
 #include "ctl/defence_control.h"
 #include "ctl/fixed_network.h"
 #include "ctl/housekeeping.h"
+#include "ctl/liveness.h"
 #include "ctl/methods.h"
 #include "ctl/metrics_exporter.h"
 #include "ctl/netlink_mirror.h"
@@ -126,6 +127,7 @@ class Daemon::Impl {
     void network_changed(std::shared_ptr<const NetTable> network);
     void serve_reports();
     void watch();
+    void feed_watchdog();
     void sweep_templates();
     void watch_idle();
     void await_signal();
@@ -144,6 +146,7 @@ class Daemon::Impl {
     PathMtuLearner path_mtus_;
     boost::asio::io_context io_{1};
     BusyMeter busy_;
+    Liveness liveness_;
     std::vector<WorkerState*> workers_;
     DefenceControl defence_;
     ConnectionLister lister_;
@@ -175,6 +178,7 @@ Daemon::Impl::Impl(const Config& config)
       apps_(publisher_, bound_of(dataplane_), config_.ftp),
       path_mtus_(publisher_),
       busy_(dataplane_.counters(), rte_rdtsc()),
+      liveness_(dataplane_.counters()),
       workers_(dataplane_.workers()),
       defence_(publisher_, dataplane_.shared().defence,
                [this] { return room_of(workers_, dataplane_.shared().pool); }),
@@ -315,7 +319,17 @@ void Daemon::Impl::watch() {
             "switch that off on the sender: ethtool -K IF tx off",
             partial - partial_checksums_);
     partial_checksums_ = partial;
-    sd_notify(0, "WATCHDOG=1");
+    feed_watchdog();
+}
+
+/// systemd starts the daemon again when this does not come for a while: because the control thread
+/// stands still, or a worker.
+void Daemon::Impl::feed_watchdog() {
+    constexpr unsigned worth_a_line = 3;
+    if (liveness_.check()) sd_notify(0, "WATCHDOG=1");
+    for (const WorkerId worker : liveness_.still_for(worth_a_line))
+        spdlog::error("worker {} stands still: no turn of its loop in {} s", worker.value(),
+                      worth_a_line);
 }
 
 /// Templates and expectations of which the time is over, and which no client asked for since;
@@ -375,7 +389,8 @@ void Daemon::Impl::stop(const std::string& why) {
 bool Daemon::Impl::run() {
     spdlog::info("ready: version={} pid={} workers={} services={} socket={}", SHUNT_VERSION,
                  getpid(), config_.workers, registry_.services(), config_.socket_path);
-    sd_notify(0, "READY=1");
+    sd_notifyf(0, "READY=1\nSTATUS=forwarding: ports=%zu workers=%u services=%zu",
+               dataplane_.ports().size(), unsigned{config_.workers}, registry_.services());
     if (!io_.stopped()) io_.run();
     dataplane_.shut_down();
     launched_ = false;

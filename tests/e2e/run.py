@@ -27,6 +27,7 @@ import config_cases  # noqa: F401
 import metrics_cases  # noqa: F401
 import forwarding_cases  # noqa: F401
 import failure_cases  # noqa: F401
+import systemd_cases  # noqa: F401
 import flood_cases  # noqa: F401
 import ftp_cases  # noqa: F401
 import ftps_cases  # noqa: F401
