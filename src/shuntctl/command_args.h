@@ -45,6 +45,8 @@ class ServiceOptionArgs {
   public:
     void add_to(CLI::App& verb);
     void put_into(boost::json::object& params) const;
+    /// As it was given; empty: not given.
+    [[nodiscard]] const std::string& scheduler() const noexcept { return scheduler_; }
 
   private:
     std::string scheduler_;

@@ -27,6 +27,7 @@
 #include "shuntctl/drop_text.h"
 #include "shuntctl/explain_text.h"
 #include "shuntctl/import_command.h"
+#include "shuntctl/nearest_word.h"
 #include "shuntctl/progress.h"
 #include "shuntctl/top.h"
 #include "shuntctl/watch.h"
@@ -107,6 +108,14 @@ bool is_place(std::string_view message) {
     return line.find_first_not_of("0123456789") == line.npos;
 }
 
+/// The words of an array, or the names of its objects.
+std::vector<std::string> member_words(const json::value& result, std::string_view name) {
+    std::vector<std::string> words;
+    for (const auto& row : member_rows(result, name))
+        words.push_back(row.is_string() ? std::string(row.get_string()) : member_word(row, "name"));
+    return words;
+}
+
 /// The grammar and what it filled.
 class Shuntctl {
   public:
@@ -172,7 +181,8 @@ class Shuntctl {
             if (!file_.empty() && is_place(refusal.what()))
                 world_.err << refusal.what() << '\n';
             else
-                world_.err << "shuntctl: " << refusal.what() << blamed(refusal) << '\n';
+                world_.err << "shuntctl: " << refusal.what() << blamed(refusal) << meant(refusal)
+                           << '\n';
             return status_refused;
         } catch (const ctl::ConfigError& error) {
             world_.err << error.what() << '\n';
@@ -247,6 +257,22 @@ class Shuntctl {
         run_watch({frame, [this] { call_ = nullptr; },
                    std::chrono::duration_cast<std::chrono::milliseconds>(every), real, world_.err,
                    terminal_});
+    }
+
+    /// The name that the daemon has and that is nearest to one that it does not know.
+    std::string meant(const Refused& refusal) {
+        if (refusal.errno_name() != "ENOENT") return {};
+        std::vector<std::string> words;
+        const bool scheduler = refusal.path() == "scheduler";
+        try {
+            if (scheduler)
+                words = member_words(call("scheduler.list", {}), "schedulers");
+            else if (refusal.path() == "name" && !tunable_.empty())
+                words = member_words(call("tunable.list", {}), "tunables");
+        } catch (const std::runtime_error&) {
+            // The refusal has been told; more is not known.
+        }
+        return did_you_mean(scheduler ? service_options_.scheduler() : tunable_, words);
     }
 
     void add_services() {

@@ -74,6 +74,17 @@ class Commands(Case):
                 self.assertEqual(done.stderr, "shuntctl: not today (service)\n")
                 self.assertEqual(done.stdout, "")
 
+    def test_a_name_that_the_daemon_does_not_know_is_corrected(self):
+        for words, method, path, meant in (
+                (("tunable", "set", "slopy_tcp", "1"), "tunable.set", "name", "sloppy_tcp"),
+                (("service", "add", "tcp", "192.0.2.1:80", "--scheduler", "wr"), "service.add", "scheduler", "wrr"),
+                (("service", "add", "tcp", "192.0.2.1:80", "--scheduler", "xyz"), "service.add", "scheduler", "")):
+            self.daemon.refused = {method}
+            self.daemon.error = {"code": -32000, "message": "no such", "data": {"path": path, "errno": "ENOENT"}}
+            done = self.run_ctl(*words)
+            hint = f'; did you mean "{meant}"?' if meant else ""
+            self.assertEqual((done.returncode, done.stderr), (1, f"shuntctl: no such ({path}){hint}\n"))
+
     def test_wrong_usage_is_2(self):
         for name, example in self.commands:
             with self.subTest(name):

@@ -17,6 +17,7 @@ class Daemon:
         self.path = path
         self.results = {}
         self.refused = set()
+        self.error = {"code": -32000, "message": "not today", "data": {"path": "service"}}
         self.delay = 0
         self.methods = []
         self.server = None
@@ -63,7 +64,7 @@ class Daemon:
         time.sleep(self.delay)
         reply = {"jsonrpc": "2.0", "id": request["id"]}
         if method in self.refused or "*" in self.refused:
-            reply["error"] = {"code": -32000, "message": "not today", "data": {"path": "service"}}
+            reply["error"] = self.error
         else:
             result = self.results.get(method, {})
             reply["result"] = result() if callable(result) else result
