@@ -18,6 +18,7 @@
 #include "ctl/explain_methods.h"
 #include "ctl/rpc_read.h"
 #include "ctl/rpc_write.h"
+#include "sched/registry.h"
 
 namespace shunt::ctl {
 
@@ -65,6 +66,7 @@ json::array workers_json(const MethodContext& c) {
         rows.push_back({{"worker", id.value()},
                         {"cpu", pinned ? json::value(c.worker_cpus[i]) : json::value(nullptr)},
                         {"busy", std::round(c.busy.share(id) * 1000) / 1000},
+                        {"busy_cycles", n.busy_cycles.value()},
                         {"received", n.received.value()},
                         {"from_twin", n.from_twin.value()},
                         {"taken_over", n.taken_over.value()},
@@ -134,6 +136,12 @@ json::array marks_json(const MethodContext& c) {
     json::array rows;
     for (const auto& rule : c.marks.rules()) rows.push_back(to_json(rule));
     return rows;
+}
+
+json::array schedulers_json(const MethodContext&) {
+    json::array names;
+    for (const auto& name : scheduler_names()) names.emplace_back(name);
+    return names;
 }
 
 // The methods.
@@ -376,6 +384,7 @@ MethodTable make_methods(const MethodContext& context) {
         direct("tunable.list", {}, list("tunables", tunables_json)),
         direct("tunable.get", {name}, on(tunable_get)),
         direct("tunable.set", {name, {"value", true}}, on(tunable_set)),
+        direct("scheduler.list", {}, list("schedulers", schedulers_json)),
         direct("mark.list", {}, list("rules", marks_json)),
         direct("mark.set", {{"rules", true}}, on(mark_set)),
         direct("app.list", {}, get(app_list)),

@@ -13,6 +13,7 @@
 #include <set>
 #include <sstream>
 
+#include "sched/registry.h"
 #include "support/control.h"
 
 namespace shunt::ctl {
@@ -537,6 +538,12 @@ TEST_F(MethodsTest, StatusSaysWhoAnswers) {
                             {"ports", 2}}));
 }
 
+TEST_F(MethodsTest, SchedulersAreThoseOfTheRegistry) {
+    const auto names = result("scheduler.list").at("schedulers").as_array();
+    ASSERT_EQ(names.size(), scheduler_names().size());
+    for (const auto& name : names) EXPECT_NE(find_scheduler(name.as_string()), nullptr) << name;
+}
+
 TEST_F(MethodsTest, WorkersShowTheirCounters) {
     control.counters[1].received.add(10);
     control.counters[1].from_twin.add(1);
@@ -563,8 +570,8 @@ TEST_F(MethodsTest, WorkersShowTheirCounters) {
     EXPECT_EQ(workers.as_array().size(), 2U);
     EXPECT_EQ(workers.at(0).at("cpu"), 3);
     EXPECT_EQ(workers.at(0).at("busy"), 0.0);
-    EXPECT_EQ(workers.at(1),
-              json::parse(R"({"worker":1,"cpu":null,"busy":0.25,"received":10,"from_twin":1,
+    EXPECT_EQ(workers.at(1), json::parse(R"({"worker":1,"cpu":null,"busy":0.25,"busy_cycles":250,
+                "received":10,"from_twin":1,
                 "taken_over":2,"resumed":3,"generated":4,"split":20,"forwarded":5,"to_host":6,
                 "from_host":7,"handed_off":8,"held":9,"joined":21,"dropped":13,
                 
