@@ -4,6 +4,7 @@
 #include "dataplane/admit_rules.h"
 #include "dataplane/concern.h"
 #include "dataplane/expected.h"
+#include "dataplane/passage.h"
 #include "dataplane/resolve.h"
 
 namespace shunt {
@@ -336,6 +337,10 @@ class Explainer {
         out_.next_hop = hop;
         out_.add(rule_of_way(hop));
         if (hop.kind == WayAhead::Kind::unreachable) out_.drop(DropReason::no_route);
+        if (hop.kind == WayAhead::Kind::local && !may_stay<F>(worker_, conn, out_.direction)) {
+            out_.add(Rule::may_not_stay);
+            out_.drop(DropReason::martian);
+        }
         if (hop.kind == WayAhead::Kind::via && hop.fits == 0) out_.drop(DropReason::tunnel_refused);
     }
 

@@ -97,6 +97,8 @@ namespace shunt {
       "an application looks into it")                                                              \
     X(way_local, "6.1",                                                                            \
       "the other end is this host")                                                                \
+    X(may_not_stay, "6.1",                                                                         \
+      "this host has not the address, or on the loopback: it would go round in a circle")          \
     X(way_none, "6.1",                                                                             \
       "no route to the other end")                                                                 \
     X(way_too_narrow, "6.1",                                                                       \

@@ -50,20 +50,17 @@ bool fits(const WorkerState& worker, rte_mbuf* packet, const PacketMeta& meta,
     return cut_by_sender || may_be_fragmented<F>(packet, meta);
 }
 
-/// May a packet for this host itself go there? One that is not rewritten has to be for an address
-/// of the host already, and nothing goes round in a circle (ipvs-behaviour 1.9).
-template <class F>
-bool may_stay(const WorkerState& worker, const PacketMeta& meta, const Claimed<F>& claim) noexcept {
-    if (claim.direction == Direction::from_server) return true;
-    if (claim.conn->method == ForwardMethod::nat)
-        return !worker.services().slot(claim.conn->dest).endpoint.address.visit([](const auto& a) {
-            return a.is_loopback();
-        });
-    return claim.conn->method != ForwardMethod::bypass &&
-           worker.network().route<F>(meta.tuple<F>().destination, 0).kind == Route<F>::Kind::local;
-}
-
 }  // namespace
+
+template <class F>
+bool may_stay(const WorkerState& worker, const Conn<F>& conn, Direction direction) noexcept {
+    if (direction == Direction::from_server) return true;
+    if (conn.method == ForwardMethod::nat)
+        return !worker.services().slot(conn.dest).endpoint.address.visit(
+            [](const auto& a) { return a.is_loopback(); });
+    return conn.method != ForwardMethod::bypass &&
+           worker.network().route<F>(conn.virtual_address, 0).kind == Route<F>::Kind::local;
+}
 
 template <class F>
 bool may_pass(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
@@ -73,7 +70,7 @@ bool may_pass(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
         return refuse<F>(worker, packet, meta, no_route_error(claim.direction),
                          DropReason::no_route);
     if (way.kind == WayAhead::Kind::local) {
-        meta.passed = may_stay<F>(worker, meta, claim);
+        meta.passed = may_stay<F>(worker, *claim.conn, claim.direction);
         if (!meta.passed) worker.drop(packet, DropReason::martian);
         return meta.passed;
     }
@@ -93,6 +90,8 @@ bool may_pass(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
 }
 
 template bool may_pass<Ipv4>(WorkerState&, rte_mbuf*, PacketMeta&, const Claimed<Ipv4>&) noexcept;
+template bool may_stay<Ipv4>(const WorkerState&, const Conn<Ipv4>&, Direction) noexcept;
+template bool may_stay<Ipv6>(const WorkerState&, const Conn<Ipv6>&, Direction) noexcept;
 template bool may_pass<Ipv6>(WorkerState&, rte_mbuf*, PacketMeta&, const Claimed<Ipv6>&) noexcept;
 
 }  // namespace shunt

@@ -65,6 +65,11 @@ template <class F>
 bool may_pass(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
               const Claimed<F>& claim) noexcept;
 
+/// May a packet for this host itself go there? One that is not rewritten has to be for an address
+/// of the host already, and nothing goes round in a circle (ipvs-behaviour 1.9).
+template <class F>
+bool may_stay(const WorkerState& worker, const Conn<F>& conn, Direction direction) noexcept;
+
 /// Cuts off what the link layer appended behind the network packet.
 inline void trim_padding(rte_mbuf* packet, const PacketMeta& meta) noexcept {
     const std::uint32_t length = meta.l3_offset + std::uint32_t{meta.l3_length};
