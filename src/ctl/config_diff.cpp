@@ -195,6 +195,8 @@ constexpr std::array restart_keys{
                }},
     RestartKey{"socket.mode", same<&Config::socket_mode>},
     RestartKey{"socket.group", same<&Config::socket_group>},
+    RestartKey{"metrics.address", same<&Config::metrics_address>},
+    RestartKey{"metrics.servers", same<&Config::metrics_servers>},
     RestartKey{"ports",
                [](const Config& a, const Config& b) {
                    return std::ranges::equal(a.ports, b.ports, same_port);
