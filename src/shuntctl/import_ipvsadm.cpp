@@ -66,7 +66,7 @@ void import_ipvsadm(std::string_view text, const std::string& file, const Resolv
                      command.action == Action::stop_daemon)
                 plan.note(place, "the sync daemon is not carried over");
             else
-                plan.note(place, "left out: " + command.unsupported + " has no counterpart here");
+                plan.note(place, "left out: " + command.unsupported);
         } catch (const ArgsError& error) {
             std::string why = error.what();
             why = why.substr(0, why.find('\n'));
