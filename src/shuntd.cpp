@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // shuntd: the command line of the daemon.
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "ctl/daemon.h"
+#include "ctl/log_setup.h"
 #include "sched/registry.h"
 
 namespace {
@@ -15,15 +15,8 @@ struct Options {
     std::string config = "/etc/shunt/shunt.conf";
     std::string socket;
     bool check = false;
+    std::size_t verbose = 0;
 };
-
-/// A pipe shows lines as they come, without colours; the journal has time stamps of its own.
-void set_up_log() {
-    auto log = spdlog::stdout_color_mt("shuntd");
-    log->set_pattern(std::getenv("JOURNAL_STREAM") != nullptr ? "%l: %v" : "%H:%M:%S.%e %l: %v");
-    log->flush_on(spdlog::level::trace);
-    spdlog::set_default_logger(log);
-}
 
 int check(const Options& options) {
     try {
@@ -42,6 +35,7 @@ int serve(const Options& options) {
             config.socket_path = options.socket;
             config.socket_given = true;
         }
+        config.log_level = shunt::ctl::more_verbose(config.log_level, options.verbose);
         spdlog::set_level(spdlog::level::from_str(config.log_level));
         shunt::ctl::Daemon daemon(config);
         return daemon.run() ? 0 : 1;
@@ -63,6 +57,10 @@ int main(int argc, char** argv) {
     app.add_flag(
         "--check", options.check,
         "only check the configuration: exit 0 when good, else 1 and FILE:LINE: key: reason");
+    app.add_flag_function(
+        "-v,--verbose",
+        [&options](std::int64_t times) { options.verbose = static_cast<std::size_t>(times); },
+        "write more into the log than log.level says; twice: still more");
     app.set_version_flag("--version", std::string("shuntd ") + SHUNT_VERSION);
     try {
         app.parse(argc, argv);
@@ -70,6 +68,6 @@ int main(int argc, char** argv) {
         return app.exit(error) == 0 ? 0 : 2;
     }
     if (options.check) return check(options);
-    set_up_log();
+    shunt::ctl::set_up_log();
     return serve(options);
 }

@@ -551,8 +551,17 @@ Keys<Config> socket_keys() {
         .value("mode", Need::optional, "octal number in quotes", "\"0660\"",
                "access mode of the socket", into(&Config::socket_mode, read_mode))
         .value("group", Need::optional, "group name", "\"\"",
-               "group that owns the socket; \"\": the daemon's own",
-               into(&Config::socket_group, read_group));
+               "group that owns the socket, whose members may change; \"\": the daemon's own",
+               into(&Config::socket_group, read_group))
+        .value(
+            "readers", Need::optional, "group name", "\"\"",
+            "group whose members may read; needs a mode that lets others in; \"\": there is none",
+            into(&Config::socket_readers, read_group))
+        .number("clients", &Config::socket_clients, {1, 10'000}, "most clients at a time")
+        .number("clients_of_user", &Config::socket_clients_of_user, {1, 10'000},
+                "most clients of one user at a time")
+        .number("rate", &Config::socket_rate, {1, 1'000'000},
+                "requests a second that a client may make; what is beyond waits");
     return keys;
 }
 

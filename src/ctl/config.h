@@ -136,7 +136,11 @@ struct Config {
     std::string socket_path = "/run/shunt/shunt.sock";
     bool socket_given = false;  ///< by the command line, whatever the file says
     std::uint32_t socket_mode = 0660;
-    std::string socket_group;  ///< empty: unchanged
+    std::string socket_group;            ///< whose members may change; empty: the daemon's own
+    std::string socket_readers;          ///< whose members may read; empty: nobody else
+    std::uint32_t socket_clients = 512;  ///< most clients at a time, of all users ...
+    std::uint32_t socket_clients_of_user = 256;  ///< ... and of one
+    std::uint32_t socket_rate = 20'000;          ///< requests a second that one client may make
 
     std::string log_level = "info";  ///< trace, debug, info, warn, error
 

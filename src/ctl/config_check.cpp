@@ -36,6 +36,7 @@ class CrossCheck {
 
     void run() {
         check_workers();
+        check_socket();
         check_ports();
         check_network();
         check_marks();
@@ -50,6 +51,14 @@ class CrossCheck {
             root_.at("worker_cpus")
                 .fail("names " + std::to_string(cpus) + " CPUs for " +
                       std::to_string(config_.workers) + " workers, expected one each");
+    }
+
+    /// The readers are neither its owner nor of its group.
+    void check_socket() const {
+        if (config_.socket_readers.empty() || (config_.socket_mode & 0002U) != 0) return;
+        root_.at("socket").at("readers").fail(
+            "its members cannot open the socket, expected socket.mode to be \"0666\"; who is in "
+            "neither group is refused all the same");
     }
 
     void check_ports() {

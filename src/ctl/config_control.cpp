@@ -87,6 +87,8 @@ ConfigDiff ConfigControl::apply(const Config& wanted) {
     }
     parts_.defence.update();
     if (diff.removes_servers()) end_orphans(parts_.publisher, parts_.lister);
+    parts_.events.publish(EventKind::config_applied,
+                          {{"changes", diff.size()}, {"services", parts_.registry.services()}});
     return diff;
 }
 
@@ -115,7 +117,9 @@ ConfigDiff ConfigControl::reload_quietly() {
 std::string ConfigControl::save() const {
     const auto services = parts_.registry.configuration();
     const auto apps = parts_.apps.configuration();
-    return write_config(running_.source, state(services, apps));
+    std::string text = write_config(running_.source, state(services, apps));
+    parts_.events.publish(EventKind::config_saved, {{"services", services.size()}});
+    return text;
 }
 
 }  // namespace shunt::ctl

@@ -9,6 +9,7 @@
 #include "ctl/config_diff.h"
 #include "ctl/conn_listing.h"
 #include "ctl/defence_control.h"
+#include "ctl/events.h"
 #include "ctl/mark_registry.h"
 #include "ctl/publisher.h"
 #include "ctl/service_registry.h"
@@ -25,6 +26,7 @@ class ConfigControl {
         AppRegistry& apps;
         DefenceControl& defence;
         ConnectionLister& lister;
+        EventBus& events;
     };
 
     /// `running`: what the daemon was started with.
@@ -38,14 +40,14 @@ class ConfigControl {
     /// What apply() would change.
     [[nodiscard]] ConfigDiff diff(const Config& wanted) const;
     /// Changes all that can change while the daemon runs, in one publication, and gives what that
-    /// was. Servers that stay keep their connections, counts and place. Throws RpcError, whose path
-    /// is a key, and has changed nothing then.
+    /// was; an event tells of it. Servers that stay keep their connections, counts and place.
+    /// Throws RpcError, whose path is a key, and has changed nothing then.
     ConfigDiff apply(const Config& wanted);
     /// Applies the file that the daemon was started with as it is now, and writes a line to the
     /// log, whatever the end. Throws RpcError and ConfigError, and has changed nothing then.
     ConfigDiff reload();
 
-    /// A configuration file that leads to the state of now.
+    /// A configuration file that leads to the state of now; an event tells of it.
     [[nodiscard]] std::string save() const;
 
   private:

@@ -11,18 +11,22 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <optional>
 
 #include "ctl/dataplane.h"
 #include "ctl/defence_control.h"
 #include "ctl/fixed_network.h"
 #include "ctl/housekeeping.h"
+#include "ctl/limit_watch.h"
 #include "ctl/liveness.h"
+#include "ctl/log_limit.h"
 #include "ctl/methods.h"
 #include "ctl/metrics_exporter.h"
 #include "ctl/netlink_mirror.h"
 #include "ctl/path_mtu.h"
 #include "ctl/periodic.h"
 #include "ctl/rpc_server.h"
+#include "ctl/service_watch.h"
 #include "sched/registry.h"
 
 namespace shunt::ctl {
@@ -53,9 +57,10 @@ std::unique_ptr<Eal> start_eal(const Config& config, const Sizes& sizes) {
                          .pci_devices = {}};
     for (const auto& port : config.ports)
         if (is_pci_device(port.device)) options.pci_devices.push_back(port.device);
-    spdlog::info("memory: {}", options.memory == MemoryMode::huge_pages
-                                   ? "huge pages"
-                                   : "ordinary pages (huge pages are not free, or switched off)");
+    spdlog::info("memory: pages={}",
+                 options.memory == MemoryMode::huge_pages
+                     ? "huge"
+                     : "ordinary reason=\"huge pages are not free, or switched off\"");
     return std::make_unique<Eal>(options);
 }
 
@@ -99,6 +104,32 @@ std::vector<const AppCounters*> app_counters_of(const std::vector<WorkerState*>&
     std::vector<const AppCounters*> all;
     for (const WorkerState* worker : workers) all.push_back(&worker->apps.counters);
     return all;
+}
+
+/// What was changed by whom is written whatever the level of the log is.
+void write_audit(const AuditRecord& record) {
+    static const auto log = [] {
+        auto clone = spdlog::default_logger()->clone("audit");
+        clone->set_level(spdlog::level::info);
+        return clone;
+    }();
+    log->info("{}", audit_line(record));
+}
+
+RpcServer::Options socket_options(const Config& config) {
+    return {.path = config.socket_path,
+            .mode = config.socket_mode,
+            .group = config.socket_group,
+            .readers = config.socket_readers,
+            .most_clients = config.socket_clients,
+            .most_clients_of_user = config.socket_clients_of_user,
+            .limits = {.rate = config.socket_rate},
+            .audit = write_audit,
+            .refused = [log = LogLimit()](const Credentials& who, const std::string&) mutable {
+                log.write(spdlog::level::warn,
+                          fmt::format("control socket: refused uid={} user={} pid={}", who.uid,
+                                      quoted(user_name(who.uid)), who.pid));
+            }};
 }
 
 /// Before anything is opened.
@@ -145,6 +176,7 @@ class Daemon::Impl {
     AppRegistry apps_;
     PathMtuLearner path_mtus_;
     boost::asio::io_context io_{1};
+    EventBus events_;
     BusyMeter busy_;
     Liveness liveness_;
     std::vector<WorkerState*> workers_;
@@ -155,12 +187,15 @@ class Daemon::Impl {
     RpcServer server_;
     boost::asio::signal_set signals_;
     std::unique_ptr<NetlinkMirror> mirror_;
+    std::optional<ServiceWatch> service_watch_;
+    std::optional<LimitWatch> limit_watch_;
     bool network_known_ = false;
     bool launched_ = false;
     std::unique_ptr<Housekeeping> housekeeping_;
     std::vector<std::unique_ptr<Periodic>> timers_;
     std::uint32_t swept_ = 0;  ///< slots of templates, in this round
     std::uint64_t partial_checksums_ = 0;
+    LogLimit checksum_log_;
     std::uint64_t seen_packets_ = 0;
     std::chrono::steady_clock::time_point last_packet_;
     std::unique_ptr<MetricsExporter> metrics_;
@@ -183,13 +218,10 @@ Daemon::Impl::Impl(const Config& config)
       defence_(publisher_, dataplane_.shared().defence,
                [this] { return room_of(workers_, dataplane_.shared().pool); }),
       lister_(io_, config_.workers, dataplane_.shared().affinity != nullptr, post_to(workers_)),
-      config_control_({registry_, publisher_, marks_, apps_, defence_, lister_}, config_,
+      config_control_({registry_, publisher_, marks_, apps_, defence_, lister_, events_}, config_,
                       scheduler_names()),
       methods_(make_methods(context())),
-      server_(io_, methods_,
-              {.path = config_.socket_path,
-               .mode = config_.socket_mode,
-               .group = config_.socket_group}),
+      server_(io_, methods_, socket_options(config_)),
       signals_(io_, SIGTERM, SIGINT, SIGHUP) {
     await_signal();
     for (const auto& port : dataplane_.ports()) {
@@ -208,6 +240,9 @@ Daemon::Impl::Impl(const Config& config)
     dataplane_.launch();
     launched_ = true;
     defence_.update();
+    service_watch_.emplace(io_, registry_, events_);
+    limit_watch_.emplace(events_, dataplane_.counters(), publisher_, dataplane_.shared().overload,
+                         defence_);
     housekeeping_ =
         std::make_unique<Housekeeping>(io_, publisher_, registry_, busy_, dataplane_.shared());
     timers_.push_back(std::make_unique<Periodic>(io_, 5ms, [this] { serve_reports(); }));
@@ -238,6 +273,7 @@ MethodContext Daemon::Impl::context() {
             .defence = defence_,
             .shared = dataplane_.shared(),
             .config = config_control_,
+            .events = events_,
             .version = SHUNT_VERSION,
             .started = started_};
 }
@@ -257,7 +293,9 @@ void Daemon::Impl::start_network() {
     mirror_ = std::make_unique<NetlinkMirror>(
         io_, std::move(twins),
         [this](std::shared_ptr<const NetTable> network) { network_changed(std::move(network)); },
-        [](const std::string& what) { spdlog::warn("network: {}", what); });
+        [log = LogLimit()](const std::string& what) mutable {
+            log.write(spdlog::level::warn, "network: " + what);
+        });
     // Workers need a first table; clients of the socket are served meanwhile.
     while (!network_known_ && !io_.stopped()) io_.run_one();
     if (!network_known_) throw StartError("stopped by a signal while starting");
@@ -309,15 +347,17 @@ void Daemon::Impl::watch() {
     }
     path_mtus_.forget(PathMtuLearner::Clock::now());
     defence_.update();
+    limit_watch_->look(LimitWatch::Clock::now());
     sweep_templates();
     std::uint64_t partial = 0;
     for (const WorkerCounters* c : dataplane_.counters())
         partial += c->dropped[static_cast<std::size_t>(DropReason::partial_checksum)].value();
     if (partial != partial_checksums_)
-        spdlog::warn(
-            "{} packets came with a checksum that their sender left to its network card; "
-            "switch that off on the sender: ethtool -K IF tx off",
-            partial - partial_checksums_);
+        checksum_log_.write(
+            spdlog::level::warn,
+            fmt::format("packets came with a checksum that their sender left to its network card; "
+                        "switch that off on the sender: ethtool -K IF tx off: packets={}",
+                        partial - partial_checksums_));
     partial_checksums_ = partial;
     feed_watchdog();
 }

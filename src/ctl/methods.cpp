@@ -15,6 +15,7 @@
 #include "ctl/config_text.h"
 #include "ctl/conn_methods.h"
 #include "ctl/drop_methods.h"
+#include "ctl/event_methods.h"
 #include "ctl/explain_methods.h"
 #include "ctl/rpc_read.h"
 #include "ctl/rpc_write.h"
@@ -375,6 +376,8 @@ MethodTable make_methods(const MethodContext& context) {
         drop_list(context.workers, context.shared, port_names),
         explain_method(context.lister, context.publisher, context.marks, context.shared,
                        port_names),
+        events_subscribe(context.events),
+        events_unsubscribe(),
         direct("stats.get", {}, get(stats_get)),
         direct("stats.zero", {{"service"}}, on(stats_zero)),
         direct("timeout.get", {}, get([](const MethodContext& m) {

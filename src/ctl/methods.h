@@ -12,6 +12,7 @@
 #include "ctl/config_control.h"
 #include "ctl/conn_listing.h"
 #include "ctl/defence_control.h"
+#include "ctl/events.h"
 #include "ctl/mark_registry.h"
 #include "ctl/publisher.h"
 #include "ctl/rpc_dispatch.h"
@@ -54,6 +55,7 @@ struct MethodContext {
     DefenceControl& defence;
     const SharedState& shared;
     ConfigControl& config;
+    EventBus& events;
     std::string version;
     std::chrono::steady_clock::time_point started;
 };

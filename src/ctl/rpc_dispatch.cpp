@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 
+#include "ctl/reading_methods.h"
+
 namespace shunt::ctl {
 
 namespace {
@@ -19,6 +21,10 @@ namespace json = boost::json;
 
 RpcError not_a_request(const std::string& sentence) {
     return {RpcCode::not_a_request, sentence, "", 0};
+}
+
+RpcError internal(const std::exception& error) {
+    return {RpcCode::internal, std::string("internal error: ") + error.what(), "", 0};
 }
 
 /// A request whose form is right.
@@ -100,18 +106,45 @@ json::value parse(std::string_view line, const json::storage_ptr& storage) {
     return value;
 }
 
-void call(const Request& request, const MethodTable& methods, const Respond& respond) {
+/// Tells of the request when it is done or refused. A change is told of before it is answered.
+Respond audited(const Request& request, const Method& method, const Respond& respond,
+                const Origin& origin) {
+    if (method.access != Access::change || !origin.audit) return respond;
+    return [respond, caller = origin.caller, audit = origin.audit, name = method.name,
+            what = describe_params(*request.params)](Reply reply) {
+        audit({caller, name, what, std::get_if<RpcError>(&reply)});
+        respond(std::move(reply));
+    };
+}
+
+void call(const Request& request, const MethodTable& methods, const Respond& answer,
+          const Origin& origin) {
     const Method* method = methods.find(request.method);
     if (method == nullptr)
-        throw RpcError(RpcCode::no_such_method,
-                       "no such method; docs/protocol.md lists those there are", "", 0);
-    method->handler(Params(*request.params, method->parameters), respond);
+        return answer(RpcError(RpcCode::no_such_method,
+                               "no such method; docs/protocol.md lists those there are", "", 0));
+    const Respond respond = audited(request, *method, answer, origin);
+    try {
+        if (origin.caller.access < method->access)
+            throw forbidden("no right to call " + method->name + ": it takes the right to " +
+                            std::string(name(method->access)));
+        const Params params(*request.params, method->parameters);
+        if (method->about_connection)
+            method->about_connection(params, respond, origin.receiver);
+        else
+            method->handler(params, respond);
+    } catch (const RpcError& error) {
+        respond(error);
+    } catch (const std::exception& error) {
+        respond(internal(error));
+    }
 }
 
 }  // namespace
 
 MethodTable::MethodTable(std::vector<Method> methods) : methods_(std::move(methods)) {
     std::ranges::sort(methods_, {}, &Method::name);
+    for (Method& method : methods_) method.access = access_needed(method.name);
 }
 
 const Method* MethodTable::find(std::string_view name) const noexcept {
@@ -120,28 +153,33 @@ const Method* MethodTable::find(std::string_view name) const noexcept {
 }
 
 void dispatch_line(std::string_view line, const MethodTable& methods,
-                   std::function<void(std::string answer)> done) {
+                   std::function<void(std::string answer)> done, const Origin& origin) {
     // Small requests, the usual ones, are parsed without touching the heap.
     std::array<unsigned char, 4096> buffer;
     json::monotonic_resource memory(buffer.data(), buffer.size());
-    std::optional<json::value> id(nullptr);
-    const auto answer = [&done, &id](Reply reply) {
-        done(id ? answer_line(std::move(*id), std::move(reply)) : std::string());
-    };
+    json::value id = nullptr;
     try {
         const json::value parsed = parse(line, &memory);
-        *id = id_of(parsed);
+        id = id_of(parsed);
         const Request request = read_request(parsed);
-        id = request.id ? std::optional(json::value(*request.id, json::storage_ptr()))
-                        : std::nullopt;
-        call(request, methods, [done, id](Reply reply) {
-            done(id ? answer_line(*id, std::move(reply)) : std::string());
-        });
+        call(
+            request, methods,
+            [done, given = request.id ? std::optional(json::value(*request.id, json::storage_ptr()))
+                                      : std::nullopt](Reply reply) {
+                done(given ? answer_line(*given, std::move(reply)) : std::string());
+            },
+            origin);
     } catch (const RpcError& error) {
-        answer(error);
+        done(answer_line(std::move(id), error));
     } catch (const std::exception& error) {
-        answer(RpcError(RpcCode::internal, std::string("internal error: ") + error.what(), "", 0));
+        done(answer_line(std::move(id), internal(error)));
     }
+}
+
+std::string event_line(const json::object& about) {
+    return json::serialize(
+               json::object{{"jsonrpc", "2.0"}, {"method", "event"}, {"params", about}}) +
+           '\n';
 }
 
 std::string error_line(const RpcError& error) {

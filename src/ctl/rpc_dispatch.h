@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "ctl/audit.h"
+#include "ctl/events.h"
 #include "ctl/rpc_error.h"
 #include "ctl/rpc_params.h"
 
@@ -24,6 +26,19 @@ struct Method {
     std::vector<Parameter> parameters;
     /// `params` live until it returns. What it throws is the answer; it has not responded then.
     std::function<void(const Params& params, const Respond& respond)> handler;
+    /// What a caller needs; MethodTable fills it in (access_needed() in ctl/reading_methods.h).
+    Access access = Access::change;
+    /// In the place of `handler`, for what is about the connection that the request comes by; null
+    /// when it comes by none.
+    std::function<void(const Params& params, const Respond& respond, EventReceiver* receiver)>
+        about_connection{};
+};
+
+/// Where a line comes from.
+struct Origin {
+    Caller caller{};
+    Audit audit{};  ///< told of every request that needs the right to change; empty: nobody is
+    EventReceiver* receiver = nullptr;  ///< outlives the call to dispatch_line()
 };
 
 /// Sorted by name; names are unique.
@@ -42,9 +57,13 @@ class MethodTable {
 inline constexpr std::size_t most_json_depth = 16;
 
 /// Handles one line, without its newline. `done` is called once, with the answer and its newline,
-/// or with nothing for a notification; a handler may take its time over that.
+/// or with nothing for a notification; a handler may take its time over that. What the caller has
+/// no right to is refused with EPERM.
 void dispatch_line(std::string_view line, const MethodTable& methods,
-                   std::function<void(std::string answer)> done);
+                   std::function<void(std::string answer)> done, const Origin& origin = {});
+
+/// A notification of an event, with its newline.
+std::string event_line(const boost::json::object& about);
 
 /// The answer to a request that could not even be looked at.
 std::string error_line(const RpcError& error);

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// The control socket: any number of requests a client, one after the other, answered in order.
+// The control socket: who is let in, and how many. What one client may do is RpcSession's matter.
 //
-// A client can hurt only itself: its lines are at most 1 MiB long, but for one client at a time,
-// who may send a line of 64 MiB (a whole configuration) within 10 s; while more than 1 MiB of
-// answers waits for it, none of its requests is looked at; when it takes no answer for 10 s it is
-// cut off; one that closes its sending side still gets its answers. Thread: control.
+// When there are as many clients as there may be, in all or of one user, the one that has done
+// nothing for the longest makes room. Thread: control.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
 
-#include "ctl/rpc_dispatch.h"
+#include "ctl/access.h"
+#include "ctl/rpc_session.h"
+#include "ctl/socket_file.h"
 
 namespace shunt::ctl {
 
@@ -24,12 +25,16 @@ class RpcServer {
     struct Options {
         std::string path;
         std::uint32_t mode = 0660;
-        std::string group;  ///< empty: unchanged
-        std::size_t most_clients = 64;
-        std::size_t longest_line = 1U << 20;
-        std::size_t longest_of_one = 64U << 20;  ///< as long as a configuration file may be
-        std::size_t most_unsent = 1U << 20;
-        std::chrono::milliseconds patience{10'000};
+        std::string group{};    ///< whose members may change; empty: the daemon's own
+        std::string readers{};  ///< the group whose members may read; empty: there is none
+        std::size_t most_clients = 512;
+        std::size_t most_clients_of_user = 256;
+        /// A client that did something in this time does not have to make room.
+        std::chrono::milliseconds least_idle{1000};
+        RpcLimits limits{};
+        Audit audit{};
+        /// Told of each client that is refused for want of rights, and why.
+        std::function<void(const Credentials&, const std::string&)> refused{};
     };
 
     /// Listens when it returns. `io` and `methods` outlive this. Throws std::runtime_error with one
@@ -42,29 +47,30 @@ class RpcServer {
 
     [[nodiscard]] std::size_t clients() const noexcept { return sessions_.size(); }
 
-    /// Is one of them sending a line over Options::longest_line?
-    [[nodiscard]] bool has_long_line() const noexcept { return long_line_ != nullptr; }
+    /// Is one of them sending a line over RpcLimits::longest_line?
+    [[nodiscard]] bool has_long_line() const noexcept { return long_line_.taken(); }
 
   private:
-    class Session;
-    using Socket = boost::asio::local::stream_protocol::socket;
+    using Socket = RpcSession::Socket;
+    using Clock = RpcSession::Clock;
 
-    void listen();
     void accept();
     void accepted(const boost::system::error_code& error, Socket socket);
-    /// Lets one session at a time have a line over Options::longest_line.
-    bool take_long_line(const Session& session) noexcept;
-    void give_long_line(const Session& session) noexcept;
-    void forget(const std::shared_ptr<Session>& session) { sessions_.erase(session); }
+    void admit(RpcSession& session);
+    /// Is there room for one more, of this user only or of all? Whoever has been idle for the
+    /// longest goes, if that helps.
+    [[nodiscard]] bool make_room(std::optional<uid_t> user, std::size_t most);
+    void watch();
 
     const MethodTable& methods_;
-    Options options_;
+    const Options options_;
     boost::asio::local::stream_protocol::acceptor acceptor_;
+    const SocketFile file_;
+    const AccessRules rules_;
     boost::asio::steady_timer retry_;
-    std::set<std::shared_ptr<Session>> sessions_;
-    const Session* long_line_ = nullptr;  ///< whose line is a long one
-    std::uint64_t inode_ = 0;             ///< of the socket file that we made
-    std::uint64_t device_ = 0;
+    boost::asio::steady_timer watch_;
+    LongLine long_line_;
+    std::set<std::shared_ptr<RpcSession>> sessions_;
     /// Handlers that the io_context still holds look at it before they touch the server.
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

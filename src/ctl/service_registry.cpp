@@ -471,7 +471,8 @@ void ServiceRegistry::lead_through(const Service& service) {
 void ServiceRegistry::publish(Publisher::Changes others) {
     if (removed_.size() > most_removed) make_room(most_removed);
     std::vector<ServiceTable::Change> changes;
-    for (const ServiceKey& key : std::exchange(changed_, {})) {
+    const auto changed = std::exchange(changed_, {});
+    for (const ServiceKey& key : changed) {
         const auto at = services_.find(key);
         changes.push_back({key, at == services_.end() ? nullptr : at->second.published});
     }
@@ -479,6 +480,7 @@ void ServiceRegistry::publish(Publisher::Changes others) {
     others.services = table_;
     const auto grace = publisher_.set(std::move(others));
     for (auto r = removed_.rbegin(); r != removed_.rend() && !r->grace; ++r) r->grace = grace;
+    if (told_) told_(changed);
 }
 
 // Removed servers.
@@ -595,17 +597,24 @@ std::vector<ServiceView> ServiceRegistry::list() const {
     return views;
 }
 
+ServiceConfig ServiceRegistry::configuration(const Service& service) {
+    ServiceConfig config{.key = service.key, .settings = service.settings, .servers = {}};
+    config.servers.reserve(service.servers.size());
+    for (auto s = service.servers.rbegin(); s != service.servers.rend(); ++s)
+        config.servers.push_back(config_of(s->real));
+    return config;
+}
+
 std::vector<ServiceConfig> ServiceRegistry::configuration() const {
     std::vector<ServiceConfig> all;
     all.reserve(services_.size());
-    for (const auto& [key, service] : services_) {
-        ServiceConfig& config = all.emplace_back(
-            ServiceConfig{.key = key, .settings = service.settings, .servers = {}});
-        config.servers.reserve(service.servers.size());
-        for (auto s = service.servers.rbegin(); s != service.servers.rend(); ++s)
-            config.servers.push_back(config_of(s->real));
-    }
+    for (const auto& [key, service] : services_) all.push_back(configuration(service));
     return all;
+}
+
+std::optional<ServiceConfig> ServiceRegistry::configuration(const ServiceKey& key) const {
+    const auto at = services_.find(key);
+    return at == services_.end() ? std::nullopt : std::optional(configuration(at->second));
 }
 
 std::vector<DestId> ServiceRegistry::servers_ever_of(const ServiceKey& key) const {

@@ -8,6 +8,7 @@
 // still, with its connections and its counts (ipvs-behaviour 10.3).
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <optional>
@@ -97,6 +98,12 @@ class ServiceRegistry {
     /// and what is said to be there before is; new servers stand behind those that stay.
     void apply(std::span<const ServiceChange> changes, Publisher::Changes others = {});
 
+    /// `told` is called with the services that changed, servers and all, after each publication of
+    /// a change, also when only weights in slow start did.
+    void on_change(std::function<void(const std::set<ServiceKey>&)> told) {
+        told_ = std::move(told);
+    }
+
     /// Counts of every service, its servers and the total start again at 0, rates too.
     void zero();
     void zero(const ServiceKey& key);
@@ -114,6 +121,8 @@ class ServiceRegistry {
     [[nodiscard]] ServiceView view(const ServiceKey& key) const;
     /// What load() would make the same services of.
     [[nodiscard]] std::vector<ServiceConfig> configuration() const;
+    /// The same of one; nothing when it is not there.
+    [[nodiscard]] std::optional<ServiceConfig> configuration(const ServiceKey& key) const;
     /// The servers of the service, with those removed whose connections may live on; the service
     /// itself may be gone. ESRCH when there is neither.
     [[nodiscard]] std::vector<DestId> servers_ever_of(const ServiceKey& key) const;
@@ -226,6 +235,7 @@ class ServiceRegistry {
     /// Of servers that are not in the service any more.
     [[nodiscard]] static Traffic gone(const Service& service, const CountsByInstance& removed);
     [[nodiscard]] ServiceView view(const Service& service, const CountsByInstance& removed) const;
+    [[nodiscard]] static ServiceConfig configuration(const Service& service);
     void zero(Service& service, const CountsByInstance& removed);
 
     Publisher& publisher_;
@@ -234,6 +244,7 @@ class ServiceRegistry {
     DestSlots slots_;
     std::map<ServiceKey, Service, ServiceOrder> services_;
     std::set<ServiceKey> changed_;  ///< since the last publication
+    std::function<void(const std::set<ServiceKey>&)> told_;
     std::shared_ptr<const ServiceTable> table_ = std::make_shared<const ServiceTable>();
     RemovedList removed_;
     std::map<std::pair<Endpoint, ServiceKey>, RemovedList::iterator> find_removed_;

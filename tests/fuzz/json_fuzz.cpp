@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Whatever bytes come over the control socket: each line of the input goes through the dispatcher
-// to the real method table and registry. An answer is one line of JSON, or nothing, and the
-// published services stay what the registry says.
+// to the real method table and registry. An answer is one line of JSON, or nothing, an error has
+// published nothing, a reader changes nothing, and the published services stay what the registry
+// says.
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <cstdint>
@@ -17,14 +18,29 @@ void check(bool good) {
     if (!good) std::abort();
 }
 
-void check_answer(std::string_view answer) {
-    if (answer.empty()) return;
+/// Was it refused?
+bool check_answer(std::string_view answer) {
+    if (answer.empty()) return false;
     check(answer.back() == '\n' && answer.find('\n') == answer.size() - 1);
     boost::system::error_code error;
     const auto value = boost::json::parse(answer.substr(0, answer.size() - 1), error);
     check(!error && value.is_object());
     const auto& object = value.get_object();
     check(object.contains("result") != object.contains("error") && object.contains("id"));
+    return object.contains("error");
+}
+
+std::string ask_as_reader(shunt::test::Control& control, std::string_view line) {
+    std::string answer;
+    std::string audited;
+    shunt::ctl::dispatch_line(
+        line, control.methods, [&answer](std::string a) { answer = std::move(a); },
+        {.caller = {.who = {}, .access = shunt::ctl::Access::read},
+         .audit = [&audited](const auto& record) { audited = audit_line(record); }});
+    control.io.restart();
+    control.io.run();
+    check(audited.size() < 4096 && audited.find('\n') == std::string::npos);
+    return answer;
 }
 
 void check_published(const shunt::test::Control& control) {
@@ -54,7 +70,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     while (!rest.empty()) {
         const auto line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(line.size() == rest.size() ? line.size() : line.size() + 1);
-        check_answer(control.ask(line));
+        const auto before = control.publisher.current().generation;
+        const bool refused = check_answer(control.ask(line));
+        check(!refused || control.publisher.current().generation == before);
+        const auto after = control.publisher.current().generation;
+        check_answer(ask_as_reader(control, line));
+        check(control.publisher.current().generation == after);
     }
     check_published(control);
     return 0;

@@ -74,6 +74,7 @@ class Control {
     ctl::BusyMeter busy{{&counters[0], &counters[1]}, 0};
     ctl::Room room{.connections = 3000, .buffers = 2000};
     ctl::DefenceControl defence{publisher, shared.defence, [this] { return room; }};
+    ctl::EventBus events;
     std::vector<ctl::PortStatus> ports;
     /// What a test has the daemon started with.
     static ctl::Config started() {
@@ -84,7 +85,7 @@ class Control {
             "started", scheduler_names());
     }
     ctl::ConfigControl config{
-        {registry, publisher, marks, apps, defence, lister}, started(), scheduler_names()};
+        {registry, publisher, marks, apps, defence, lister, events}, started(), scheduler_names()};
     ctl::MethodTable methods =
         ctl::make_methods({.registry = registry,
                            .publisher = publisher,
@@ -101,6 +102,7 @@ class Control {
                            .defence = defence,
                            .shared = shared,
                            .config = config,
+                           .events = events,
                            .version = "1.2.3",
                            .started = std::chrono::steady_clock::now()});
 

@@ -319,7 +319,7 @@ TEST_F(ConfigControlTest, ReloadReadsTheFileAgain) {
     write(fixed);
     const auto started = load_config(path, scheduler_names());
     ConfigControl of_file({control.registry, control.publisher, control.marks, control.apps,
-                           control.defence, control.lister},
+                           control.defence, control.lister, control.events},
                           started, scheduler_names());
     control.registry.add_service(key("192.0.2.77:1"), {});
     write(fixed + web);

@@ -105,7 +105,8 @@ TEST(ConfigErrors, UnknownKeys) {
             {"memory = { hugepages = \"on\"; };",
              "2: memory.hugepages: unknown key; did you mean \"huge_pages\"?"},
             {"socket = {\n  colour = 1;\n};",
-             "3: socket.colour: unknown key; known here: path, mode, group"},
+             "3: socket.colour: unknown key; known here: path, mode, group, readers, "
+             "clients, clients_of_user, rate"},
             {"timeouts = { tpc = 1; };",
              "2: timeouts.tpc: unknown key; known here: tcp, tcp_fin, udp"},
             {"services = ( { addr = \"192.0.2.1:80\"; } );", "2: services[0].addr: unknown key; *"},
@@ -161,6 +162,13 @@ TEST(ConfigErrors, TypesAndRanges) {
             {"socket = { path = \"/" + std::string(106, 'x') + "\"; };", no_error},
             {"socket = { group = \"a b\"; };",
              "2: socket.group: \"a b\" cannot name a group of users"},
+            {"socket = { readers = \"watch\"; };",
+             "2: socket.readers: its members cannot open the socket, expected socket.mode to be "
+             "\"0666\"; who is in neither group is refused all the same"},
+            {"socket = { mode = \"0664\"; readers = \"watch\"; };", "2: socket.readers: its *"},
+            {"socket = { mode = \"0666\"; readers = \"watch\"; };", no_error},
+            {"socket = { clients = 0; };", "2: socket.clients: *"},
+            {"socket = { rate = 1000001; };", "2: socket.rate: *"},
             {"exit_when_idle_ms = 86400001;",
              "2: exit_when_idle_ms: 86400001 is out of range, expected 0 to 86400000"},
         });
@@ -604,7 +612,8 @@ TEST(Config, EveryScalarReachesItsField) {
     const auto config = parse(
         "workers = 3; worker_cpus = [4, 5, 6]; idle = \"poll\"; connections = 0x10000;"
         "servers = 7; packet_buffers = 2048L; memory = { huge_pages = \"off\"; size_mb = 512; };"
-        "socket : { path = \"/tmp/s\"; mode = \"600\"; group = \"ops\"; };"
+        "socket : { path = \"/tmp/s\"; mode = \"666\"; group = \"ops\";"
+        "readers = \"watch\"; clients = 9; clients_of_user = 8; rate = 7; };"
         "log = { level = \"warn\"; }; timeouts = { tcp = 1; tcp_fin = 2; udp = 2678400; };"
         "exit_when_idle_ms = 250; ports = ( { name = \"wan0.7\"; device = \"0000:01:00.0\";"
         "queues = 2; side = \"servers\"; twin = false; mac = \"02:00:00:00:00:0A\"; mtu = 9000; } "
@@ -620,8 +629,12 @@ TEST(Config, EveryScalarReachesItsField) {
     EXPECT_EQ(config.huge_pages, HugePages::off);
     EXPECT_EQ(config.memory_mb, 512U);
     EXPECT_EQ(config.socket_path, "/tmp/s");
-    EXPECT_EQ(config.socket_mode, 0600U);
+    EXPECT_EQ(config.socket_mode, 0666U);
     EXPECT_EQ(config.socket_group, "ops");
+    EXPECT_EQ(config.socket_readers, "watch");
+    EXPECT_EQ(config.socket_clients, 9U);
+    EXPECT_EQ(config.socket_clients_of_user, 8U);
+    EXPECT_EQ(config.socket_rate, 7U);
     EXPECT_EQ(config.log_level, "warn");
     EXPECT_EQ(config.tunables.timeout_established, 1);
     EXPECT_EQ(config.tunables.timeout_finwait, 2);

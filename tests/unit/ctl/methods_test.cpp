@@ -13,6 +13,7 @@
 #include <set>
 #include <sstream>
 
+#include "ctl/reading_methods.h"
 #include "sched/registry.h"
 #include "support/control.h"
 
@@ -800,26 +801,41 @@ std::set<std::string> code_words(const std::string& cell) {
     return words;
 }
 
-/// Method and parameter names as the page has them.
-std::map<std::string, std::set<std::string>> documented_methods() {
+struct DocumentedMethod {
+    std::set<std::string> parameters;
+    std::string right;
+    bool operator==(const DocumentedMethod&) const = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const DocumentedMethod& method) {
+    for (const auto& parameter : method.parameters) out << parameter << ' ';
+    return out << '(' << method.right << ')';
+}
+
+/// Methods as the page has them.
+std::map<std::string, DocumentedMethod> documented_methods() {
     std::ifstream page(SHUNT_SOURCE_DIR "/docs/protocol.md");
-    std::map<std::string, std::set<std::string>> out;
+    std::map<std::string, DocumentedMethod> out;
     bool in_methods = false;
     for (std::string line; std::getline(page, line);) {
         if (line.starts_with("## ")) in_methods = line == "## Methods";
         if (!in_methods || !line.starts_with("| `")) continue;
         const auto row = cells(line);
-        out[row.at(0).substr(1, row.at(0).size() - 2)] = code_words(row.at(1));
+        out[row.at(0).substr(1, row.at(0).size() - 2)] = {code_words(row.at(1)),
+                                                          row.size() > 3 ? row[3] : ""};
     }
     return out;
 }
 
 TEST_F(MethodsTest, TheProtocolPageListsExactlyTheseMethods) {
-    std::map<std::string, std::set<std::string>> known;
+    std::map<std::string, DocumentedMethod> known;
     for (const auto& method : control.methods.methods()) {
-        auto& names = known[method.name];
-        for (const auto& p : method.parameters) names.insert(p.name);
+        auto& about = known[method.name];
+        for (const auto& p : method.parameters) about.parameters.insert(p.name);
+        about.right = name(method.access);
     }
+    for (const auto reading : reading_methods)
+        EXPECT_TRUE(known.contains(std::string(reading))) << reading;
     EXPECT_EQ(known.size(), control.methods.methods().size()) << "a name stands twice";
     EXPECT_EQ(documented_methods(), known);
 }

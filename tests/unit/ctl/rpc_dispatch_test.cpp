@@ -93,6 +93,11 @@ TEST(RpcDispatch, ErrorsCarryCodeSentencePlaceAndErrno) {
               error(-32601, "no such method; docs/protocol.md lists those there are", "1"));
 }
 
+TEST(RpcDispatch, ASentenceStaysOnItsLineWhateverItRepeats) {
+    EXPECT_STREQ(refused(EINVAL, std::string("\"a\0b\n\x7f\" is \xc3\xa4", 13), "").what(),
+                 "\"a?b??\" is \xc3\xa4");
+}
+
 TEST(RpcDispatch, WhatIsNoRequestIsRefused) {
     struct Row {
         const char* line;

@@ -6,11 +6,13 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <boost/json/parse.hpp>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -18,7 +20,10 @@
 #include <functional>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "ctl/event_methods.h"
 
 namespace shunt::ctl {
 namespace {
@@ -246,8 +251,8 @@ TEST_F(RpcServerTest, AnAnswerAfterTheServersEndIsHarmless) {
 }
 
 TEST_F(RpcServerTest, TooLongALineEndsTheConnection) {
-    options.longest_line = 500;
-    options.longest_of_one = 1000;
+    options.limits.longest_line = 500;
+    options.limits.longest_of_one = 1000;
     start();
     for (const std::string& line : {std::string(1001, ' ') + "\n", std::string(5000, '[')}) {
         Client client(options.path);
@@ -273,7 +278,7 @@ TEST_F(RpcServerTest, LinesUpToAMebibyteAreRead) {
 }
 
 TEST_F(RpcServerTest, OneClientAtATimeMaySendALongLine) {
-    options.longest_line = 1000;
+    options.limits.longest_line = 1000;
     start();
     Client first(options.path);
     Client second(options.path);
@@ -294,11 +299,14 @@ TEST_F(RpcServerTest, OneClientAtATimeMaySendALongLine) {
 }
 
 TEST_F(RpcServerTest, ALongLineThatDoesNotEndIsCutOff) {
-    options.longest_line = 1000;
-    options.patience = 50ms;
+    options.limits.longest_line = 1000;
+    options.limits.patience = 50ms;
     start();
     Client slow(options.path);
     slow.send(std::string(1500, ' '));
+    EXPECT_EQ(slow.line(), R"({"jsonrpc":"2.0","id":null,"error":{"code":-32000,)"
+                           R"("message":"a line that is begun must end within 50 ms",)"
+                           R"("data":{"errno":"ETIMEDOUT"}}})");
     EXPECT_TRUE(slow.closed());
     EXPECT_TRUE(clients_become(0));
     EXPECT_FALSE(server->has_long_line());
@@ -315,8 +323,8 @@ TEST_F(RpcServerTest, LargeAnswersArriveWhole) {
 }
 
 TEST_F(RpcServerTest, AClientThatReadsNothingIsPausedThenCutOff) {
-    options.most_unsent = 100'000;
-    options.patience = 200ms;
+    options.limits.most_unsent = 100'000;
+    options.limits.patience = 200ms;
     start();
     Client client(options.path);
     std::string lines;
@@ -332,6 +340,8 @@ TEST_F(RpcServerTest, AClientThatReadsNothingIsPausedThenCutOff) {
     other.send(request(1, "count"));
     EXPECT_EQ(other.line(), answer(1, "1"));
 }
+
+// How many there may be.
 
 TEST_F(RpcServerTest, OneClientTooManyIsToldSo) {
     options.most_clients = 2;
@@ -349,6 +359,259 @@ TEST_F(RpcServerTest, OneClientTooManyIsToldSo) {
     Client four(options.path);
     four.send(request(1, "count"));
     EXPECT_EQ(four.line(), answer(1, "1"));
+}
+
+TEST_F(RpcServerTest, WhoWasIdleTheLongestMakesRoom) {
+    options.most_clients_of_user = 3;
+    options.least_idle = 0ms;
+    start();
+    Client works(options.path);
+    works.send(request(1, "later"));
+    ASSERT_TRUE(later_is_asked());
+    Client hangs(options.path);
+    hangs.send(R"({"jsonrpc":"2.0","id":1,"meth)");
+    ASSERT_TRUE(clients_become(2));
+    Client quiet(options.path);
+    ASSERT_TRUE(clients_become(3));
+    hangs.send("od");
+    std::this_thread::sleep_for(20ms);
+    Client next(options.path);
+    next.send(request(2, "count"));
+    EXPECT_EQ(next.line(), answer(2, "1"));
+    EXPECT_EQ(quiet.line(),
+              R"({"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"there are )"
+              R"(3 clients of this user already, and this one did nothing",)"
+              R"("data":{"errno":"EAGAIN"}}})");
+    EXPECT_TRUE(quiet.closed());
+    hangs.send(R"(":"count"})"
+               "\n");
+    EXPECT_EQ(hangs.line(), answer(1, "2")) << "its line was on the way";
+    on_thread([this] { pending.at(0)(json::value("done")); });
+    EXPECT_EQ(works.line(), answer(1, "\"done\"")) << "it waited for its answer";
+}
+
+TEST_F(RpcServerTest, ALineThatDoesNotEndIsCutOff) {
+    options.limits.patience = 200ms;
+    start();
+    Client quiet(options.path);
+    Client hangs(options.path);
+    const auto begin = std::chrono::steady_clock::now();
+    hangs.send(request(1, "count") + R"({"jsonrpc":"2.0")");
+    EXPECT_EQ(hangs.line(), answer(1, "1"));
+    EXPECT_EQ(hangs.line(), R"({"jsonrpc":"2.0","id":null,"error":{"code":-32000,)"
+                            R"("message":"a line that is begun must end within 200 ms",)"
+                            R"("data":{"errno":"ETIMEDOUT"}}})");
+    EXPECT_TRUE(hangs.closed());
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 200ms);
+    quiet.send(request(1, "count"));
+    EXPECT_EQ(quiet.line(), answer(1, "2")) << "who says nothing at all may stay";
+}
+
+TEST_F(RpcServerTest, WhatIsBeyondTheRateWaits) {
+    options.limits.rate = 50;
+    start();
+    Client fast(options.path);
+    std::string lines;
+    for (int i = 1; i <= 60; ++i) lines += request(i, "count");
+    const auto begin = std::chrono::steady_clock::now();
+    fast.send(lines);
+    for (int i = 1; i <= 50; ++i) ASSERT_EQ(fast.line(), answer(i, std::to_string(i)));
+    Client other(options.path);
+    other.send(request(1, "later"));
+    ASSERT_TRUE(later_is_asked()) << "each client has a rate of its own";
+    for (int i = 51; i <= 60; ++i) ASSERT_EQ(fast.line(), answer(i, std::to_string(i)));
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 190ms);
+}
+
+// Events.
+
+class RpcServerEvents : public RpcServerTest {
+  protected:
+    RpcServerEvents() {
+        std::vector<Method> all = methods.methods();
+        all.push_back(events_subscribe(events));
+        all.push_back(events_unsubscribe());
+        methods = MethodTable(std::move(all));
+    }
+    void publish(EventKind kind, json::object about = {}) {
+        on_thread([&] { events.publish(kind, std::move(about)); });
+    }
+    /// What stands in the next line; "answer" of what is no event.
+    static json::object next_of(Client& client) {
+        const auto line = json::parse(client.line().value_or("{}")).as_object();
+        if (!line.contains("method")) return {{"answer", line.contains("result")}};
+        EXPECT_EQ(line.at("method"), "event");
+        EXPECT_FALSE(line.contains("id"));
+        return line.at("params").as_object();
+    }
+
+    EventBus events;
+};
+
+TEST_F(RpcServerEvents, ASubscriberIsSentWhatItAskedFor) {
+    start();
+    Client client(options.path);
+    client.send(request(1, "events.subscribe", R"({"kinds":["server"]})"));
+    EXPECT_EQ(next_of(client), (json::object{{"answer", true}}));
+    publish(EventKind::config_saved);
+    publish(EventKind::server_up, {{"weight", 3}});
+    auto event = next_of(client);
+    EXPECT_EQ(event["kind"], "server.up");
+    EXPECT_EQ(event["weight"], 3);
+    EXPECT_EQ(event["sequence"], 2);
+    EXPECT_GT(event["time"].as_double(), 1.6e9);
+    client.send(request(2, "count"));
+    EXPECT_EQ(client.line(), answer(2, "1")) << "it goes on asking";
+    client.send(request(3, "events.unsubscribe"));
+    EXPECT_EQ(next_of(client), (json::object{{"answer", true}}));
+    publish(EventKind::server_up);
+    client.send(request(4, "count"));
+    EXPECT_EQ(client.line(), answer(4, "2"));
+    client.send(request(5, "events.subscribe"));
+    next_of(client);
+    client.end_sending();
+    EXPECT_TRUE(client.closed());
+    publish(EventKind::server_up);
+    EXPECT_TRUE(clients_become(0));
+}
+
+TEST_F(RpcServerEvents, WhoDoesNotListenLosesEventsAndIsToldHowMany) {
+    options.limits.most_events = 100'000;
+    options.limits.patience = 50ms;
+    start();
+    Client slow(options.path);
+    slow.send(request(1, "events.subscribe"));
+    ASSERT_EQ(next_of(slow), (json::object{{"answer", true}}));
+    constexpr std::uint64_t all = 20'000;
+    on_thread([this] {
+        for (std::uint64_t i = 0; i < all; ++i)
+            events.publish(EventKind::server_up, {{"text", std::string(100, 'x')}});
+    });
+    std::this_thread::sleep_for(200ms);
+    Client other(options.path);
+    other.send(request(1, "count"));
+    EXPECT_EQ(other.line(), answer(1, "1")) << "nobody waits for it";
+    std::uint64_t heard = 0;
+    std::uint64_t lost = 0;
+    std::uint64_t last = 0;
+    while (heard + lost < all) {
+        const auto event = next_of(slow);
+        ASSERT_FALSE(event.contains("answer")) << "after " << heard << " and " << lost;
+        if (event.contains("lost")) {
+            lost += event.at("lost").to_number<std::uint64_t>();
+            continue;
+        }
+        ++heard;
+        const auto sequence = event.at("sequence").to_number<std::uint64_t>();
+        EXPECT_EQ(sequence, last + 1);
+        last = sequence;
+    }
+    EXPECT_GT(lost, 0U);
+    EXPECT_GT(heard, 100U);
+    publish(EventKind::server_down);
+    EXPECT_EQ(next_of(slow)["sequence"], all + 1) << "it was not cut off";
+}
+
+// Who may do what.
+
+/// Opened by a thread that is another user; the process stays what it is.
+std::unique_ptr<Client> client_of(uid_t uid, gid_t gid, const std::vector<gid_t>& groups,
+                                  const std::string& path) {
+    std::unique_ptr<Client> client;
+    std::thread([&] {
+        // The functions of the C library would change every thread.
+        if (syscall(SYS_setgroups, groups.size(), groups.data()) == 0 &&
+            syscall(SYS_setresgid, gid, gid, gid) == 0 &&
+            syscall(SYS_setresuid, uid, uid, uid) == 0)
+            client = std::make_unique<Client>(path);
+    }).join();
+    return client;
+}
+
+class RpcServerRights : public RpcServerTest {
+  protected:
+    static constexpr uid_t stranger = 54321;
+    static constexpr gid_t changers = 1;
+    static constexpr gid_t readers = 2;
+
+    void SetUp() override {
+        if (geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+        ASSERT_EQ(chmod(folder.c_str(), 0755), 0);
+        ASSERT_NE(getgrgid(changers), nullptr);
+        options.group = getgrgid(changers)->gr_name;
+        ASSERT_NE(getgrgid(readers), nullptr);
+        options.readers = getgrgid(readers)->gr_name;
+        options.mode = 0666;
+        options.audit = [this](const AuditRecord& record) { told.push_back(audit_line(record)); };
+        options.refused = [this](const Credentials& who, const std::string&) {
+            turned_away.push_back(who.uid);
+        };
+    }
+    /// The answer to a change.
+    std::string change(gid_t gid, const std::vector<gid_t>& groups) {
+        const auto client = client_of(stranger, gid, groups, options.path);
+        if (client == nullptr || !client->connected()) return "not connected";
+        client->send(request(1, "count"));
+        return client->line().value_or("closed");
+    }
+
+    std::vector<std::string> told;
+    std::vector<uid_t> turned_away;
+};
+
+TEST_F(RpcServerRights, MembersOfTheGroupMayChange) {
+    start();
+    EXPECT_EQ(change(changers, {}), answer(1, "1"));
+    EXPECT_EQ(change(stranger, {7, changers}), answer(1, "2")) << "supplementary groups count";
+    stop();
+    ASSERT_EQ(told.size(), 2U);
+    EXPECT_TRUE(told[0].starts_with("audit uid=54321 user=\"\" pid=" + std::to_string(getpid()) +
+                                    " method=count what=\"\" result=ok"))
+        << told[0];
+}
+
+TEST_F(RpcServerRights, ReadersMayNotChange) {
+    start();
+    const std::string refusal =
+        R"({"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"no right to call count: )"
+        R"(it takes the right to change","data":{"errno":"EPERM"}}})";
+    EXPECT_EQ(change(readers, {}), refusal);
+    EXPECT_EQ(change(stranger, {readers}), refusal);
+    EXPECT_EQ(calls, 0);
+    stop();
+    ASSERT_EQ(told.size(), 2U);
+    EXPECT_TRUE(told[1].ends_with("method=count what=\"\" result=EPERM")) << told[1];
+}
+
+TEST_F(RpcServerRights, OthersAreToldSoAndClosed) {
+    start();
+    const auto client = client_of(stranger, stranger, {7}, options.path);
+    ASSERT_NE(client, nullptr);
+    ASSERT_TRUE(client->connected());
+    client->send(request(1, "count"));
+    EXPECT_EQ(client->line(),
+              R"({"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"user 54321 has no )"
+              R"(right to use this socket; members of its group and of socket.readers have",)"
+              R"("data":{"errno":"EPERM"}}})");
+    EXPECT_TRUE(client->closed());
+    EXPECT_TRUE(clients_become(0));
+    EXPECT_EQ(calls, 0);
+    stop();
+    EXPECT_EQ(turned_away, std::vector<uid_t>{stranger});
+    EXPECT_TRUE(told.empty());
+}
+
+TEST_F(RpcServerRights, OneUserTakesNoRoomFromAnother) {
+    options.most_clients_of_user = 2;
+    start();
+    std::vector<std::unique_ptr<Client>> many;
+    for (int i = 0; i < 3; ++i) many.push_back(client_of(stranger, changers, {}, options.path));
+    EXPECT_EQ(many[2]->line(),
+              R"({"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"there are 2 )"
+              R"(clients of this user already","data":{"errno":"EAGAIN"}}})");
+    Client root(options.path);
+    root.send(request(1, "count"));
+    EXPECT_EQ(root.line(), answer(1, "1"));
 }
 
 // The socket file.
@@ -375,6 +638,9 @@ TEST_F(RpcServerTest, GivesTheSocketToItsGroup) {
     EXPECT_EQ(made.st_gid, getegid());
     stop();
     options.group = "no-such-group";
+    EXPECT_EQ(start_error(), "socket " + options.path + ": there is no group \"no-such-group\"");
+    EXPECT_FALSE(fs::exists(options.path)) << "nothing is left behind";
+    options.readers = std::exchange(options.group, "");
     EXPECT_EQ(start_error(), "socket " + options.path + ": there is no group \"no-such-group\"");
     EXPECT_FALSE(fs::exists(options.path)) << "nothing is left behind";
 }
