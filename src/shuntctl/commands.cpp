@@ -25,6 +25,7 @@
 #include "shuntctl/completion.h"
 #include "shuntctl/config_text.h"
 #include "shuntctl/drop_text.h"
+#include "shuntctl/event_text.h"
 #include "shuntctl/explain_text.h"
 #include "shuntctl/import_command.h"
 #include "shuntctl/nearest_word.h"
@@ -121,7 +122,8 @@ class Shuntctl {
   public:
     explicit Shuntctl(const ShuntctlWorld& world)
         : out_(world.out.rdbuf()),
-          world_{world.socket_path, world.connect, out_, world.err, world.terminal, world.progress},
+          world_{world.socket_path, world.connect,  out_,        world.err,
+                 world.terminal,    world.progress, world.listen},
           terminal_(world.terminal != nullptr ? *world.terminal : no_terminal_),
           socket_path_(world.socket_path) {
         auto& app = tree_.root();
@@ -144,6 +146,7 @@ class Shuntctl {
         add_apps();
         add_machine();
         add_packets();
+        add_events();
         add_top();
         add_completion();
         // Here for its line in the help: main() hands it to the other front end before.
@@ -613,6 +616,26 @@ class Shuntctl {
                 example);
     }
 
+    void add_events() {
+        auto* const events = noun(
+            "events", "what happens, one line an event, until it is interrupted",
+            [this] { print_events(); }, "shuntctl events server limit.reached");
+        events
+            ->add_option("KIND", kinds_,
+                         "kinds of events: server.down, or server for all about servers; default: "
+                         "all; the others are service, limit, defence and config")
+            ->type_name("");
+    }
+
+    void print_events() {
+        json::object params;
+        if (!kinds_.empty()) params["kinds"] = json::array(kinds_.begin(), kinds_.end());
+        world_.listen(socket_path_, params, [this](const json::object& event) {
+            world_.out << (json_ ? json::serialize(event) : event_text(event)) << std::endl;
+            return world_.out.good();
+        });
+    }
+
     json::object connection_params() const {
         json::object params;
         connection_filter_.put_into(params, service_);
@@ -696,6 +719,7 @@ class Shuntctl {
     std::size_t at_ = 0;  ///< a rule's number; 0: not given
     std::string file_;
     bool dry_run_ = false;
+    std::vector<std::string> kinds_;  ///< of events
     std::string app_name_;
     std::int64_t app_port_ = 0;  ///< 0: not given
     std::string tunable_;

@@ -24,6 +24,7 @@ struct ShuntctlWorld {
     std::ostream& err;
     Terminal* terminal = nullptr;  ///< null: none
     bool progress = false;         ///< tell on `err` how far it is
+    Listen listen = listen_to_daemon;
 };
 
 /// Runs one command line (the words after the program's name). Returns the exit status. The word

@@ -22,6 +22,7 @@ const std::map<std::string, Words>& fixed_words() {
         {"PROTOCOL", {"tcp", "udp", "sctp"}},
         {"--protocol", {"tcp", "udp", "sctp", "ip"}},
         {"--engine", {"sip"}},
+        {"KIND", {"service", "server", "limit", "defence", "config"}},
         {"--flag",
          {"sh-fallback", "sh-port", "mh-fallback", "mh-port", "conhash-port", "flag-1", "flag-2",
           "flag-3"}},

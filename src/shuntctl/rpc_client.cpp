@@ -96,6 +96,28 @@ std::string RpcClient::exchange(const std::string& request) {
                                length = bytes;
                            });
     run(limits_.reply, "answer");
+    return take_line(length, result);
+}
+
+json::object RpcClient::next_event() {
+    error_code result;
+    std::size_t length = 0;
+    asio::async_read_until(socket_, asio::dynamic_buffer(input_, limits_.reply_bytes), '\n',
+                           [&](const error_code& e, std::size_t bytes) {
+                               result = e;
+                               length = e ? 0 : bytes;
+                           });
+    io_.restart();
+    io_.run();
+    error_code broken;
+    const auto line = json::parse(take_line(length, result), broken);
+    const auto* object = broken ? nullptr : line.if_object();
+    const auto* params = object != nullptr ? object->if_contains("params") : nullptr;
+    if (params == nullptr || !params->is_object()) fail("it sent something that is no event");
+    return params->get_object();
+}
+
+std::string RpcClient::take_line(std::size_t length, const error_code& result) {
     if (length == 0) {
         if (result == asio::error::not_found) fail("its answer is too long");
         if (result == asio::error::eof) fail("it closed the connection before it had answered");
@@ -130,6 +152,14 @@ Call connect_daemon(const std::string& socket_path) {
     return [client](std::string_view method, const json::object& params) {
         return client->call(method, params);
     };
+}
+
+void listen_to_daemon(const std::string& socket_path, const json::object& params,
+                      const TakeEvent& take) {
+    RpcClient client(socket_path);
+    client.call("events.subscribe", params);
+    while (take(client.next_event())) {
+    }
 }
 
 std::string default_socket_path() {

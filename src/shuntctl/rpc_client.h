@@ -48,6 +48,14 @@ using Call =
 /// Opens the daemon at a socket path. Throws Unreachable.
 using Connect = std::function<Call(const std::string& socket_path)>;
 
+/// Takes an event; returns false when it wants no more.
+using TakeEvent = std::function<bool(const boost::json::object& event)>;
+
+/// Subscribes to the daemon's events and hands them over until no more are wanted, or the daemon
+/// ends. `params`: of events.subscribe. Throws Refused or Unreachable.
+using Listen = std::function<void(const std::string& socket_path, const boost::json::object& params,
+                                  const TakeEvent& take)>;
+
 class RpcClient {
   public:
     struct Limits {
@@ -64,9 +72,13 @@ class RpcClient {
     /// Throws Refused, after which the connection can go on being used, or Unreachable, after which
     /// it can not.
     boost::json::value call(std::string_view method, const boost::json::object& params);
+    /// After events.subscribe: waits for the next event, for ever. Throws Unreachable.
+    boost::json::object next_event();
 
   private:
     std::string exchange(const std::string& request);
+    /// The first `length` bytes of input_, without the newline; 0: none came, as `result` says.
+    std::string take_line(std::size_t length, const boost::system::error_code& result);
     void run(std::chrono::milliseconds limit, std::string_view awaited);
     [[noreturn]] void fail(const std::string& reason) const;
 
@@ -80,6 +92,10 @@ class RpcClient {
 
 /// A Connect that opens an RpcClient with the usual limits.
 Call connect_daemon(const std::string& socket_path);
+
+/// The Listen of an RpcClient.
+void listen_to_daemon(const std::string& socket_path, const boost::json::object& params,
+                      const TakeEvent& take);
 
 /// Where the daemon listens: $SHUNT_SOCKET, or /run/shunt/shunt.sock.
 std::string default_socket_path();

@@ -36,6 +36,7 @@ class Completion(Case):
         self.assertEqual(self.complete("s"), ["service", "stats", "scheduler", "status"])
         self.assertEqual(self.complete("dest "), ["add", "edit", "delete"])
         self.assertEqual(self.complete("dest e"), ["edit"])
+        self.assertEqual(self.complete("events s"), ["service", "server"])
         self.assertEqual(self.complete("dest add --tunnel-"),
                          ["--tunnel-type", "--tunnel-port", "--tunnel-checksum"])
         self.assertEqual(self.complete("--socket /nowhere --js"), ["--json"])

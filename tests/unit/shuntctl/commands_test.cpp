@@ -672,5 +672,45 @@ TEST(Commands, AnswerThatIsNotAsDocumentedIsNamed) {
     }
 }
 
+/// Where nobody reads any more, at some time.
+class Pipe : public std::stringbuf {
+  public:
+    bool closed = false;
+
+  protected:
+    std::streamsize xsputn(const char* from, std::streamsize size) override {
+        return closed ? 0 : std::stringbuf::xsputn(from, size);
+    }
+};
+
+TEST(Commands, EventsArePrintedAsTheyCome) {
+    Pipe pipe;
+    std::ostream out(&pipe);
+    std::ostringstream err;
+    std::string asked;
+    const auto listen = [&](const std::string& path, const json::object& params,
+                            const TakeEvent& take) {
+        asked = path + json::serialize(params);
+        EXPECT_TRUE(take({{"kind", "server.up"}, {"weight", 1}}));
+        EXPECT_EQ(pipe.str().back(), '\n') << "it is there before the next one comes";
+        pipe.closed = true;
+        EXPECT_FALSE(take({{"lost", 2}})) << "nobody reads any more";
+        pipe.closed = false;
+    };
+    const ShuntctlWorld world{"/default.sock", {}, out, err, nullptr, false, listen};
+    EXPECT_EQ(run_shuntctl({"events", "server", "limit.over"}, world), status_done);
+    EXPECT_EQ(asked, R"(/default.sock{"kinds":["server","limit.over"]})");
+    EXPECT_EQ(pipe.str(), "server.up weight=1\n");
+    pipe.str("");
+    EXPECT_EQ(run_shuntctl({"--socket", "/other", "events", "--json"}, world), status_done);
+    EXPECT_EQ(asked, "/other{}");
+    EXPECT_EQ(pipe.str(), "{\"kind\":\"server.up\",\"weight\":1}\n");
+    const ShuntctlWorld deaf{
+        "/default.sock", {}, out, err, nullptr, false, [](const auto&, const auto&, const auto&) {
+            throw Unreachable("shuntd is not reachable at /default.sock: it closed the connection");
+        }};
+    EXPECT_EQ(run_shuntctl({"events"}, deaf), status_unreachable);
+}
+
 }  // namespace
 }  // namespace shunt::cli
