@@ -25,6 +25,7 @@ import host_cases  # noqa: F401
 import control_cases  # noqa: F401
 import config_cases  # noqa: F401
 import metrics_cases  # noqa: F401
+import socket_cases  # noqa: F401
 import forwarding_cases  # noqa: F401
 import failure_cases  # noqa: F401
 import systemd_cases  # noqa: F401
