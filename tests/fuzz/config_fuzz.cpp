@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Any bytes as a configuration: they are a Config that keeps its promises, or a ConfigError of one
-// line with a place. Files cannot be reached: parse_config() refuses @include.
+// Any bytes as a configuration, text or, when they are a JSON object, a state of config.apply: they
+// are a Config that keeps its promises and that config.save would lead back to, or a ConfigError of
+// one line with a place. Files cannot be reached: parse_config() refuses @include.
+#include <boost/json/parse.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "ctl/config.h"
+#include "ctl/config_writer.h"
+#include "ctl/service_change.h"
 
 namespace {
 
@@ -22,7 +26,8 @@ void check_config(const Config& config) {
     require(!config.ports.empty());
     for (const auto& port : config.ports) {
         require(!port.name.empty() && port.name.size() <= 15 && !port.device.empty());
-        require(port.file == "fuzz" && port.line >= 1);
+        require((port.file == "fuzz" && port.line >= 1) ||
+                (port.file == "state" && port.line == 0));
     }
     require(config.socket_path.size() <= 107 && config.socket_mode <= 0777);
     for (const auto& about : shunt::tunable_list) {
@@ -39,8 +44,34 @@ void check_config(const Config& config) {
     }
 }
 
-void check_error(std::string_view error) {
-    constexpr std::string_view name = "fuzz:";
+const std::vector<std::string> schedulers{"rr", "wlc", "wrr"};
+
+/// What would be written of it is the same again.
+void check_saved(const Config& config) {
+    using shunt::ctl::diff_services;
+    const auto text = shunt::ctl::write_config(config.source, {.services = config.services,
+                                                               .tunables = config.tunables,
+                                                               .marks = config.marks,
+                                                               .apps = config.apps,
+                                                               .ftp = config.ftp,
+                                                               .log_level = config.log_level});
+    const auto again = shunt::ctl::parse_config(text, "saved", schedulers);
+    require(again.marks == config.marks && again.apps == config.apps);
+    require(again.log_level == config.log_level);
+    for (const auto& about : shunt::tunable_list)
+        require(again.tunables.*about.value == config.tunables.*about.value);
+    const auto a = diff_services({}, config.services);
+    const auto b = diff_services({}, again.services);
+    require(a.size() == b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        require(a[i].key == b[i].key && a[i].after == b[i].after);
+        require(a[i].servers.size() == b[i].servers.size());
+        for (std::size_t s = 0; s < a[i].servers.size(); ++s)
+            require(a[i].servers[s].after == b[i].servers[s].after);
+    }
+}
+
+void check_error(std::string_view error, std::string_view name) {
     require(error.starts_with(name));
     error.remove_prefix(name.size());
     const auto digits = error.find_first_not_of("0123456789");
@@ -58,10 +89,20 @@ extern "C" const char* __lsan_default_suppressions() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
+    static const Config running = shunt::ctl::parse_config(
+        "ports = ( { name = \"wan0\"; device = \"net_null0\"; } );", "fuzz", schedulers);
+    boost::json::error_code not_json;
+    boost::json::parse_options options;
+    options.max_depth = 16;
+    const auto state = boost::json::parse(text, not_json, {}, options);
+    const bool is_state = !not_json && state.is_object();
     try {
-        check_config(shunt::ctl::parse_config(text, "fuzz", {"rr", "wlc", "wrr"}));
+        const auto config = is_state ? shunt::ctl::read_state(state, running, schedulers)
+                                     : shunt::ctl::parse_config(text, "fuzz", schedulers);
+        check_config(config);
+        check_saved(config);
     } catch (const shunt::ctl::ConfigError& error) {
-        check_error(error.what());
+        check_error(error.what(), is_state ? "state:" : "fuzz:");
     }
     return 0;
 }
