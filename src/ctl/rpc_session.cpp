@@ -29,6 +29,7 @@ RpcSession::RpcSession(Socket socket, const MethodTable& methods, const RpcLimit
 void RpcSession::refuse(const RpcError& error) {
     if (closing_) return;
     closing_ = true;
+    subscription_.reset();
     end_long_line();
     send(error_line(error));
 }
@@ -189,12 +190,20 @@ void RpcSession::send(std::string line) {
     write();
 }
 
-void RpcSession::write() {
+/// Who takes nothing is cut off. Who listens to events may stop for a while: they do not pile up.
+void RpcSession::wait_for_client() {
     deadline_.expires_after(limits_.patience);
     deadline_.async_wait([self = shared_from_this()](const error_code& error) {
-        // Who listens to events may stop for a while: they do not pile up.
-        if (!error && !self->subscription_) self->end();
+        if (error || self->closed_ || self->output_.empty()) return;
+        if (self->subscription_)
+            self->wait_for_client();
+        else
+            self->end();
     });
+}
+
+void RpcSession::write() {
+    wait_for_client();
     const auto& front = output_.front();
     socket_.async_write_some(
         asio::buffer(front.data() + sent_, front.size() - sent_),

@@ -95,6 +95,7 @@ class RpcSession : public std::enable_shared_from_this<RpcSession>, private Even
     void pause(Clock::duration time);
     void answered(std::string answer);
     void send(std::string line);
+    void wait_for_client();
     void write();
     void written(const boost::system::error_code& error, std::size_t size);
     void finish_if_done();

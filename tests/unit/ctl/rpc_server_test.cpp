@@ -475,6 +475,25 @@ TEST_F(RpcServerEvents, ASubscriberIsSentWhatItAskedFor) {
     EXPECT_TRUE(clients_become(0));
 }
 
+TEST_F(RpcServerEvents, WhoDoesNotListenAndHasToMakeRoomIsCutOff) {
+    options.most_clients = 1;
+    options.least_idle = 0ms;
+    options.limits.patience = 100ms;
+    start();
+    Client deaf(options.path);
+    deaf.send(request(1, "events.subscribe"));
+    ASSERT_EQ(next_of(deaf), (json::object{{"answer", true}}));
+    on_thread([this] {
+        for (int i = 0; i < 20'000; ++i)
+            events.publish(EventKind::server_up, {{"text", std::string(100, 'x')}});
+    });
+    std::this_thread::sleep_for(2 * options.limits.patience);
+    Client next(options.path);
+    next.send(request(1, "count"));
+    EXPECT_EQ(next.line(), answer(1, "1"));
+    EXPECT_TRUE(clients_become(1)) << "what the deaf one was told last does not keep it";
+}
+
 TEST_F(RpcServerEvents, WhoDoesNotListenLosesEventsAndIsToldHowMany) {
     options.limits.most_events = 100'000;
     options.limits.patience = 50ms;
