@@ -12,6 +12,7 @@
 #include "base/counter.h"
 #include "base/drop_reason.h"
 #include "dataplane/drop_samples.h"
+#include "dataplane/note_drop.h"
 
 namespace shunt {
 
@@ -43,14 +44,25 @@ struct alignas(64) WorkerCounters {
     Counter busy_cycles;      ///< TSC cycles of iterations that found work
 
     DropSamples* samples = nullptr;  ///< of what is dropped; null: none are kept
+    Watch* watch = nullptr;          ///< is told of packets; null: nobody watches
 
     void drop(DropReason reason, std::uint64_t n = 1) noexcept {
         dropped[static_cast<std::size_t>(reason)].add(n);
     }
-    /// The packet stays the caller's.
+    /// Counts one of the packets at hand and keeps word of it; it is the caller's to free.
     void drop(DropReason reason, const rte_mbuf* packet) noexcept {
-        drop(reason);
+        count(reason, packet);
         if (samples != nullptr) samples->take(reason, packet);
+    }
+    /// The same for a packet that this port or twin was to send.
+    void drop_from(DropReason reason, const rte_mbuf* packet, PortId port, bool twin) noexcept {
+        count(reason, packet);
+        if (samples != nullptr) samples->take_from(reason, packet, port, twin);
+    }
+    /// The same for a packet that is none of those at hand.
+    void drop_other(DropReason reason, const rte_mbuf* packet) noexcept {
+        count(reason, packet);
+        if (samples != nullptr) samples->take_other(reason, packet);
     }
     [[nodiscard]] std::uint64_t all_dropped() const noexcept {
         std::uint64_t sum = 0;
@@ -63,6 +75,13 @@ struct alignas(64) WorkerCounters {
                    generated.value() + split.value() ==
                forwarded.value() + to_host.value() + from_host.value() + handed_off.value() +
                    held.value() + joined.value() + all_dropped();
+    }
+
+  private:
+    void count(DropReason reason, const rte_mbuf* packet) noexcept {
+        drop(reason);
+        if (watch != nullptr) [[unlikely]]
+            note_drop(*watch, packet, reason);
     }
 };
 

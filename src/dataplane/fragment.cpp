@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dataplane/batch.h"
+#include "dataplane/watch_mark.h"
 #include "net/checksum.h"
 #include "net/view.h"
 
@@ -175,6 +176,7 @@ rte_mbuf* Cutter<F>::next() noexcept {
         a_buffer_each_ ? std::uint32_t{from_->data_len} - from_at_ : piece_length(left_);
     rte_mbuf* piece = take_buffer();
     piece->port = packet_->port;
+    copy_watch_mark(piece, packet_);
     piece->data_len = static_cast<std::uint16_t>(header_ + inserted<F>);
     piece->pkt_len = piece->data_len + length;
     left_ -= length;

@@ -2,6 +2,7 @@
 #include "dataplane/handoff.h"
 
 #include "dataplane/ring.h"
+#include "dataplane/watch.h"
 
 namespace shunt {
 
@@ -36,7 +37,10 @@ void Handoff::flush() noexcept {
 
 void Handoff::flush(WorkerId owner) noexcept {
     Outgoing& out = outgoing_[owner.value()];
-    hand_over(rings_.between(self_, owner), std::span(out.packets).first(out.count), counters_);
+    const auto packets = std::span(out.packets).first(out.count);
+    if (counters_.watch != nullptr) [[unlikely]]
+        counters_.watch->handed(owner, packets);
+    hand_over(rings_.between(self_, owner), packets, counters_);
     out.count = 0;
 }
 

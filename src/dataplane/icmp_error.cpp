@@ -7,6 +7,7 @@
 
 #include "dataplane/checksums.h"
 #include "dataplane/resolve.h"
+#include "dataplane/watch_mark.h"
 
 namespace shunt {
 
@@ -181,6 +182,7 @@ void send_icmp_message(WorkerState& worker, const Quotation<F>& about,
         worker.counters.drop(DropReason::no_buffer);
         return;
     }
+    copy_watch_mark(packet, about.packet);
     if (!write_error<F>(worker, packet, about, message)) {
         worker.drop(packet, DropReason::no_buffer);
         return;

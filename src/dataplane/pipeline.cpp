@@ -23,11 +23,9 @@ void run_family(WorkerState& worker, Batch& batch, const PlaceList& places) noex
 }  // namespace
 
 void run_pipeline(WorkerState& worker, Batch& batch) noexcept {
-    worker.drop_samples.set_port(batch.port, batch.from_host);
     const ByFamily families = stage_parse(worker, batch);
     run_family<Ipv4>(worker, batch, families.ipv4);
     run_family<Ipv6>(worker, batch, families.ipv6);
-    worker.drop_samples.forget_port();
 }
 
 }  // namespace shunt

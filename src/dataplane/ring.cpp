@@ -26,10 +26,9 @@ void hand_over(rte_ring* ring, std::span<rte_mbuf*> packets, WorkerCounters& cou
     counters.handed_off.add(taken);
     if (room < rte_ring_get_capacity(ring) / 2) counters.crowded_rings.add();
     if (taken == count) return;
-    counters.drop(DropReason::handoff_full, count - taken);
-    if (counters.samples != nullptr)
-        counters.samples->take_other(DropReason::handoff_full, packets[taken]);
-    rte_pktmbuf_free_bulk(packets.data() + taken, count - taken);
+    const auto refused = packets.subspan(taken);
+    for (const rte_mbuf* packet : refused) counters.drop_other(DropReason::handoff_full, packet);
+    rte_pktmbuf_free_bulk(refused.data(), count - taken);
 }
 
 std::uint16_t take_over(rte_ring* ring, std::span<rte_mbuf*> room,

@@ -6,6 +6,7 @@
 
 #include "dataplane/batch.h"
 #include "dataplane/checksums.h"
+#include "dataplane/watch_mark.h"
 #include "net/tcp_options.h"
 
 namespace shunt {
@@ -156,6 +157,7 @@ rte_mbuf* make_segment(rte_mempool* pool, const rte_mbuf* original, PacketMeta& 
         return nullptr;
     }
     if (before != start) std::memcpy(start, before, meta.l4_offset);
+    copy_watch_mark(packet, original);
     const std::span bytes(start, length);
     meta.l3_length = static_cast<std::uint16_t>(length - meta.l3_offset);
     if (meta.fragment == FragmentKind::joined) meta.fragment = FragmentKind::none;

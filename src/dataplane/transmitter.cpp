@@ -3,6 +3,8 @@
 
 #include <rte_ethdev.h>
 
+#include "dataplane/watch.h"
+
 namespace shunt {
 
 namespace {
@@ -42,6 +44,8 @@ void Transmitter::flush(std::uint16_t d) noexcept {
 
 void Transmitter::transmit(std::uint16_t device, std::uint16_t queue, std::span<rte_mbuf*> packets,
                            Kinds kinds) noexcept {
+    if (counters_.watch != nullptr) [[unlikely]]
+        counters_.watch->leaving({device}, packets);
     const std::uint16_t sent = rte_eth_tx_burst(devices_[device].ethdev, queue, packets.data(),
                                                 static_cast<std::uint16_t>(packets.size()));
     const auto refused = packets.subspan(sent);
@@ -61,10 +65,8 @@ void Transmitter::transmit(std::uint16_t device, std::uint16_t queue, std::span<
 void Transmitter::drop(std::uint16_t device, SendKind kind, const rte_mbuf* packet) noexcept {
     const DropReason reason =
         kind == SendKind::to_host ? DropReason::host_full : DropReason::transmit_full;
-    counters_.drop(reason);
-    if (counters_.samples != nullptr)
-        counters_.samples->take_from(reason, packet, PortId(static_cast<std::uint16_t>(device / 2)),
-                                     device % 2 != 0);
+    counters_.drop_from(reason, packet, PortId(static_cast<std::uint16_t>(device / 2)),
+                        device % 2 != 0);
 }
 
 std::uint32_t Transmitter::take_relayed(std::uint16_t d) noexcept {

@@ -14,6 +14,8 @@
 #include "dataplane/resolve.h"
 #include "dataplane/ring.h"
 #include "dataplane/stages.h"
+#include "dataplane/trace.h"
+#include "dataplane/watch.h"
 
 namespace shunt {
 
@@ -41,6 +43,10 @@ void expire_fragments(WorkerState& worker) noexcept {
         if (!parse_packet(first, meta))
             send_icmp_error<F>(worker, first, meta, IcmpError::reassembly_timeout);
     });
+}
+
+DeviceIndex device_of(const ReceiveQueue& queue) noexcept {
+    return queue.twin ? DeviceIndex::of_twin(queue.port) : DeviceIndex::of_port(queue.port);
 }
 
 }  // namespace
@@ -99,11 +105,13 @@ std::uint32_t Worker::iterate() noexcept {
         batch_.owner_known = true;
         batch_.count = static_cast<std::uint16_t>(packets.size());
         std::ranges::copy(packets, batch_.packets.begin());
-        run_pipeline(state_, batch_);
+        process();
     });
     advance_time();  // it may have packets to send, too
     state_.handoff.flush();
     moved += state_.transmitter.flush();
+    if (state_.counters.watch != nullptr) [[unlikely]]
+        state_.counters.watch->publish();
     moved += serve_request();
     rte_rcu_qsbr_quiescent(state_.shared.rcu, state_.id.value());
     state_.counters.iterations.add();
@@ -118,6 +126,16 @@ void Worker::adopt_snapshot() noexcept {
     retry_held(state_);
 }
 
+void Worker::process() noexcept {
+    const Watch* watch = state_.counters.watch;
+    state_.drop_samples.set_port(batch_.port, batch_.from_host);
+    if (watch != nullptr && watch->traces()) [[unlikely]]
+        run_traced(state_, batch_);
+    else
+        run_pipeline(state_, batch_);
+    state_.drop_samples.forget_port();
+}
+
 std::uint32_t Worker::receive() noexcept {
     if (state_.shared.phase.load(std::memory_order_relaxed) != Phase::run) return 0;
     std::uint32_t received = 0;
@@ -129,6 +147,8 @@ std::uint32_t Worker::receive() noexcept {
         received += count;
         full_burst = full_burst || count == burst_size;
         (queue.twin ? state_.counters.from_twin : state_.counters.received).add(count);
+        if (state_.counters.watch != nullptr) [[unlikely]]
+            state_.counters.watch->arrived(device_of(queue), std::span(batch_.packets).first(count));
         // Only a host that is a real server itself has packets for the pipeline.
         if (queue.twin && !state_.snapshot->local_servers) [[likely]] {
             send_from_host(state_, queue.port, std::span(batch_.packets).first(count));
@@ -138,7 +158,7 @@ std::uint32_t Worker::receive() noexcept {
         batch_.from_host = queue.twin;
         batch_.owner_known = false;
         batch_.count = count;
-        run_pipeline(state_, batch_);
+        process();
     }
     if (full_burst) state_.counters.full_iterations.add();
     return received;

@@ -192,6 +192,7 @@ class Worker {
 
   private:
     void adopt_snapshot() noexcept;
+    void process() noexcept;
     std::uint32_t receive() noexcept;
     std::uint32_t serve_request() noexcept;
     void advance_time() noexcept;
