@@ -29,20 +29,32 @@ def commands():
     return found
 
 
-LOCAL = ("completion",)  # these ask no daemon
+LOCAL = ("completion", "config import")  # these ask no daemon
+FILES = {"now.conf": "", "rules.json": '{"rules":[]}', "new.conf": "workers = 1;\n",
+         "keepalived.conf": """
+virtual_server 192.0.2.10 80 {
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 10.1.0.11 80 {
+    }
+}
+"""}
 
 
 class Commands(Case):
     @classmethod
     def setUpClass(cls):
         cls.commands = commands()
-        with open(os.path.join(os.environ["SHUNT_TEST_DIR"], "rules.json"), "w") as file:
-            file.write('{"rules":[]}')
+        for name, text in FILES.items():
+            with open(os.path.join(os.environ["SHUNT_TEST_DIR"], name), "w") as file:
+                file.write(text)
 
     def words(self, example):
         """The example with files that may be written, and without waiting."""
         folder = os.environ["SHUNT_TEST_DIR"]
-        words = [os.path.join(folder, w) if w in ("now.conf", "rules.json") else w for w in example]
+        words = [os.path.join(folder, os.path.basename(w)) if os.path.basename(w) in FILES else w
+                 for w in example]
         return words + (["--once", "--every", "0.1"] if words[0] == "top" else [])
 
     def test_there_are_all(self):
@@ -50,10 +62,15 @@ class Commands(Case):
 
     def test_done_is_0_and_json_is_what_the_daemon_said(self):
         for name, example in self.commands:
+            if name == "events":  # has no end
+                continue
             with self.subTest(name):
                 done = self.run_ctl(*self.words(example))
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertEqual(done.stderr, "")
+                if name == "config import":
+                    self.assertIn('address = "192.0.2.10:80"', done.stdout)
+                    continue
                 self.daemon.methods.clear()
                 done = self.run_ctl("--json", *self.words(example))
                 self.assertEqual(done.returncode, 0, done.stderr)
@@ -62,6 +79,17 @@ class Commands(Case):
                     self.assertEqual(list(result), ["script"])
                 else:
                     self.assertEqual(result, self.daemon.results.get(self.daemon.methods[-1], {}))
+
+    def test_events_come_in_lines_until_the_daemon_ends(self):
+        self.daemon.events = [{"sequence": 3, "time": 0.5, "kind": "server.down", "weight": 0}, {"lost": 2}]
+        done = self.run_ctl("events", "server")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("it closed the connection", done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertRegex(lines[0], r"^\d{4}-\d\d-\d\d \d\d:\d\d:00\.500 server\.down weight=0$")
+        self.assertEqual(lines[1:], ["lost 2"])
+        done = self.run_ctl("--json", "events")
+        self.assertEqual([json.loads(line) for line in done.stdout.splitlines()], self.daemon.events)
 
     def test_refused_is_1(self):
         self.daemon.refused = {"*"}

@@ -11,7 +11,8 @@ STATS = {**TOTAL, "rates": dict(TOTAL)}
 
 
 class Daemon:
-    """Answers from `results`, by method; `refused` methods are refused, `delay` is before each answer."""
+    """Answers from `results`, by method; `refused` methods are refused, `delay` is before each answer.
+    A subscriber is sent `events`, if there are any, and nothing after them."""
 
     def __init__(self, path):
         self.path = path
@@ -20,6 +21,7 @@ class Daemon:
         self.error = {"code": -32000, "message": "not today", "data": {"path": "service"}}
         self.delay = 0
         self.methods = []
+        self.events = []
         self.server = None
         self.start()
 
@@ -32,6 +34,8 @@ class Daemon:
                 for line in self.rfile:
                     try:
                         self.wfile.write(daemon.answer(json.loads(line)))
+                        if daemon.events and daemon.methods[-1] == "events.subscribe":
+                            return self.wfile.write(daemon.event_lines())
                     except (BrokenPipeError, ConnectionResetError):
                         return
 
@@ -57,6 +61,10 @@ class Daemon:
                 pass
         self.server = None
         os.unlink(self.path)
+
+    def event_lines(self):
+        return b"".join(json.dumps({"jsonrpc": "2.0", "method": "event", "params": event}).encode() + b"\n"
+                        for event in self.events)
 
     def answer(self, request):
         method = request["method"]

@@ -20,9 +20,9 @@ def plain(page):
 
 
 class Pages(unittest.TestCase):
-    def test_there_are_four(self):
+    def test_there_are_five(self):
         self.assertEqual([os.path.basename(page) for page in PAGES],
-                         ["shunt-bench.1", "shunt.conf.5", "shuntctl.8", "shuntd.8"])
+                         ["shunt-bench.1", "shunt.conf.5", "shuntctl.8", "shuntd-setup.8", "shuntd.8"])
 
     @unittest.skipUnless(shutil.which("man"), "man is not installed")
     def test_groff_has_no_warnings(self):
