@@ -113,6 +113,8 @@ def run_all(cases, arguments, work):
     files = case.Files(work / "files")
     files.directory.mkdir()
     logs = Path(arguments.logs or tempfile.mkdtemp(prefix="shunt-e2e-logs."))
+    logs.mkdir(parents=True, exist_ok=True)
+    logs.chmod(0o755)  # Clients of other users get to the sockets in it.
     failed = 0
     try:
         for each in cases:
