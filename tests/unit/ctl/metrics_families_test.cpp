@@ -77,8 +77,10 @@ class MetricFamiliesTest : public ::testing::Test {
                 .ports = [this] { return control.ports; },
                 .connections_capacity = 4096,
                 .defence = control.defence,
+                .shared = control.shared,
+                .config = control.config,
+                .events = control.events,
                 .version = "1.2.3",
-                .source = "",
                 .started = {}};
     }
     std::map<std::string, double> values() {
