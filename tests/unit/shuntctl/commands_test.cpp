@@ -41,8 +41,11 @@ struct Bench {
             socket = path;
             return call;
         };
-        const auto status = run_shuntctl({std::istream_iterator<std::string>(words), {}},
-                                         {"/default.sock", connect, out_stream, err_stream});
+        const auto listen = [&](const std::string& path, const json::object& params,
+                                const TakeEvent&) { connect(path)("events.subscribe", params); };
+        const auto status = run_shuntctl(
+            {std::istream_iterator<std::string>(words), {}},
+            {"/default.sock", connect, out_stream, err_stream, nullptr, false, listen});
         out = out_stream.str();
         err = err_stream.str();
         return status;
