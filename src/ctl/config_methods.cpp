@@ -19,7 +19,10 @@ bool is_key(const std::string& key) {
 RpcError refusal(const ConfigError& error, bool of_text) {
     const std::string& key = error.key();
     std::string sentence = error.what();
-    if (!of_text) sentence.erase(0, sentence.find(key));
+    if (!of_text) {
+        sentence.erase(0, sentence.find(": ") + 2);
+        if (key.empty()) sentence.insert(0, "state");
+    }
     return {RpcCode::bad_parameter, sentence,
             is_key(key) ? key
             : of_text   ? "text"

@@ -286,6 +286,12 @@ TEST_F(ConfigControlTest, ErrorsHaveTheKeyAsTheirPath) {
     EXPECT_EQ(path({{"text", "ports = ("}}), "text");
     EXPECT_EQ(path({{"text", "@include \"/etc/passwd\"\n"}}), "text");
     EXPECT_EQ(path({{"state", 5}}), "state");
+    EXPECT_EQ(error("config.check", {{"state", 5}}).at("message"),
+              "state: is a number, expected a group {...}");
+    EXPECT_TRUE(error("config.check", {{"state", {{"a", 1}}}})
+                    .at("message")
+                    .as_string()
+                    .starts_with("a: unknown key; known here: workers, "));
     EXPECT_EQ(path({{"state", {{"wrkers", 1}}}}), "wrkers");
     EXPECT_EQ(path({{"state", {{"marks", {{{"mark", 1}, {"port", "eth9"}}}}}}}), "marks[0].port");
     EXPECT_EQ(path({{"state", {{"workers", 18446744073709551615ULL}}}}), "workers");
@@ -334,6 +340,21 @@ TEST_F(ConfigControlTest, ReloadReadsTheFileAgain) {
     std::filesystem::remove(path);
     EXPECT_THROW(of_file.reload(), ConfigError);
     EXPECT_EQ(control.registry.services(), 2U);
+}
+
+TEST_F(ConfigControlTest, EventsTellWhatWasAppliedAndSaved) {
+    std::vector<std::string> heard;
+    const auto all = control.events.subscribe(EventKinds().set(), [&heard](const Event& event) {
+        heard.push_back(std::string(name(event.kind)) + json::serialize(event.about));
+    });
+    result("config.apply", {{"text", fixed + web}});
+    result("config.apply", {{"text", fixed + web}});
+    result("config.diff", {{"text", fixed}});
+    result("config.apply", {{"text", fixed}, {"dry_run", true}});
+    error("config.apply", {{"text", "workers = 0;"}});
+    result("config.save", {});
+    EXPECT_EQ(heard, (std::vector<std::string>{R"(config.applied{"changes":5,"services":2})",
+                                               R"(config.saved{"services":2})"}));
 }
 
 /// A key that nobody has thought of would neither change nor be named.
