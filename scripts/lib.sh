@@ -20,7 +20,7 @@ LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 tcpdump ut
 # Debian installs only one FTP server; this one's programs are unpacked to UNPACKED_DIR.
 LAB_UNPACKED=(pure-ftpd)
 UNPACKED_DIR=$SOURCE_DIR/build-packages
-TEST_PACKAGES=(nftables prometheus valgrind man-db mandoc zsh clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache)
+TEST_PACKAGES=(nftables prometheus valgrind man-db mandoc zsh clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache tshark)
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
     BOLD=$'\e[1m' RED=$'\e[31m' DIM=$'\e[2m' PLAIN=$'\e[0m'

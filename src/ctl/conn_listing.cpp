@@ -215,10 +215,10 @@ void ConnectionLister::give_up(const std::shared_ptr<Job>& job) {
                       ""));
 }
 
-ConnectionLister::Post post_to(std::span<WorkerState* const> workers) {
+std::function<bool(WorkerId, WorkerRequest&)> post_to(std::span<WorkerState* const> workers) {
     std::vector<rte_ring*> rings;
     for (const WorkerState* worker : workers) rings.push_back(worker->requests.get());
-    return [rings = std::move(rings)](WorkerId worker, ConnectionRequest& request) {
+    return [rings = std::move(rings)](WorkerId worker, WorkerRequest& request) {
         WorkerRequest* const element = &request;
         return rte_ring_enqueue(rings[worker.value()], element) == 0;
     };

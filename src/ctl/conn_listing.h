@@ -89,6 +89,6 @@ class ConnectionLister {
 };
 
 /// Posts to the request rings of these workers, which outlive it.
-ConnectionLister::Post post_to(std::span<WorkerState* const> workers);
+std::function<bool(WorkerId, WorkerRequest&)> post_to(std::span<WorkerState* const> workers);
 
 }  // namespace shunt::ctl

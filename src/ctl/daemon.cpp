@@ -182,6 +182,7 @@ class Daemon::Impl {
     std::vector<WorkerState*> workers_;
     DefenceControl defence_;
     ConnectionLister lister_;
+    WatchControl watch_;
     ConfigControl config_control_;
     MethodTable methods_;
     RpcServer server_;
@@ -218,6 +219,7 @@ Daemon::Impl::Impl(const Config& config)
       defence_(publisher_, dataplane_.shared().defence,
                [this] { return room_of(workers_, dataplane_.shared().pool); }),
       lister_(io_, config_.workers, dataplane_.shared().affinity != nullptr, post_to(workers_)),
+      watch_(io_, config_.workers, post_to(workers_)),
       config_control_({registry_, publisher_, marks_, apps_, defence_, lister_, events_}, config_,
                       scheduler_names()),
       methods_(make_methods(context())),
@@ -274,6 +276,7 @@ MethodContext Daemon::Impl::context() {
             .shared = dataplane_.shared(),
             .config = config_control_,
             .events = events_,
+            .watch = &watch_,
             .version = SHUNT_VERSION,
             .started = started_};
 }

@@ -19,6 +19,7 @@
 #include "ctl/explain_methods.h"
 #include "ctl/rpc_read.h"
 #include "ctl/rpc_write.h"
+#include "ctl/watch_methods.h"
 #include "sched/registry.h"
 
 namespace shunt::ctl {
@@ -93,6 +94,12 @@ json::array ports_json(const MethodContext& c) {
     json::array rows;
     for (const auto& port : c.ports()) rows.push_back(to_json(port, c.publisher));
     return rows;
+}
+
+std::vector<WatchPort> watch_ports(const MethodContext& c) {
+    std::vector<WatchPort> ports;
+    for (const auto& port : c.ports()) ports.push_back({port.name, port.twin});
+    return ports;
 }
 
 json::object drops_json(const MethodContext& c) {
@@ -396,6 +403,8 @@ MethodTable make_methods(const MethodContext& context) {
         direct("worker.list", {}, list("workers", workers_json)),
         direct("port.list", {}, list("ports", ports_json))};
     for (auto& method : config_methods(context.config)) methods.push_back(std::move(method));
+    for (auto& method : watch_methods(context.watch, [c] { return watch_ports(*c); }))
+        methods.push_back(std::move(method));
     return MethodTable(std::move(methods));
 }
 

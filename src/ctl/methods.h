@@ -17,6 +17,7 @@
 #include "ctl/publisher.h"
 #include "ctl/rpc_dispatch.h"
 #include "ctl/service_registry.h"
+#include "ctl/watch_control.h"
 
 namespace shunt::ctl {
 
@@ -56,6 +57,7 @@ struct MethodContext {
     const SharedState& shared;
     ConfigControl& config;
     EventBus& events;
+    WatchControl* watch = nullptr;  ///< null: no packets can be watched
     std::string version;
     std::chrono::steady_clock::time_point started;
 };

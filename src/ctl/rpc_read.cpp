@@ -290,6 +290,23 @@ std::optional<ConnectionFilter> read_connection_filter(const Params& p) {
     return filter;
 }
 
+PacketFilter read_packet_filter(const Params& p) {
+    static const Words<Protocol> words = [] {
+        auto all = protocol_words();
+        all.emplace_back("icmp", Protocol::icmp);
+        return all;
+    }();
+    PacketFilter filter;
+    if (p.has("protocol")) filter.protocol = read_word(p, "protocol", words);
+    filter.client = read_prefix(p, "client");
+    if (p.has("virtual")) filter.virtual_service = read_endpoint(p, "virtual");
+    if (p.has("server")) filter.server = read_endpoint(p, "server");
+    filter.address = read_prefix(p, "address");
+    if (p.has("l4_port"))
+        filter.port = L4Port(static_cast<std::uint16_t>(p.number("l4_port", 1, 65535)));
+    return filter;
+}
+
 ClientTuple read_client_tuple(const Params& p) {
     const auto protocol = read_word(p, "protocol", protocol_words());
     const Endpoint client = read_endpoint(p, "client");

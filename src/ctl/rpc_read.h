@@ -7,6 +7,7 @@
 #include "ctl/config.h"
 #include "ctl/conn_request.h"
 #include "ctl/rpc_params.h"
+#include "net/packet_filter.h"
 
 namespace shunt::ctl {
 
@@ -23,6 +24,8 @@ std::vector<MarkConfig> read_marks(const Params& p);
 
 /// "filter", but for ServiceMatch::servers. Nothing when it is not given or empty.
 std::optional<ConnectionFilter> read_connection_filter(const Params& p);
+/// What a PacketFilter has, of an object that has it among other things.
+PacketFilter read_packet_filter(const Params& p);
 /// "protocol", "client" and "virtual".
 ClientTuple read_client_tuple(const Params& p);
 

@@ -148,7 +148,8 @@ std::uint32_t Worker::receive() noexcept {
         full_burst = full_burst || count == burst_size;
         (queue.twin ? state_.counters.from_twin : state_.counters.received).add(count);
         if (state_.counters.watch != nullptr) [[unlikely]]
-            state_.counters.watch->arrived(device_of(queue), std::span(batch_.packets).first(count));
+            state_.counters.watch->arrived(device_of(queue),
+                                           std::span(batch_.packets).first(count));
         // Only a host that is a real server itself has packets for the pipeline.
         if (queue.twin && !state_.snapshot->local_servers) [[likely]] {
             send_from_host(state_, queue.port, std::span(batch_.packets).first(count));

@@ -19,6 +19,8 @@
 #include <sstream>
 
 #include "ctl/config_text.h"
+#include "shuntctl/capture_args.h"
+#include "shuntctl/capture_client.h"
 #include "shuntctl/command_args.h"
 #include "shuntctl/command_tables.h"
 #include "shuntctl/command_tree.h"
@@ -146,6 +148,7 @@ class Shuntctl {
         add_apps();
         add_machine();
         add_packets();
+        add_capture();
         add_events();
         add_top();
         add_completion();
@@ -616,6 +619,40 @@ class Shuntctl {
                 example);
     }
 
+    void add_capture() {
+        auto* const capture = noun(
+            "capture", "packets before and after, for Wireshark", [this] { capture_packets(); },
+            "shuntctl capture tcp 192.0.2.10:80 -w - | tshark -r -");
+        captured_.add_to(*capture, CaptureArgs::For::capture);
+        capture->add_option("-w,--write", file_, "the capture file; -: standard output")
+            ->required()
+            ->type_name("FILE");
+        traced_.add_to(
+            *noun(
+                "trace", "what the stages decide about the next packets",
+                [this] { run_trace(capture_world(world_.out), traced_.params(), json_); },
+                "shuntctl trace --client 198.51.100.7 --packets 5"),
+            CaptureArgs::For::trace);
+    }
+
+    CaptureWorld capture_world(std::ostream& out) {
+        return {.call = [this](std::string_view method,
+                               const json::object& params) { return call(method, params); },
+                .out = out,
+                .err = world_.err,
+                .interrupted = was_interrupted};
+    }
+
+    void capture_packets() {
+        if (file_ == "-") return run_capture(capture_world(world_.out), captured_.params());
+        std::ofstream file(file_, std::ios::binary | std::ios::trunc);
+        if (file) run_capture(capture_world(file), captured_.params());
+        file.close();
+        if (!file)
+            throw CLI::ValidationError("--write",
+                                       file_ + " cannot be written: " + std::strerror(errno));
+    }
+
     void add_events() {
         auto* const events = noun(
             "events", "what happens, one line an event, until it is interrupted",
@@ -716,6 +753,8 @@ class Shuntctl {
     ConnectionNameArgs connection_name_;
     bool all_ = false;
     MarkRuleArgs rule_;
+    CaptureArgs captured_;
+    CaptureArgs traced_;
     std::size_t at_ = 0;  ///< a rule's number; 0: not given
     std::string file_;
     bool dry_run_ = false;

@@ -34,6 +34,7 @@ import ftp_cases  # noqa: F401
 import ftps_cases  # noqa: F401
 import ftp_direct_cases  # noqa: F401
 import tftp_cases  # noqa: F401
+import watch_cases  # noqa: F401
 from lab import LabError, close_all, install_clean_up
 
 

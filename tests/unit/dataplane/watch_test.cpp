@@ -57,7 +57,8 @@ class Watchers {
         }
     }
     void end() {
-        for (std::uint16_t w = 0; w < watches_.size(); ++w) bench_.worker(w).counters.watch = nullptr;
+        for (std::uint16_t w = 0; w < watches_.size(); ++w)
+            bench_.worker(w).counters.watch = nullptr;
     }
     /// What was told since the last time, by time.
     std::vector<Told> told() {

@@ -54,6 +54,74 @@ struct Bench {
 
 using Requests = std::vector<std::string>;
 
+/// A session that ends with its second answer.
+void watch(Bench& bench, const std::string& first, const std::string& last) {
+    bench.results = {{"capture.start", R"({"session": 7})"}, {"trace.start", R"({"session": 7})"}};
+    auto& results = bench.results;
+    auto answers = std::make_shared<int>(0);
+    bench.before_answer = [&results, first, last, answers] {
+        for (const char* method : {"capture.read", "trace.read"})
+            results[method] = *answers < 2 ? "{" + first + R"(, "done": false})"
+                                           : "{" + last + R"(, "done": true, "packets": 3,)" +
+                                                 R"("lost": 2, "ended": "seconds"})";
+        ++*answers;
+    };
+}
+
+TEST(Commands, CaptureWritesWhatItReads) {
+    Bench bench;
+    watch(bench, R"("data": "Zm9v")", R"("data": "YmFy")");
+    EXPECT_EQ(bench.run("capture tcp 192.0.2.1:80 --client 10.0.0.0/8 --server 10.1.0.11:80 "
+                        "--address 10.0.0.1 --port wan0 --l4-port 80 --worker 1 --dropped "
+                        "--packets 5 --seconds 6 --snap 100 --bytes 1000 -w -"),
+              0);
+    EXPECT_EQ(bench.requests,
+              (Requests{R"(capture.start {"filter":{"protocol":"tcp","virtual":"192.0.2.1:80",)"
+                        R"("client":"10.0.0.0/8","server":"10.1.0.11:80","address":"10.0.0.1",)"
+                        R"("port":"wan0","l4_port":80,"worker":1,"dropped":true},"packets":5,)"
+                        R"("seconds":6,"snap":100,"bytes":1000})",
+                        R"(capture.read {"session":7})", R"(capture.read {"session":7})"}));
+    EXPECT_EQ(bench.out, "foobar");
+    EXPECT_EQ(bench.err,
+              "watching; Ctrl-C ends it\n3 packets matched, 2 records were lost for want of room; "
+              "ended by: seconds\n");
+}
+
+TEST(Commands, CaptureWritesAFile) {
+    const std::string path = "capture-" + std::to_string(getpid()) + ".pcapng";
+    Bench bench;
+    watch(bench, R"("data": "Zm9v")", R"("data": "")");
+    EXPECT_EQ(bench.run("capture -w " + path), 0);
+    std::stringstream file;
+    file << std::ifstream(path).rdbuf();
+    std::remove(path.c_str());
+    EXPECT_EQ(file.str(), "foo");
+    EXPECT_EQ(bench.requests.at(0), "capture.start {}");
+    EXPECT_EQ(bench.run("capture"), 2) << "no file is given";
+    watch(bench, R"("data": "???")", R"("data": "")");
+    EXPECT_EQ(bench.run("capture -w -"), 3);
+}
+
+TEST(Commands, TraceShowsDecisions) {
+    const std::string step = R"("time": "T", "worker": 0, "stage": )";
+    Bench bench;
+    watch(bench,
+          R"("steps": [{"packet": 1, )" + step +
+              R"("lookup", "decision": "miss"}, {"packet": 1, )" + step +
+              R"("forward", "decision": "nat"}])",
+          R"("steps": [{"packet": 2, )" + step + R"("lookup", "decision": "hit"}])");
+    EXPECT_EQ(bench.run("trace udp"), 0);
+    EXPECT_EQ(bench.requests.at(0), R"(trace.start {"filter":{"protocol":"udp"}})");
+    EXPECT_EQ(bench.out,
+              "#1  T  worker 0\n    lookup    miss\n    forward   nat\n#2  T  worker 0\n"
+              "    lookup    hit\n");
+    Bench again;
+    watch(again, R"("steps": [{"packet":1}])", R"("steps": [])");
+    EXPECT_EQ(again.run("--json trace"), 0);
+    EXPECT_EQ(again.out, "{\"packet\":1}\n");
+    EXPECT_EQ(again.run("trace --dropped"), 2);
+}
+
 TEST(Commands, VerbsBecomeRequests) {
     const std::string service = R"("service":{"protocol":"tcp","address":"192.0.2.1:80"})";
     const std::string server = service + R"(,"server":{"address":"[2001:db8::1]:8080"})";
@@ -265,7 +333,12 @@ TEST(Commands, ExamplesAreUnderstood) {
         Bench bench;
         bench.results["mark.list"] = R"({"rules":[{"mark":1},{"mark":2}]})";
         bench.results["conn.find"] = R"({"connection":null})";
-        const auto words = command.example.substr(9, command.example.find(" > ") - 9);
+        for (const char* noun : {"capture", "trace"}) {
+            bench.results[std::string(noun) + ".start"] = R"({"session": 1})";
+            bench.results[std::string(noun) + ".read"] =
+                R"({"data": "", "steps": [], "done": true})";
+        }
+        const auto words = command.example.substr(9, command.example.find_first_of(">|") - 9);
         EXPECT_EQ(bench.run(words), 0) << command.example << bench.err;
         EXPECT_EQ(bench.requests.empty(), command.noun == "completion") << command.example;
     }
