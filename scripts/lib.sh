@@ -22,6 +22,9 @@ LAB_UNPACKED=(pure-ftpd)
 UNPACKED_DIR=$SOURCE_DIR/build-packages
 TEST_PACKAGES=(nftables prometheus valgrind man-db mandoc zsh clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache tshark)
 
+# What was compiled in one checkout need not be compiled again in another.
+export CCACHE_BASEDIR=$SOURCE_DIR CCACHE_NOHASHDIR=1
+
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
     BOLD=$'\e[1m' RED=$'\e[31m' DIM=$'\e[2m' PLAIN=$'\e[0m'
 else
