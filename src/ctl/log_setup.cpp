@@ -23,7 +23,8 @@ class PriorityFlag : public spdlog::custom_flag_formatter {
                 spdlog::memory_buf_t& out) override {
         static constexpr std::array<std::string_view, 7> of_level{"<7>", "<7>", "<6>", "<4>",
                                                                   "<3>", "<2>", "<7>"};
-        const auto text = of_level[std::min<std::size_t>(message.level, of_level.size() - 1)];
+        const auto text =
+            of_level[std::min(static_cast<std::size_t>(message.level), of_level.size() - 1)];
         out.append(text.data(), text.data() + text.size());
     }
     [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
