@@ -24,12 +24,13 @@ def commands():
             continue
         for verb in section(helped(noun), "Verbs") or [""]:
             words = [noun, verb] if verb else [noun]
-            example = helped(*words).split("\nExample:\n  shuntctl ")[1].split(" > ")[0].split()
+            example = re.split(r" [>|] ", helped(*words).split("\nExample:\n  shuntctl ")[1])[0].split()
             found.append((" ".join(words), example))
     return found
 
 
 LOCAL = ("completion", "config import")  # these ask no daemon
+ENDLESS = ("events", "capture", "trace")  # these show what happens, until it ends
 FILES = {"now.conf": "", "rules.json": '{"rules":[]}', "new.conf": "workers = 1;\n",
          "keepalived.conf": """
 virtual_server 192.0.2.10 80 {
@@ -62,7 +63,7 @@ class Commands(Case):
 
     def test_done_is_0_and_json_is_what_the_daemon_said(self):
         for name, example in self.commands:
-            if name == "events":  # has no end
+            if name in ENDLESS:
                 continue
             with self.subTest(name):
                 done = self.run_ctl(*self.words(example))
@@ -90,6 +91,24 @@ class Commands(Case):
         self.assertEqual(lines[1:], ["lost 2"])
         done = self.run_ctl("--json", "events")
         self.assertEqual([json.loads(line) for line in done.stdout.splitlines()], self.daemon.events)
+
+    def test_a_capture_is_written_until_it_is_done(self):
+        ended = {"packets": 2, "lost": 1, "done": True, "ended": "packets"}
+        self.daemon.results["capture.start"] = {"session": 7}
+        self.daemon.results["capture.read"] = {"data": "AAECAw==", **ended}
+        folder = os.environ["SHUNT_TEST_DIR"]
+        done = self.run_ctl("capture", "-w", os.path.join(folder, "capture"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("2 packets matched, 1 records were lost for want of room; ended by: packets", done.stderr)
+        with open(os.path.join(folder, "capture"), "rb") as file:
+            self.assertEqual(file.read(), b"\0\1\2\3")
+        self.daemon.results["trace.start"] = {"session": 8}
+        self.daemon.results["trace.read"] = {"steps": [
+            {"packet": 1, "time": "t", "worker": 0, "stage": "lookup", "decision": "no connection"}], **ended}
+        done = self.run_ctl("trace", "tcp")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, "#1  t  worker 0\n    lookup    no connection\n")
 
     def test_refused_is_1(self):
         self.daemon.refused = {"*"}
