@@ -15,7 +15,7 @@ namespace {
 /// In the place of the link-layer header that a packet has no more: no addresses, and the type.
 std::vector<std::byte> with_link_header(const WatchedPacket& packet) {
     EthernetHeader header{};
-    const bool v6 = !packet.bytes.empty() && packet.bytes.front() >> 4 == std::byte{6};
+    const bool v6 = !packet.bytes.empty() && (packet.bytes.front() >> 4) == std::byte{6};
     header.type = Be16(static_cast<std::uint16_t>(v6 ? EtherType::ipv6 : EtherType::ipv4));
     std::array<std::byte, sizeof(header)> bytes;
     std::memcpy(bytes.data(), &header, sizeof(header));

@@ -23,4 +23,11 @@ constexpr Access access_needed(std::string_view method) noexcept {
                                                                                : Access::change;
 }
 
+/// Is the call logged? Those that change something are. Of a capture and a trace, which show what
+/// packets hold, the beginning is; their reading comes many times a second.
+constexpr bool is_audited(std::string_view method) noexcept {
+    return access_needed(method) == Access::change && method != "capture.read" &&
+           method != "trace.read";
+}
+
 }  // namespace shunt::ctl

@@ -109,7 +109,7 @@ json::value parse(std::string_view line, const json::storage_ptr& storage) {
 /// Tells of the request when it is done or refused. A change is told of before it is answered.
 Respond audited(const Request& request, const Method& method, const Respond& respond,
                 const Origin& origin) {
-    if (method.access != Access::change || !origin.audit) return respond;
+    if (!is_audited(method.name) || !origin.audit) return respond;
     return [respond, caller = origin.caller, audit = origin.audit, name = method.name,
             what = describe_params(*request.params)](Reply reply) {
         audit({caller, name, what, std::get_if<RpcError>(&reply)});

@@ -60,6 +60,11 @@ TEST(Access, WhatIsNotKnownToReadTakesTheRightToChange) {
     EXPECT_EQ(access_needed("service.list"), Access::read);
     EXPECT_EQ(access_needed("service.add"), Access::change);
     EXPECT_EQ(access_needed("no.such"), Access::change);
+    EXPECT_FALSE(is_audited("service.list"));
+    EXPECT_TRUE(is_audited("service.add"));
+    EXPECT_TRUE(is_audited("capture.start"));
+    EXPECT_FALSE(is_audited("capture.read"));
+    EXPECT_FALSE(is_audited("trace.read"));
 }
 
 }  // namespace
