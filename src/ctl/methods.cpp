@@ -172,12 +172,22 @@ json::object status_get(const MethodContext& c) {
 }
 
 json::object service_list(const MethodContext& c, const Params& p) {
-    json::array services;
-    if (p.has("service"))
-        services.push_back(to_json(c.registry.view(read_service(p))));
-    else
-        for (const auto& view : c.registry.list()) services.push_back(to_json(view));
-    return {{"services", std::move(services)}};
+    if (p.has("service")) {
+        for (const char* other : {"after", "limit"})
+            if (p.has(other)) p.fail(other, "is for a list, not for one service");
+        return {{"services", json::array{to_json(c.registry.view(read_service(p)))}}};
+    }
+    constexpr std::uint64_t most_services = 100'000;
+    const auto after =
+        p.has("after") ? std::optional(read_service(p, "after")) : std::optional<ServiceKey>();
+    const auto most = p.number_or("limit", 1, most_services, most_services);
+    auto views = c.registry.list(after, most + 1);
+    json::object result;
+    if (p.has("limit")) result["more"] = views.size() > most;
+    if (views.size() > most) views.pop_back();
+    json::array& services = result["services"].emplace_array();
+    for (const auto& view : views) services.push_back(to_json(view));
+    return result;
 }
 
 json::object service_add(const MethodContext& c, const Params& p) {
@@ -368,7 +378,7 @@ MethodTable make_methods(const MethodContext& context) {
     };
     std::vector<Method> methods{
         direct("status.get", {}, get(status_get)),
-        direct("service.list", {{"service"}}, on(service_list)),
+        direct("service.list", {{"service"}, {"after"}, {"limit"}}, on(service_list)),
         direct("service.add", service_options, on(service_add)),
         direct("service.edit", service_options, on(service_edit)),
         direct("service.delete", {service}, on(service_delete)),

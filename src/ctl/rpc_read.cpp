@@ -199,9 +199,9 @@ FlowTuple<F> tuple_of(Protocol protocol, const Endpoint& client, const Endpoint&
 
 }  // namespace
 
-ServiceKey read_service(const Params& p) {
+ServiceKey read_service(const Params& p, std::string_view name) {
     static const std::array<Parameter, 4> known{{{"protocol"}, {"address"}, {"mark"}, {"family"}}};
-    const Params service = p.object("service", known);
+    const Params service = p.object(name, known);
     if (service.has("mark")) return read_marked_service(service);
     expect_none(service, {"family"}, "is only for a service on a mark");
     expect_all(service, {"protocol", "address"});

@@ -12,7 +12,7 @@
 namespace shunt::ctl {
 
 /// "service": by protocol and address, or by mark and family.
-ServiceKey read_service(const Params& p);
+ServiceKey read_service(const Params& p, std::string_view name = "service");
 /// What a service has besides its name.
 ServiceSettings read_settings(const Params& p);
 /// "server".

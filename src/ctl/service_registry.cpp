@@ -589,11 +589,14 @@ void ServiceRegistry::estimate() {
     sample(rates_, slots_.counted());
 }
 
-std::vector<ServiceView> ServiceRegistry::list() const {
+std::vector<ServiceView> ServiceRegistry::list(const std::optional<ServiceKey>& after,
+                                               std::size_t most) const {
     const auto removed = removed_counts();
     std::vector<ServiceView> views;
-    views.reserve(services_.size());
-    for (const auto& [key, service] : services_) views.push_back(view(service, removed));
+    views.reserve(std::min(most, services_.size()));
+    auto next = after ? services_.upper_bound(*after) : services_.begin();
+    for (; next != services_.end() && views.size() < most; ++next)
+        views.push_back(view(next->second, removed));
     return views;
 }
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <list>
 #include <map>
 #include <optional>
@@ -117,7 +118,10 @@ class ServiceRegistry {
     /// To be called every collect_period: schedulers forget what was not used for a long time.
     void collect_memories(TickTime now);
 
-    [[nodiscard]] std::vector<ServiceView> list() const;
+    /// At most `most` of them, those behind `after` in that order, which need not be there.
+    [[nodiscard]] std::vector<ServiceView> list(
+        const std::optional<ServiceKey>& after = {},
+        std::size_t most = std::numeric_limits<std::size_t>::max()) const;
     [[nodiscard]] ServiceView view(const ServiceKey& key) const;
     /// What load() would make the same services of.
     [[nodiscard]] std::vector<ServiceConfig> configuration() const;

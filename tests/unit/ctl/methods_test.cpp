@@ -93,6 +93,26 @@ TEST_F(MethodsTest, AServiceGoesThroughItsLife) {
     EXPECT_EQ(result("service.list"), json::parse(R"({"services":[]})"));
 }
 
+TEST_F(MethodsTest, ServicesAreListedInPages) {
+    for (const char* port : {"81", "80", "82"})
+        result("service.add", R"({"service":{"protocol":"tcp","address":"192.0.2.10:)" +
+                                  std::string(port) + R"("}})");
+    const auto page = [this](const std::string& params) {
+        std::string text;
+        const auto got = result("service.list", params);
+        for (const auto& row : got.at("services").as_array())
+            text += std::string(row.at("service").at("address").as_string()) + " ";
+        return text + (got.at("more").as_bool() ? "more" : "");
+    };
+    EXPECT_EQ(page(R"({"limit":2})"), "192.0.2.10:80 192.0.2.10:81 more");
+    const std::string after = R"(,"after":{"protocol":"tcp","address":"192.0.2.10:81"}})";
+    EXPECT_EQ(page(R"({"limit":2)" + after), "192.0.2.10:82 ");
+    EXPECT_EQ(page(R"({"limit":1)" + after), "192.0.2.10:82 ");
+    result("service.delete", R"({"service":{"protocol":"tcp","address":"192.0.2.10:81"}})");
+    EXPECT_EQ(page(R"({"limit":2)" + after), "192.0.2.10:82 ") << "the one before has gone";
+    EXPECT_FALSE(result("service.list").as_object().contains("more"));
+}
+
 TEST_F(MethodsTest, CountsAppearAndAreZeroed) {
     make_web();
     control.dests[0][0].packets_in.add(800);
