@@ -25,7 +25,7 @@ void see_interrupt(int) {
 bool catch_interrupts() {
     struct sigaction action {};
     action.sa_handler = see_interrupt;
-    action.sa_flags = SA_RESETHAND;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
     // A reader behind a pipe that goes away is seen when writing fails.
