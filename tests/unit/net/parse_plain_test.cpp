@@ -109,7 +109,7 @@ TEST(ParsePlain, WhatItTakesOfReplacedBytesIsWhatParseSays) {
 }
 
 TEST(ParsePlain, TakesTheUsualFrames) {
-    for (const std::size_t payload : {0, 1, 100, 1400}) {
+    for (const std::size_t payload : {0U, 1U, 100U, 1400U}) {
         EXPECT_EQ(judge<Ipv4>(v4().tcp(40000, 80).payload(payload).build()), Verdict::taken);
         EXPECT_EQ(judge<Ipv6>(v6().tcp(40000, 80).payload(payload).build()), Verdict::taken);
         EXPECT_EQ(judge<Ipv4>(v4().udp(40000, 80).payload(payload).pad_to(60).build()),
