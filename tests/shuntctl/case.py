@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import signal
 import re
 import select
 import struct
@@ -63,7 +64,12 @@ class OnTerminal:
         self.slave = slave
         self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave,
                                         env=environment, start_new_session=True,
-                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                                        preexec_fn=self.begin)
+
+    @staticmethod
+    def begin():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored when this runs in the background
 
     def resize(self, columns, rows):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
