@@ -28,6 +28,17 @@ void update_overload(WorkerState& worker, const Conn<F>& conn) noexcept {
     worker.shared.overload.update(conn.dest, [&] { return worker.loads().total(conn.dest); });
 }
 
+/// Is a data connection over, and its tuple announced again, maybe by another server? Direct
+/// servers all call from the virtual address, and clients use their ports again.
+template <class F>
+bool is_announced_anew(const WorkerState& worker, const Conn<F>& conn) noexcept {
+    const auto state = static_cast<TcpState>(conn.state);
+    const bool over = state == TcpState::time_wait || state == TcpState::close ||
+                      (state == TcpState::fin_wait && conn.server_silent);
+    return over && worker.shared.expectations->waits() &&
+           announced_connection<F>(worker, conn.tuple(Direction::from_client)).has_value();
+}
+
 }  // namespace
 
 template <class F>
@@ -38,7 +49,8 @@ bool begins_anew(const WorkerState& worker, const Conn<F>& conn, const PacketMet
     const bool opens =
         tcp ? (meta.tcp_flags & TcpHeader::syn) != 0
             : conn.protocol == Protocol::sctp && meta.sctp_chunk == SctpChunkHeader::init;
-    if (!opens || direction != Direction::from_client || conn.expected) return false;
+    if (!opens || direction != Direction::from_client) return false;
+    if (conn.expected) return is_announced_anew<F>(worker, conn);
     if (tunables.expire_nodest_conn != 0 && conn.method != ForwardMethod::bypass &&
         worker.services().slot(conn.dest).weight == 0)
         return true;

@@ -565,6 +565,46 @@ TEST_P(Ftp, CommandsToADirectServerLeadTheClientsAnswersThere) {
     EXPECT_TRUE(send(from_client(a).tcp(5002, 20, H::syn | H::ack).build()).empty());
 }
 
+/// A client uses the port of a data connection that is over again, for one of another server.
+TEST_P(Ftp, APortThatIsUsedAgainLeadsToTheDirectServerThatAnnouncedItLast) {
+    bench.services.clear();
+    bench.add_service(Protocol::tcp, a.endpoint(a.vip, 21),
+                      {a.endpoint(a.server, 21), a.endpoint(a.server2, 21)}, ForwardMethod::direct);
+    bench.publish();
+    const auto send = [&](const Frame& frame) {
+        bench.put(wan, frame);
+        bench.settle();
+        const auto out = bench.sent(lan);
+        return out.size() == 1
+                   ? to_string(load<MacAddress>(std::span<const std::byte, 6>(out[0].data(), 6)))
+                   : "nowhere";
+    };
+    const auto announce = [&](std::uint16_t port) {
+        const std::string server =
+            send(from_client(a).tcp(port, 21, H::syn).sequence(99, 1).build());
+        send(from_client(a)
+                 .tcp(port, 21, H::ack)
+                 .sequence(100, 1)
+                 .payload(active_command(5001))
+                 .build());
+        return server;
+    };
+    const auto data = [&](std::uint8_t flags) {
+        return send(from_client(a).tcp(5001, 20, flags).build());
+    };
+    const std::string first = announce(40000);
+    EXPECT_EQ(data(H::syn | H::ack), first);
+    EXPECT_EQ(data(H::ack), first);
+    EXPECT_EQ(data(H::syn | H::ack), first) << "nothing new is announced";
+    const std::string second = announce(40001);
+    EXPECT_NE(second, first);
+    EXPECT_EQ(data(H::syn | H::ack), first) << "it lives";
+    EXPECT_EQ(data(H::fin | H::ack), first);
+    EXPECT_EQ(data(H::ack), first) << "the last of it";
+    EXPECT_EQ(data(H::syn | H::ack), second);
+    EXPECT_EQ(data(H::ack), second);
+}
+
 TEST(AppCounters, AreExplainedOnThePageOfCounters) {
     std::ifstream in(SHUNT_SOURCE_DIR "/docs/counters.md");
     const std::string page{std::istreambuf_iterator<char>(in), {}};
