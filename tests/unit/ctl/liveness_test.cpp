@@ -16,11 +16,11 @@ class LivenessTest : public ::testing::Test {
 
     std::array<WorkerCounters, 2> counters;
     Liveness liveness{{&counters[0], &counters[1]}};
-    const std::vector<WorkerId> none;
+    const std::vector<WorkerId> none{};
 };
 
 TEST_F(LivenessTest, OneTurnIsEnoughHoweverManyThereWere) {
-    for (const std::uint64_t times : {1, 2, 1'000'000}) {
+    for (const std::uint64_t times : {1U, 2U, 1'000'000U}) {
         turn(0);
         turn(1, times);
         EXPECT_TRUE(liveness.check());
