@@ -254,6 +254,7 @@ class Call:
     source_port: int
     target: str
     target_port: int
+    sequence: int  # a port that is used again makes another call
 
     @property
     def is_control(self):
@@ -284,8 +285,8 @@ class Wire:
         with open(self.path, "rb") as file:
             file.seek(self.seen)
             text = file.read().decode()
-        return {Call(s, int(sp), t, int(tp)) for s, sp, t, tp in re.findall(
-            r"IP6? (\S+)\.(\d+) > (\S+)\.(\d+): Flags", text)}
+        return {Call(s, int(sp), t, int(tp), int(seq)) for s, sp, t, tp, seq in re.findall(
+            r"IP6? (\S+)\.(\d+) > (\S+)\.(\d+): Flags \S+ seq (\d+)", text)}
 
 
 # --- rough ways ----------------------------------------------------------------------------------
