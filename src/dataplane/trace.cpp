@@ -4,7 +4,7 @@
 #include <rte_cycles.h>
 
 #include "dataplane/icmp_relay.h"
-#include "dataplane/stages.h"
+#include "dataplane/pipeline.h"
 #include "dataplane/watch.h"
 
 namespace shunt {
@@ -57,12 +57,8 @@ class Tracer {
         const std::uint64_t joined = n.joined.value();
         const std::uint64_t generated = n.generated.value();
         const std::uint64_t split = n.split.value();
-        const ByFamily families = stage_parse(worker_, one);
-        pass_.network = one.meta[0].network;
-        pass_.fragment = one.meta[0].fragment;
-        add(TraceStage::parse, !families.ipv4.empty() || !families.ipv6.empty());
-        run_family<Ipv4>(one, families.ipv4);
-        run_family<Ipv6>(one, families.ipv6);
+        Listener listener(*this, one);
+        run_stages(worker_, one, listener);
         pass_.dropped = n.all_dropped() != dropped;
         pass_.held = n.held.value() != held;
         pass_.joined = n.joined.value() != joined;
@@ -73,42 +69,56 @@ class Tracer {
     [[nodiscard]] const TracePass& pass() const noexcept { return pass_; }
 
   private:
-    /// The same as run_family() in pipeline.cpp, for one packet.
-    template <class F>
-    void run_family(Batch& one, const PlaceList& places) noexcept {
-        if (places.empty()) return;
-        pass_.icmp_error = is_relayed_error<F>(one.meta[0]);
-        const PlaceList mine = stage_classify<F>(worker_, one, places);
-        pass_.fragment = one.meta[0].fragment;
-        add(TraceStage::classify, !mine.empty());
-        PlaceList unclaimed;
-        ClaimedList<F> claimed = stage_lookup<F>(worker_, one, mine, unclaimed);
-        if (!mine.empty()) add_claims(TraceStage::lookup, claimed);
-        for (;;) {
-            PlaceList late;
-            go_on<F>(one, claimed, late);
-            unclaimed = PlaceList(late, unclaimed);
-            if (unclaimed.empty()) return;
-            claimed = stage_admit<F>(worker_, one, unclaimed);
-            add_claims(TraceStage::admit, claimed);
-        }
-    }
+    /// Between the stages.
+    class Listener {
+      public:
+        Listener(Tracer& tracer, const Batch& one) noexcept : tracer_(tracer), meta_(one.meta[0]) {}
 
-    /// Stages 5 and 6.
-    template <class F>
-    void go_on(Batch& one, const ClaimedList<F>& claimed, PlaceList& late) noexcept {
-        const std::uint8_t before = claimed.empty() ? 0 : claimed.begin()->conn->state;
-        const std::uint64_t dropped = worker_.counters.all_dropped();
-        stage_forward<F>(worker_, one, claimed, late);
-        if (claimed.empty()) return;
-        if (TraceStep* step = add_claims(TraceStage::advance, claimed)) {
-            step->state_before = before;
-            step->again = !late.empty();
+        void parsed(const ByFamily& families) noexcept {
+            TracePass& pass = tracer_.pass_;
+            pass.network = meta_.network;
+            pass.fragment = meta_.fragment;
+            pass.icmp_error = (!families.ipv4.empty() && is_relayed_error<Ipv4>(meta_)) ||
+                              (!families.ipv6.empty() && is_relayed_error<Ipv6>(meta_));
+            tracer_.add(TraceStage::parse, !families.ipv4.empty() || !families.ipv6.empty());
         }
-        if (!late.empty()) return;
-        TraceStep* step = add_claims(TraceStage::forward, claimed);
-        if (step != nullptr) step->yes = worker_.counters.all_dropped() == dropped;
-    }
+        template <class F>
+        void classified(const PlaceList& mine) noexcept {
+            tracer_.pass_.fragment = meta_.fragment;
+            tracer_.add(TraceStage::classify, !mine.empty());
+        }
+        template <class F>
+        void looked_up(const PlaceList& mine, const ClaimedList<F>& claimed) noexcept {
+            if (!mine.empty()) tracer_.add_claims(TraceStage::lookup, claimed);
+        }
+        template <class F>
+        void forwards(const ClaimedList<F>& claimed) noexcept {
+            state_before_ = claimed.empty() ? std::uint8_t{0} : claimed.begin()->conn->state;
+            dropped_before_ = tracer_.worker_.counters.all_dropped();
+        }
+        template <class F>
+        void forwarded(const ClaimedList<F>& claimed, const PlaceList& late) noexcept {
+            if (claimed.empty()) return;
+            if (TraceStep* step = tracer_.add_claims(TraceStage::advance, claimed)) {
+                step->state_before = state_before_;
+                step->again = !late.empty();
+            }
+            if (!late.empty()) return;
+            TraceStep* step = tracer_.add_claims(TraceStage::forward, claimed);
+            if (step != nullptr)
+                step->yes = tracer_.worker_.counters.all_dropped() == dropped_before_;
+        }
+        template <class F>
+        void admitted(const ClaimedList<F>& claimed) noexcept {
+            tracer_.add_claims(TraceStage::admit, claimed);
+        }
+
+      private:
+        Tracer& tracer_;
+        const PacketMeta& meta_;
+        std::uint8_t state_before_ = 0;
+        std::uint64_t dropped_before_ = 0;
+    };
 
     TraceStep* add(TraceStage stage, bool yes) noexcept {
         if (pass_.count == pass_.steps.size()) return nullptr;
