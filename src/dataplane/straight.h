@@ -44,15 +44,14 @@ template <class F>
     using Header = typename F::Header;
     constexpr std::size_t l3 = sizeof(EthernetHeader);
     const auto network = headers.template subspan<l3, sizeof(Header)>();
-    if (claim.conn->method == ForwardMethod::nat) {
-        const Translation<F> to(claim);
-        write_ttl<F>(network, ttl);
-        to.write_network(network, ttl_down);
-        to.write_tcp(headers.template last<sizeof(TcpHeader)>());
-    } else {
-        write_ttl<F>(network, ttl);
+    write_ttl<F>(network, ttl);
+    if (claim.conn->method != ForwardMethod::nat) {
         correct_checksum<F>(network, ttl_down);
+        return;
     }
+    const Translation<F> to(claim);
+    to.write_network(network, ttl_down);
+    to.write_tcp(headers.template last<sizeof(TcpHeader)>());
 }
 
 }  // namespace straight
