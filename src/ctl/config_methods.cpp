@@ -76,16 +76,6 @@ json::object reload(ConfigControl& control) {
     }
 }
 
-/// A method that answers at once.
-Method direct(std::string name, std::vector<Parameter> parameters,
-              std::function<json::object(const Params&)> run) {
-    return {std::move(name), std::move(parameters),
-            [run = std::move(run)](const Params& p, const Respond& respond) {
-                json::object result = run(p);
-                respond(json::value(std::move(result)));
-            }};
-}
-
 }  // namespace
 
 std::vector<Method> config_methods(ConfigControl& control) {

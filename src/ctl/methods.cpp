@@ -342,16 +342,6 @@ json::object app_remove(const MethodContext& c, const Params& p) {
     return {};
 }
 
-/// A method that answers at once.
-Method direct(std::string name, std::vector<Parameter> parameters,
-              std::function<json::object(const Params&)> run) {
-    return {std::move(name), std::move(parameters),
-            [run = std::move(run)](const Params& p, const Respond& respond) {
-                json::object result = run(p);
-                respond(json::value(std::move(result)));
-            }};
-}
-
 }  // namespace
 
 MethodTable make_methods(const MethodContext& context) {

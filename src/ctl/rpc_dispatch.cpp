@@ -142,6 +142,15 @@ void call(const Request& request, const MethodTable& methods, const Respond& ans
 
 }  // namespace
 
+Method direct(std::string name, std::vector<Parameter> parameters,
+              std::function<json::object(const Params&)> run) {
+    return {std::move(name), std::move(parameters),
+            [run = std::move(run)](const Params& p, const Respond& respond) {
+                json::object result = run(p);
+                respond(json::value(std::move(result)));
+            }};
+}
+
 MethodTable::MethodTable(std::vector<Method> methods) : methods_(std::move(methods)) {
     std::ranges::sort(methods_, {}, &Method::name);
     for (Method& method : methods_) method.access = access_needed(method.name);

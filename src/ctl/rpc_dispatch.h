@@ -34,6 +34,10 @@ struct Method {
         about_connection{};
 };
 
+/// A method that answers at once.
+Method direct(std::string name, std::vector<Parameter> parameters,
+              std::function<boost::json::object(const Params&)> run);
+
 /// Where a line comes from.
 struct Origin {
     Caller caller{};
