@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "shuntctl/capture_args.h"
 
+#include "shuntctl/command_args.h"
+
 namespace shunt::cli {
 
 namespace json = boost::json;
-
-namespace {
-
-void put(json::object& out, const char* name, const std::string& value) {
-    if (!value.empty()) out[name] = value;
-}
-void put(json::object& out, const char* name, const std::optional<std::int64_t>& value) {
-    if (value) out[name] = *value;
-}
-
-}  // namespace
 
 void CaptureArgs::add_to(CLI::App& noun, For what) {
     noun.add_option("PROTOCOL", protocol_, "tcp, udp, sctp or icmp")->type_name("");

@@ -23,14 +23,6 @@ CLI::Range from_to(std::int64_t least, std::int64_t most) {
     return {least, most};
 }
 
-void put(json::object& object, const char* name, const std::string& word) {
-    if (!word.empty()) object[name] = word;
-}
-
-void put(json::object& object, const char* name, const std::optional<std::int64_t>& number) {
-    if (number) object[name] = *number;
-}
-
 std::string upper_case(std::string word) {
     for (auto& c : word)
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
@@ -45,6 +37,14 @@ void check_endpoint(const char* name, const std::string& text) {
 }
 
 }  // namespace
+
+void put(json::object& object, const char* name, const std::string& word) {
+    if (!word.empty()) object[name] = word;
+}
+
+void put(json::object& object, const char* name, const std::optional<std::int64_t>& number) {
+    if (number) object[name] = *number;
+}
 
 CLI::Validator one_of(const std::vector<std::string>& words) {
     std::string all;

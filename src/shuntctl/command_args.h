@@ -12,6 +12,10 @@
 
 namespace shunt::cli {
 
+// A member, if a value was given.
+void put(boost::json::object& object, const char* name, const std::string& word);
+void put(boost::json::object& object, const char* name, const std::optional<std::int64_t>& number);
+
 /// A value that is one of these words.
 CLI::Validator one_of(const std::vector<std::string>& words);
 
