@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "bench/fresh_flows.h"
 #include "bench/handshakes.h"
 #include "bench/traffic_source.h"
 #include "ctl/eal.h"
@@ -22,26 +23,6 @@ constexpr std::uint32_t packets = bursts * burst_size;
 /// One turn of the ring, so that caches and tables of the worker are as later.
 constexpr std::uint32_t warm_up = LoopDevice::in_flight / burst_size;
 constexpr std::uint32_t dpdk_memory_mb = 64;
-
-/// Every transmitted packet becomes the SYN of the next flow.
-template <class F>
-class FreshFlows final : public TransmitHook {
-  public:
-    explicit FreshFlows(std::uint16_t frame_length)
-        : frame_length_(frame_length),
-          syn_(Direction::from_client, 0, TcpHeader::syn, frame_length) {}
-    void sent(std::span<rte_mbuf*> burst) noexcept override {
-        for (rte_mbuf* packet : burst)
-            syn_.write(
-                reset_frame(packet, frame_length_).template first<FrameTemplate<F>::headers>(),
-                client_of(next_++));
-    }
-
-  private:
-    std::uint16_t frame_length_;
-    FrameTemplate<F> syn_;
-    std::uint32_t next_ = 0;
-};
 
 [[gnu::noinline]] void measured(Balancer& balancer) {
     for (std::uint32_t i = 0; i < bursts; ++i) balancer.iterate();
@@ -72,7 +53,7 @@ void connect() {
     LoopDevice device(FrameTemplate<F>::headers + 20);
     Balancer balancer(*find_scheduler("wlc"), Method{}, 2 * (packets + LoopDevice::in_flight),
                       device);
-    FreshFlows<F> source(device.frame_length());
+    FreshFlows<F> source(packets + LoopDevice::in_flight * 3, device.frame_length());
     run(balancer, device, source);
 }
 
