@@ -35,6 +35,14 @@ class Ftp : public ::testing::TestWithParam<Place> {
         bench.apps[0] = {AppKind::ftp, port21};
         bench.publish();
     }
+    /// In place of the service of before.
+    void serve_directly() {
+        bench.services.clear();
+        bench.add_service(Protocol::tcp, a.endpoint(a.vip, 21),
+                          {a.endpoint(a.server, 21), a.endpoint(a.server2, 21)},
+                          ForwardMethod::direct);
+        bench.publish();
+    }
     [[nodiscard]] bool is_v4() const { return a.header == 20; }
     /// "192,0,2,10,195,80", or for IPv6 "|||50000|" as 229 has it.
     [[nodiscard]] std::string where(std::string_view address, int port) const {
@@ -527,10 +535,7 @@ TEST_P(Ftp, NoPacketIsLostFromTheBooksWhenBuffersAre) {
 }
 
 TEST_P(Ftp, CommandsToADirectServerLeadTheClientsAnswersThere) {
-    bench.services.clear();
-    bench.add_service(Protocol::tcp, a.endpoint(a.vip, 21),
-                      {a.endpoint(a.server, 21), a.endpoint(a.server2, 21)}, ForwardMethod::direct);
-    bench.publish();
+    serve_directly();
     const auto send = [&](const Frame& frame) {
         bench.put(wan, frame);
         bench.settle();
@@ -567,10 +572,7 @@ TEST_P(Ftp, CommandsToADirectServerLeadTheClientsAnswersThere) {
 
 /// A client uses the port of a data connection that is over again, for one of another server.
 TEST_P(Ftp, APortThatIsUsedAgainLeadsToTheDirectServerThatAnnouncedItLast) {
-    bench.services.clear();
-    bench.add_service(Protocol::tcp, a.endpoint(a.vip, 21),
-                      {a.endpoint(a.server, 21), a.endpoint(a.server2, 21)}, ForwardMethod::direct);
-    bench.publish();
+    serve_directly();
     const auto send = [&](const Frame& frame) {
         bench.put(wan, frame);
         bench.settle();
