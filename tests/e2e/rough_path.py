@@ -27,6 +27,8 @@ import sys
 import time
 from collections import Counter
 
+from internet_checksum import ones_sum
+
 MARK, TABLE = 0x5F7B, 77
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 IPV6_HDRINCL = 36
@@ -62,15 +64,6 @@ def raw_sockets():
     for each in made.values():
         each.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
     return made
-
-
-def ones_sum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
 
 
 def cut(packet):

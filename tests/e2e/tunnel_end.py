@@ -22,6 +22,8 @@ import struct
 import subprocess
 import sys
 
+from internet_checksum import ones_sum
+
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 UDP_NO_CHECK6_RX = 102  # Linux: take IPv6 UDP without a checksum (RFC 6935)
 SO_RCVBUFFORCE = 33
@@ -49,22 +51,13 @@ def inner(packet, kind):
     return packet
 
 
-def sum16(data):
-    """The Internet checksum's sum over data, folded; 0xffff over data with a right checksum."""
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
-
 def unwrap_gre(data):
     flags, kind = struct.unpack_from("!HH", data)
     if flags & ~GRE_CHECKSUM:
         raise Bad(f"GRE flags {flags:#x}")
     if not flags:
         return inner(data[4:], kind)
-    if sum16(data) != 0xFFFF or data[6:8] != b"\0\0":
+    if ones_sum(data) != 0xFFFF or data[6:8] != b"\0\0":
         raise Bad("GRE checksum")
     return inner(data[8:], kind)
 

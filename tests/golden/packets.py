@@ -5,7 +5,12 @@ Checksums are always computed in full, over the whole packet. Addresses are text
 wire is bytes.
 """
 import ipaddress
+import os
 import struct
+import sys
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "e2e"))
+from internet_checksum import ones_sum  # noqa: E402
 
 TCP, UDP, ICMP, ICMP6, SCTP = 6, 17, 1, 58, 132
 IN_IPV4, IN_IPV6, GRE = 4, 41, 47  # protocol numbers of what is wrapped, and of GRE
@@ -17,16 +22,6 @@ FRAGMENT = 44
 
 
 # --- Checksums ------------------------------------------------------------------------------------
-
-def ones_sum(data):
-    """The 16-bit ones' complement sum of RFC 1071."""
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
 
 def checksum(data):
     return 0xFFFF - ones_sum(data)
