@@ -11,7 +11,7 @@
 #include "bench/options.h"
 #include "bench/report.h"
 #include "bench/runs.h"
-#include "ctl/eal.h"
+#include "ctl/device/eal.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "ctl/config.h"
+#include "ctl/config/config.h"
 
 namespace shunt::ctl {
 

@@ -14,8 +14,8 @@ namespace shunt {
 
 struct WorkerState;
 
-/// Orders to all workers. Written by the control thread (ctl/defence_control.h), read by workers
-/// once an iteration.
+/// Orders to all workers. Written by the control thread (ctl/state/defence_control.h), read by
+/// workers once an iteration.
 struct DefenceOrders {
     std::atomic<std::uint32_t> refuse_one_of{0};  ///< new connections (drop_packet); 0: none
     /// Raised each second in which the worker is to count to `refuse_one_of` anew.

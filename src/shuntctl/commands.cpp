@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "ctl/config_text.h"
+#include "ctl/config/config_text.h"
 #include "shuntctl/command_context.h"
 #include "shuntctl/completion.h"
 #include "shuntctl/config_commands.h"

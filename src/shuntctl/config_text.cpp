@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <set>
 
-#include "ctl/config_text.h"
+#include "ctl/config/config_text.h"
 #include "shuntctl/rows.h"
 
 namespace shunt::cli {

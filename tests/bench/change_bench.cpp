@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <functional>
 
-#include "ctl/service_registry.h"
+#include "ctl/state/service_registry.h"
 
 namespace shunt::ctl {
 namespace {

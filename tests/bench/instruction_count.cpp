@@ -9,7 +9,7 @@
 #include "bench/fresh_flows.h"
 #include "bench/handshakes.h"
 #include "bench/traffic_source.h"
-#include "ctl/eal.h"
+#include "ctl/device/eal.h"
 #include "sched/registry.h"
 
 namespace {

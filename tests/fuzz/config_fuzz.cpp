@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "ctl/config.h"
-#include "ctl/config_writer.h"
-#include "ctl/service_change.h"
+#include "ctl/config/config.h"
+#include "ctl/config/config_writer.h"
+#include "ctl/state/service_change.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "ctl/config.h"
+#include "ctl/config/config.h"
 #include "sched/registry.h"
 #include "shuntctl/import_command.h"
 

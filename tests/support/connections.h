@@ -3,7 +3,7 @@
 // Connections in tables that nobody else has, for tests of what workers are asked about them.
 #include <memory>
 
-#include "ctl/conn_request.h"
+#include "ctl/conn/conn_request.h"
 
 namespace shunt::test {
 

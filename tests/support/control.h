@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ctl/methods.h"
+#include "ctl/methods/methods.h"
 #include "sched/registry.h"
 
 namespace shunt::test {

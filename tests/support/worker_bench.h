@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // Workers of the data plane on devices made of rings, one iteration at a time: what the daemon puts
-// together (ctl/dataplane.cpp), without cards, twins, threads or time of its own.
+// together (ctl/device/dataplane.cpp), without cards, twins, threads or time of its own.
 //
 //   WorkerBench bench;                                       // one worker, ports wan and lan
 //   bench.add_service(Protocol::tcp, "192.0.2.10:80", {"198.51.100.11:8080"});

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// A running daemon follows its configuration: what differs from a whole new one is found, and put
+// in force in one publication. Thread: control.
+#include <string>
+#include <vector>
+
+#include "ctl/conn/conn_listing.h"
+#include "ctl/methods/config_diff.h"
+#include "ctl/rpc/events.h"
+#include "ctl/state/app_registry.h"
+#include "ctl/state/defence_control.h"
+#include "ctl/state/mark_registry.h"
+#include "ctl/state/publisher.h"
+#include "ctl/state/service_registry.h"
+
+namespace shunt::ctl {
+
+class ConfigControl {
+  public:
+    /// They outlive this.
+    struct Parts {
+        ServiceRegistry& registry;
+        Publisher& publisher;
+        MarkRegistry& marks;
+        AppRegistry& apps;
+        DefenceControl& defence;
+        ConnectionLister& lister;
+        EventBus& events;
+    };
+
+    /// `running`: what the daemon was started with.
+    ConfigControl(const Parts& parts, const Config& running, std::vector<std::string> schedulers);
+
+    // Readers of a new configuration. Throw ConfigError.
+    [[nodiscard]] Config parse(std::string_view text, const std::string& name,
+                               std::span<const ConfigFile> included) const;
+    [[nodiscard]] Config read(const boost::json::value& state) const;
+
+    /// What apply() would change.
+    [[nodiscard]] ConfigDiff diff(const Config& wanted) const;
+    /// Changes all that can change while the daemon runs, in one publication, and gives what that
+    /// was; an event tells of it. Servers that stay keep their connections, counts and place.
+    /// Throws RpcError, whose path is a key, and has changed nothing then.
+    ConfigDiff apply(const Config& wanted);
+    /// Applies the file that the daemon was started with as it is now, and writes a line to the
+    /// log, whatever the end. Throws RpcError and ConfigError, and has changed nothing then.
+    ConfigDiff reload();
+
+    /// A configuration file that leads to the state of now; an event tells of it.
+    [[nodiscard]] std::string save() const;
+
+  private:
+    /// What can change, as it is now; the texts and lists of `services` and `apps` are the
+    /// caller's.
+    [[nodiscard]] RunningState state(std::span<const ServiceConfig> services,
+                                     std::span<const AppConfig> apps) const;
+    ConfigDiff reload_quietly();
+
+    Parts parts_;
+    Config running_;  ///< services, marks and the like as they once were
+    std::vector<std::string> schedulers_;
+};
+
+}  // namespace shunt::ctl

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/metrics/metrics_sample.h"
+
+namespace shunt::ctl {
+
+MetricsSample take_metrics_sample(const MethodContext& context) {
+    const Tunables& tunables = context.publisher.current().tunables;
+    MetricsSample sample{
+        .services = context.registry.list(),
+        .total = context.registry.total(),
+        .removed_servers = context.registry.removed_servers(),
+        .worker_connections = {},
+        .ports = context.ports(),
+        .apps = context.apps.list(),
+        .expected = context.expectations == nullptr ? 0 : context.expectations->waiting(),
+        .room = context.defence.room(),
+        .short_of_room = context.defence.short_of_room(),
+        .defence = {{{"drop_entry", tunables.drop_entry},
+                     {"drop_packet", tunables.drop_packet},
+                     {"secure_tcp", tunables.secure_tcp}}}};
+    for (std::size_t w = 0; w < context.workers.size(); ++w)
+        sample.worker_connections.push_back(
+            context.registry.connections(WorkerId(static_cast<std::uint16_t>(w))));
+    return sample;
+}
+
+}  // namespace shunt::ctl
