@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "conn/conn_table.h"
 
+#include <utility>
+
 namespace shunt {
 
 namespace {
@@ -29,6 +31,7 @@ ConnTable<F>::ConnTable(std::uint32_t capacity, std::uint64_t seed, TickTime now
 
 template <class F>
 ConnRef<F> ConnTable<F>::find(const FlowTuple<F>& tuple, std::uint32_t hash) noexcept {
+    settle(hash);
     std::size_t at = home(hash);
     // Every bucket may have been passed, so it is the count that ends the search.
     for (std::size_t n = 0; n <= bucket_mask_; ++n, at = (at + 1) & bucket_mask_) {
@@ -41,15 +44,38 @@ ConnRef<F> ConnTable<F>::find(const FlowTuple<F>& tuple, std::uint32_t hash) noe
 }
 
 template <class F>
-std::uint32_t& ConnTable<F>::file(std::uint32_t hash, std::uint32_t ref) noexcept {
+void ConnTable<F>::file(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint32_t ref) noexcept {
+    settle(hash);
+    unsigned alike = 0;  // places on the way that may have the same key
     for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
         Bucket& bucket = buckets_[at];
+        alike |= matches(bucket, tag(hash));
         if (const unsigned free = matches(bucket, 0); free != 0) {
             const std::size_t place = lowest(free);
             bucket.tags[place] = tag(hash);
-            return bucket.refs[place] = ref;
+            bucket.refs[place] = ref;
+            if (alike != 0) [[unlikely]]
+                put_first(tuple, hash, bucket.refs[place]);
+            return;
         }
         ++bucket.passed;
+    }
+}
+
+template <class F>
+void ConnTable<F>::file_later(std::uint32_t hash, std::uint32_t ref) noexcept {
+    prefetch(hash);
+    if (later_count_ == later_.size()) settle();
+    later_[later_count_++] = {hash, ref};
+}
+
+template <class F>
+void ConnTable<F>::settle() noexcept {
+    const std::uint32_t count = std::exchange(later_count_, 0);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto [hash, ref] = later_[i];
+        const Conn<F>& conn = conns_[ref >> 1];
+        file(conn.tuple(static_cast<Direction>(ref & 1U)), hash, ref);
     }
 }
 
@@ -74,6 +100,7 @@ void ConnTable<F>::put_first(const FlowTuple<F>& tuple, std::uint32_t hash,
 
 template <class F>
 void ConnTable<F>::unfile(std::uint32_t hash, std::uint32_t ref) noexcept {
+    settle(hash);
     for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
         Bucket& bucket = buckets_[at];
         for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1) {
@@ -88,7 +115,7 @@ void ConnTable<F>::unfile(std::uint32_t hash, std::uint32_t ref) noexcept {
 }
 
 template <class F>
-Conn<F>* ConnTable<F>::insert(const Conn<F>& conn) noexcept {
+Conn<F>* ConnTable<F>::insert(const Conn<F>& conn, std::uint32_t client_hash) noexcept {
     assert(conn.protocol != Protocol::none);
     std::uint32_t index = free_head_;
     if (index != no_slot)
@@ -98,11 +125,9 @@ Conn<F>* ConnTable<F>::insert(const Conn<F>& conn) noexcept {
     else
         return nullptr;
     conns_[index] = conn;
-    for (const auto d : {Direction::from_client, Direction::from_server}) {
-        const FlowTuple<F> tuple = conn.tuple(d);
-        const std::uint32_t h = hash(tuple);
-        put_first(tuple, h, file(h, index << 1 | static_cast<std::uint32_t>(d)));
-    }
+    file(conn.tuple(Direction::from_client), client_hash, ref_to(index, Direction::from_client));
+    const FlowTuple<F> reply = conn.tuple(Direction::from_server);
+    file_later(hash(reply), ref_to(index, Direction::from_server));
     wheel_.arm(index, conn.expires);
     size_.add();
     return &conns_[index];
@@ -119,7 +144,7 @@ template <class F>
 void ConnTable<F>::release(std::uint32_t index) noexcept {
     Conn<F>& conn = conns_[index];
     for (const auto d : {Direction::from_client, Direction::from_server})
-        unfile(hash(conn.tuple(d)), index << 1 | static_cast<std::uint32_t>(d));
+        unfile(hash(conn.tuple(d)), ref_to(index, d));
     set_half_open(conn, false);
     conn.protocol = Protocol::none;
     conn.generation = free_head_;

@@ -11,6 +11,10 @@
 // the places in use a search reads one bucket and one connection: two cache lines, both prefetched
 // for a whole burst before either is read.
 //
+// The key of the server's packets is known only when a connection is made, and its bucket is then
+// far away. So it is fetched first and filed later, with those of the next few connections, or when
+// something with the same hash is looked for, filed or removed.
+//
 // Worked example: client 192.0.2.7:40000 to 198.51.100.10:80, real server 10.1.0.11:8080, in
 // slot 5. The tuple 192.0.2.7:40000>198.51.100.10:80 is filed with reference 10 (5*2 +
 // from_client), the tuple 10.1.0.11:8080>192.0.2.7:40000 with reference 11.
@@ -67,7 +71,11 @@ class ConnTable {
     /// the table is full. A key may be in the table already: one client port can reach one server
     /// by two virtual addresses, and two servers can call one client port from one virtual
     /// endpoint. Packets then belong to the connection made last, for as long as that exists.
-    Conn<F>* insert(const Conn<F>& conn) noexcept;
+    Conn<F>* insert(const Conn<F>& conn) noexcept {
+        return insert(conn, hash(conn.tuple(Direction::from_client)));
+    }
+    /// `client_hash`: that of the tuple from the client.
+    Conn<F>* insert(const Conn<F>& conn, std::uint32_t client_hash) noexcept;
 
     /// The slot of a connection of this table, below capacity(): its own while it is there.
     [[nodiscard]] std::uint32_t slot_of(const Conn<F>& conn) const noexcept {
@@ -125,7 +133,9 @@ class ConnTable {
 
   private:
     static constexpr unsigned places = 8;
+    // What find_burst() knows of a key that is not in its own bucket.
     static constexpr std::uint32_t no_candidate = 0xFFFFFFFF;
+    static constexpr std::uint32_t nowhere = 0xFFFFFFFE;
     struct alignas(64) Bucket {
         std::array<std::uint16_t, places> tags;  ///< 0: free
         std::array<std::uint32_t, places> refs;
@@ -133,6 +143,9 @@ class ConnTable {
     };
     static_assert(sizeof(Bucket) == 64);
 
+    [[nodiscard]] static std::uint32_t ref_to(std::uint32_t index, Direction d) noexcept {
+        return index << 1 | static_cast<std::uint32_t>(d);
+    }
     [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept {
         return hash & bucket_mask_;
     }
@@ -145,7 +158,17 @@ class ConnTable {
     }
     [[nodiscard]] static unsigned matches(const Bucket& bucket, std::uint16_t tag) noexcept;
     [[nodiscard]] ConnRef<F> confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept;
-    std::uint32_t& file(std::uint32_t hash, std::uint32_t ref) noexcept;
+    void file(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint32_t ref) noexcept;
+    void file_later(std::uint32_t hash, std::uint32_t ref) noexcept;
+    /// Files what was to be filed later.
+    void settle() noexcept;
+    /// The same, if something with this hash is among it.
+    void settle(std::uint32_t hash) noexcept {
+        bool same = false;
+        for (std::size_t i = 0; i < later_count_; ++i) same |= later_[i].hash == hash;
+        if (same) [[unlikely]]
+            settle();
+    }
     void put_first(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint32_t& filed) noexcept;
     void unfile(std::uint32_t hash, std::uint32_t ref) noexcept;
     void release(std::uint32_t index) noexcept;
@@ -155,6 +178,11 @@ class ConnTable {
         };
     }
 
+    struct Later {
+        std::uint32_t hash;
+        std::uint32_t ref;
+    };
+
     std::uint32_t capacity_;
     std::uint64_t seed_;
     std::size_t bucket_mask_;
@@ -163,6 +191,8 @@ class ConnTable {
     TimerWheel wheel_;
     HalfOpenRing half_open_;
     Gauge size_;
+    std::array<Later, 4> later_;
+    std::uint32_t later_count_ = 0;
     std::uint32_t slots_used_ = 0;
     std::uint32_t free_head_;  ///< erased slots, chained through Conn::generation
 };
@@ -188,11 +218,14 @@ template <class Fn>
 void ConnTable<F>::find_burst(std::span<const FlowTuple<F>* const> tuples,
                               std::span<const std::uint32_t> hashes, Fn&& found) noexcept {
     assert(tuples.size() == hashes.size() && tuples.size() <= 64);
+    settle();
     std::array<std::uint32_t, 64> candidate;
     for (std::size_t i = 0; i < tuples.size(); ++i) {
         const Bucket& bucket = buckets_[home(hashes[i])];
         const unsigned m = matches(bucket, tag(hashes[i]));
-        candidate[i] = m != 0 ? bucket.refs[lowest(m)] : no_candidate;
+        candidate[i] = m != 0               ? bucket.refs[lowest(m)]
+                       : bucket.passed == 0 ? nowhere
+                                            : no_candidate;
         if (m != 0) {
             const char* conn = reinterpret_cast<const char*>(&conns_[candidate[i] >> 1]);
             for (std::size_t line = 0; line < sizeof(Conn<F>); line += 64)
@@ -201,8 +234,9 @@ void ConnTable<F>::find_burst(std::span<const FlowTuple<F>* const> tuples,
     }
     for (std::size_t i = 0; i < tuples.size(); ++i) {
         ConnRef<F> ref{};
-        if (candidate[i] != no_candidate) ref = confirm(candidate[i], *tuples[i]);
-        if (ref.conn == nullptr) [[unlikely]]
+        if (candidate[i] < nowhere) [[likely]]
+            ref = confirm(candidate[i], *tuples[i]);
+        if (ref.conn == nullptr && candidate[i] != nowhere) [[unlikely]]
             ref = find(*tuples[i], hashes[i]);
         found(i, ref);
     }

@@ -23,6 +23,7 @@ struct Opening {
     rte_mbuf* packet;
     const PacketMeta& meta;
     const FlowTuple<F>& tuple;  ///< from the client
+    std::uint32_t hash;         ///< of the tuple
     bool by_error;              ///< not the packet itself, but the one that an ICMP error quotes
 };
 
@@ -43,15 +44,23 @@ bool begins(const Tunables& tunables, const PacketMeta& meta, Protocol protocol)
 }
 
 template <class F>
-const VirtualService* find_service(const WorkerState& worker, const Opening<F>& what) noexcept {
+const VirtualService* find_service(WorkerState& worker, const Opening<F>& what) noexcept {
     if (what.tuple.source_port == ftp_data_port) return nullptr;
     // Connections are opened by what comes in; the host's own packets only answer.
     if (what.batch.from_host) return nullptr;
     if (!what.by_error && !begins(worker.tunables(), what.meta, what.tuple.protocol))
         return nullptr;
-    return worker.services().template find<F>(worker.mark_of<F>(what.batch.port, what.tuple),
-                                              what.tuple.protocol, what.tuple.destination,
-                                              what.tuple.destination_port);
+    const ServiceQuestion<F> question{.address = what.tuple.destination,
+                                      .mark = worker.mark_of<F>(what.batch.port, what.tuple),
+                                      .port = what.tuple.destination_port,
+                                      .protocol = what.tuple.protocol};
+    auto& recent = worker.recent<F>().service;
+    const std::uint32_t generation = worker.snapshot->generation;
+    if (const auto* known = recent.find(question, generation)) return *known;
+    const VirtualService* service = worker.services().template find<F>(
+        question.mark, question.protocol, question.address, question.port);
+    recent.keep(question, generation, service);
+    return service;
 }
 
 /// What schedulers are told of the packet. An ICMP error quotes an answer, and those that choose by
@@ -86,26 +95,28 @@ void end_connection(WorkerState& worker, Conn<F>& conn) noexcept {
 /// Files a connection among those of the table. When half-open ones have their share, or there is
 /// no more room, the oldest of them goes for it.
 template <class F>
-Conn<F>* insert(WorkerState& worker, const Conn<F>& conn) noexcept {
+Conn<F>* insert(WorkerState& worker, const Conn<F>& conn, std::uint32_t client_hash) noexcept {
     ConnTable<F>& table = worker.conns<F>();
     const auto share = static_cast<std::uint64_t>(worker.tunables().half_open_share);
     const bool full = is_full<F>(worker);
     if ((full || std::uint64_t{table.half_open()} * 100 >= table.capacity() * share) &&
         !evict_half_open<F>(worker) && full)
         return nullptr;
-    Conn<F>* filed = table.insert(conn);
+    Conn<F>* filed = table.insert(conn, client_hash);
     if (filed != nullptr) table.set_half_open(*filed, true);
     return filed;
 }
 
 /// Files a connection, or, when each packet is one of its own, keeps it for this burst.
+/// `client_hash`: of its tuple from the client.
 template <class F>
-Conn<F>* file(WorkerState& worker, const Conn<F>& conn, std::uint8_t place) noexcept {
+Conn<F>* file(WorkerState& worker, const Conn<F>& conn, std::uint32_t client_hash,
+              std::uint8_t place) noexcept {
     Conn<F>* filed = nullptr;
     if (conn.one_packet) {
         filed = &(worker.one_packet<F>()[place] = conn);
     } else {
-        filed = insert<F>(worker, conn);
+        filed = insert<F>(worker, conn, client_hash);
         if (filed == nullptr) return nullptr;
         count_connection<F>(worker, conn);
     }
@@ -123,7 +134,7 @@ Conn<F>* leave(WorkerState& worker, const VirtualService& service, const Opening
     if (!what.by_error && may_bypass<F>(worker, service, what.tuple)) {
         Conn<F> past = connection_past_servers<F>(worker, what.tuple);
         past.one_packet = is_one_packet<F>(service, what.tuple);
-        Conn<F>* conn = file<F>(worker, past, place);
+        Conn<F>* conn = file<F>(worker, past, what.hash, place);
         if (conn == nullptr) worker.drop(what.packet, DropReason::connections_full);
         return conn;
     }
@@ -140,12 +151,13 @@ Conn<F>* leave(WorkerState& worker, const VirtualService& service, const Opening
 /// Files a connection of the service to this target. Null: there is no room.
 template <class F>
 Conn<F>* file_to(WorkerState& worker, const VirtualService& service, const FlowTuple<F>& tuple,
-                 const std::optional<Target>& target, std::uint8_t place) noexcept {
+                 std::uint32_t hash, const std::optional<Target>& target,
+                 std::uint8_t place) noexcept {
     if (!target) return nullptr;
     Conn<F> conn = connection_to<F>(worker, *target, tuple);
     conn.one_packet = is_one_packet<F>(service, tuple);
     if (conn.one_packet) conn.affinity = no_affinity;
-    Conn<F>* filed = file<F>(worker, conn, place);
+    Conn<F>* filed = file<F>(worker, conn, hash, place);
     if (filed == nullptr || conn.one_packet) let_go(worker, target->affinity);
     return filed;
 }
@@ -154,7 +166,7 @@ Conn<F>* file_to(WorkerState& worker, const VirtualService& service, const FlowT
 template <class F>
 Conn<F>* connect(WorkerState& worker, const VirtualService& service, const Opening<F>& what,
                  const std::optional<Target>& target, std::uint8_t place) noexcept {
-    Conn<F>* filed = file_to<F>(worker, service, what.tuple, target, place);
+    Conn<F>* filed = file_to<F>(worker, service, what.tuple, what.hash, target, place);
     if (filed == nullptr)
         worker.drop(what.packet, DropReason::connections_full);
     else if (!what.by_error)
@@ -237,7 +249,7 @@ Conn<F>* open_for_server(WorkerState& worker, const Opening<F>& what, std::uint8
     const auto target = tie_to_caller<F>(worker, service, tuple, *caller->server, *data);
     // A connection that stays tells the template itself (2.9).
     if (target && service.one_packet) worker.shared.affinity->assure(target->affinity);
-    return file_to<F>(worker, service, tuple, target, place);
+    return file_to<F>(worker, service, tuple, worker.conns<F>().hash(tuple), target, place);
 }
 
 /// A server's packet of no connection may be answered, so that the server forgets it (1.8 step 7).
@@ -276,7 +288,11 @@ ConnRef<F> open_expected(WorkerState& worker, const Opening<F>& what, std::uint8
                          bool& disposed) noexcept {
     const auto expected = expected_connection<F>(worker, what.meta, what.tuple);
     if (!expected) return {};
-    Conn<F>* conn = file<F>(worker, expected->conn, place);
+    const std::uint32_t hash =
+        expected->direction == Direction::from_client
+            ? what.hash
+            : worker.conns<F>().hash(expected->conn.tuple(Direction::from_client));
+    Conn<F>* conn = file<F>(worker, expected->conn, hash, place);
     disposed = conn == nullptr;
     if (disposed) {
         release_expected<F>(worker, expected->conn);
@@ -312,35 +328,25 @@ ConnRef<F> admit(WorkerState& worker, const Opening<F>& what, Conn<F>* replaced,
 }  // namespace
 
 template <class F>
-ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, PlaceList& unclaimed) noexcept {
-    ClaimedList<F> admitted;
-    std::size_t taken = 0;
-    for (const auto place : unclaimed) {
-        const PacketMeta& meta = batch.meta[place];
-        const Opening<F> what{batch, batch.packets[place], meta, meta.tuple<F>(), false};
-        const ConnRef<F> known = worker.conns<F>().find(what.tuple);
-        if (known.conn != nullptr && !known.conn->replaced) {
-            admitted.push({place, known.direction, batch.port, known.conn});
-        } else if (!admitted.empty()) {
-            break;
-        } else if (const auto [conn, direction] = admit<F>(worker, what, known.conn, place);
-                   conn != nullptr) {
-            admitted.push({place, direction, batch.port, conn});
-        }
-        ++taken;
-    }
-    unclaimed.drop_front(taken);
-    return admitted;
+Claimed<F> stage_admit(WorkerState& worker, Batch& batch, std::uint8_t place) noexcept {
+    const PacketMeta& meta = batch.meta[place];
+    const Opening<F> what{batch,           batch.packets[place], meta,
+                          meta.tuple<F>(), batch.hashes[place],  false};
+    ConnRef<F> found = worker.conns<F>().find(what.tuple, what.hash);
+    if (found.conn == nullptr || found.conn->replaced)
+        found = admit<F>(worker, what, found.conn, place);
+    return {place, found.direction, batch.port, found.conn};
 }
 
 template <class F>
 Conn<F>* admit_for_error(WorkerState& worker, const Batch& batch, rte_mbuf* packet,
                          const PacketMeta& meta, const FlowTuple<F>& tuple) noexcept {
-    return admit<F>(worker, {batch, packet, meta, tuple, true}, nullptr, 0).conn;
+    const std::uint32_t hash = worker.conns<F>().hash(tuple);
+    return admit<F>(worker, {batch, packet, meta, tuple, hash, true}, nullptr, 0).conn;
 }
 
-template ClaimedList<Ipv4> stage_admit(WorkerState&, Batch&, PlaceList&) noexcept;
-template ClaimedList<Ipv6> stage_admit(WorkerState&, Batch&, PlaceList&) noexcept;
+template Claimed<Ipv4> stage_admit(WorkerState&, Batch&, std::uint8_t) noexcept;
+template Claimed<Ipv6> stage_admit(WorkerState&, Batch&, std::uint8_t) noexcept;
 template Conn<Ipv4>* admit_for_error(WorkerState&, const Batch&, rte_mbuf*, const PacketMeta&,
                                      const FlowTuple<Ipv4>&) noexcept;
 template Conn<Ipv6>* admit_for_error(WorkerState&, const Batch&, rte_mbuf*, const PacketMeta&,

@@ -13,13 +13,13 @@ namespace shunt {
 /// Can nobody on the wire have this address, which a packet names as its source? For IPv6 the host
 /// tells less about its own addresses, as Linux does.
 template <class F>
-bool is_martian_source(const WorkerState& worker, const typename F::Address& source) noexcept {
+bool is_martian_source(WorkerState& worker, const typename F::Address& source) noexcept {
     if (source.is_loopback() || source.is_multicast()) return true;
     if constexpr (std::is_same_v<F, Ipv6>)
         return false;
     else
         return source.is_unspecified() || source.is_broadcast() ||
-               worker.network().route<F>(source, 0).kind == Route<F>::Kind::local;
+               way_to_client<F>(worker, source, [] { return 0U; }).kind == WayAhead::Kind::local;
 }
 
 /// Does the service, found by the fallback for FTP data, take this port at all? It does not unless
@@ -92,9 +92,10 @@ bool is_one_packet(const VirtualService& service, const FlowTuple<F>& tuple) noe
 template <class F>
 bool is_full(WorkerState& worker) noexcept {
     const ConnTable<F>& table = worker.conns<F>();
-    const auto most =
-        static_cast<std::uint64_t>(worker.tunables().conn_max) / worker.shared.workers;
-    return table.size() >= std::min<std::uint64_t>(table.capacity(), most);
+    // One more for every worker would be too many: so said without a division.
+    return table.size() >= table.capacity() ||
+           (std::uint64_t{table.size()} + 1) * worker.shared.workers >
+               static_cast<std::uint64_t>(worker.tunables().conn_max);
 }
 
 /// May a service without usable server let a packet of this tuple go to its own destination (1.6
@@ -103,8 +104,7 @@ template <class F>
 bool may_bypass(const WorkerState& worker, const VirtualService& service,
                 const FlowTuple<F>& tuple) noexcept {
     return worker.tunables().cache_bypass != 0 && service.key.mark != Mark{} &&
-           !not_one_host(tuple.destination) &&
-           worker.network().route<F>(tuple.destination, 0).kind != Route<F>::Kind::local;
+           !not_one_host(tuple.destination) && !worker.network().is_local<F>(tuple.destination);
 }
 
 }  // namespace shunt

@@ -107,7 +107,7 @@ bool refused(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
 }  // namespace
 
 template <class F>
-bool advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim, PlaceList& late) noexcept {
+Progress advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noexcept {
     Conn<F>& conn = *claim.conn;
     PacketMeta& meta = batch.meta[claim.place];
     if (conn.generation != worker.snapshot->generation) [[unlikely]]
@@ -116,11 +116,10 @@ bool advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim, PlaceLi
         (may_begin(meta) && conn.packets_in != 0 &&
          begins_anew<F>(worker, conn, meta, claim.direction))) [[unlikely]] {
         conn.replaced = true;
-        late.push(claim.place);
-        return false;
+        return Progress::late;
     }
     if (refused<F>(worker, batch.packets[claim.place], meta, claim)) [[unlikely]]
-        return false;
+        return Progress::disposed;
     if (conn.server_available) worker.counters_of(conn.dest).count(claim.direction, meta.l3_length);
     if (conn.protocol == Protocol::tcp)
         advance_tcp<F>(worker, conn, meta.tcp_flags, claim.direction);
@@ -129,10 +128,10 @@ bool advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim, PlaceLi
     else if (!conn.one_packet)
         advance_udp<F>(worker, conn, claim.direction);
     conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
-    return true;
+    return Progress::goes_on;
 }
 
-template bool advance(WorkerState&, Batch&, const Claimed<Ipv4>&, PlaceList&) noexcept;
-template bool advance(WorkerState&, Batch&, const Claimed<Ipv6>&, PlaceList&) noexcept;
+template Progress advance(WorkerState&, Batch&, const Claimed<Ipv4>&) noexcept;
+template Progress advance(WorkerState&, Batch&, const Claimed<Ipv6>&) noexcept;
 
 }  // namespace shunt

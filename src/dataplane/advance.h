@@ -6,10 +6,14 @@
 
 namespace shunt {
 
-/// May the packet be forwarded? If not it was disposed of, or stands in `late`: it opens a new
-/// connection in the place of one that is over, or follows one that does.
+enum class Progress : std::uint8_t {
+    goes_on,   ///< it may be forwarded
+    disposed,  ///< it has its verdict
+    late,      ///< it opens a connection in the place of one that is over, or follows one that does
+};
+
 template <class F>
-bool advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim, PlaceList& late) noexcept;
+Progress advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noexcept;
 
 /// Every packet starts the timeout of the state anew; only a shorter one touches the timer.
 template <class F>

@@ -25,6 +25,7 @@ struct Batch {
     std::uint16_t count = 0;
     std::array<rte_mbuf*, burst_size> packets;
     std::array<PacketMeta, burst_size> meta;
+    std::array<std::uint32_t, burst_size> hashes;  ///< of the tuples, from stage 3 on
     bool owner_known = false;  ///< handed over by another worker: this one is the owner
 };
 
@@ -40,10 +41,6 @@ class PlaceList {
     void push(std::uint8_t place) noexcept { places_[count_++] = place; }
     [[nodiscard]] std::size_t size() const noexcept { return count_; }
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
-    void drop_front(std::size_t n) noexcept {
-        std::copy(begin() + n, end(), places_.begin());
-        count_ = static_cast<std::uint8_t>(count_ - n);
-    }
     [[nodiscard]] const std::uint8_t* begin() const noexcept { return places_.data(); }
     [[nodiscard]] const std::uint8_t* end() const noexcept { return places_.data() + count_; }
 

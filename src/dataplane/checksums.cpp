@@ -17,7 +17,7 @@ std::uint32_t pseudo_header_sum(const FlowTuple<F>& tuple, std::uint32_t l4_leng
         Be32 protocol;
     } const header{tuple.source, tuple.destination, Be32(l4_length),
                    Be32(static_cast<std::uint32_t>(tuple.protocol))};
-    return checksum_add(0, std::as_bytes(std::span(&header, 1)));
+    return checksum_of(header);
 }
 
 // Not by rte_raw_cksum_mbuf(): in DPDK 22.11 that loses carries when a buffer begins at an odd

@@ -11,14 +11,15 @@ namespace shunt {
 
 namespace {
 
-template <class F>
-WayAhead way_to(WorkerState& worker, const typename F::Address& target,
-                std::uint32_t flow_hash) noexcept {
-    using Kind = typename Route<F>::Kind;
-    const Way<F> way = find_way<F>(worker.network(), target, flow_hash);
-    if (way.route.kind == Kind::local) return {.kind = WayAhead::Kind::local};
-    if (way.route.kind != Kind::via) return {};
-    return {.kind = WayAhead::Kind::via, .next_hop = way.next_hop, .fits = way.route.mtu};
+/// `flow_hash`: a function, as NetTable::way_ahead() takes it.
+template <class Hash>
+WayAhead way_to_server(WorkerState& worker, DestId dest, Hash&& flow_hash) noexcept {
+    return recall_way(worker.recent_servers.of(dest), dest, worker.snapshot->generation, [&] {
+        const IpAddress& server = worker.services().slot(dest).endpoint.address;
+        return server.family() == Family::ipv4
+                   ? worker.network().way_ahead<Ipv4>(server.v4(), flow_hash)
+                   : worker.network().way_ahead<Ipv6>(server.v6(), flow_hash);
+    });
 }
 
 /// After a change of a server's connections (ipvs-behaviour 2.11).
@@ -64,12 +65,11 @@ bool begins_anew(const WorkerState& worker, const Conn<F>& conn, const PacketMet
 
 template <class F>
 WayAhead way_ahead(WorkerState& worker, const Conn<F>& conn, Direction direction) noexcept {
-    const auto hash = flow_hash(worker, conn, direction);
-    if (direction == Direction::from_server) return way_to<F>(worker, conn.client, hash);
-    if (conn.method == ForwardMethod::bypass) return way_to<F>(worker, conn.virtual_address, hash);
-    const IpAddress& server = worker.services().slot(conn.dest).endpoint.address;
-    WayAhead way = server.family() == Family::ipv4 ? way_to<Ipv4>(worker, server.v4(), hash)
-                                                   : way_to<Ipv6>(worker, server.v6(), hash);
+    const auto hash = [&] { return flow_hash(worker, conn, direction); };
+    if (direction == Direction::from_server) return way_to_client<F>(worker, conn.client, hash);
+    if (conn.method == ForwardMethod::bypass)
+        return worker.network().way_ahead<F>(conn.virtual_address, hash);
+    WayAhead way = way_to_server(worker, conn.dest, hash);
     if (conn.method == ForwardMethod::tunnel && way.kind == WayAhead::Kind::via)
         way.fits = tunnel_fits(*worker.snapshot, conn.dest, way.fits);
     return way;

@@ -13,23 +13,18 @@ template <class F>
 bool begins_anew(const WorkerState& worker, const Conn<F>& conn, const PacketMeta& meta,
                  Direction direction) noexcept;
 
-/// What the routes say of one direction of a connection.
-struct WayAhead {
-    enum class Kind : std::uint8_t {
-        unreachable,
-        local,  ///< the other end is this host
-        via,
-    };
-    Kind kind = Kind::unreachable;
-    NextHopIndex next_hop = no_next_hop;
-    /// The largest packet that goes on whole, as it comes in: what a tunnel adds is taken off. 0
-    /// for a tunnel whose way is too narrow for any packet (ipvs-behaviour 1.11).
-    std::uint16_t fits = 0;
-};
-
-/// Looks it up; the server may be of the other family.
+/// What the routes say of one direction of a connection; the server may be of the other family.
+/// What a tunnel adds is taken off what fits.
 template <class F>
 WayAhead way_ahead(WorkerState& worker, const Conn<F>& conn, Direction direction) noexcept;
+
+/// `flow_hash`: a function, as NetTable::way_ahead() takes it.
+template <class F, class Hash>
+WayAhead way_to_client(WorkerState& worker, const typename F::Address& client,
+                       Hash&& flow_hash) noexcept {
+    return recall_way(worker.recent<F>().client, client, worker.snapshot->generation,
+                      [&] { return worker.network().way_ahead<F>(client, flow_hash); });
+}
 
 /// Looks up again what the connection keeps from the snapshot: its next hops and whether its real
 /// server is still in its service.

@@ -54,15 +54,32 @@ void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& clai
         PacketMeta& meta = batch.meta[claim.place];
         if (goes_straight<F>(worker, packet, meta, claim)) [[likely]] {
             ++served;
-        } else if (advance<F>(worker, batch, claim, late)) {
+            continue;
+        }
+        const Progress progress = advance<F>(worker, batch, claim);
+        if (progress == Progress::goes_on) {
             ++served;
             forward<F>(worker, batch, packet, meta, claim);
+        } else if (progress == Progress::late) {
+            late.push(claim.place);
         }
     }
     worker.newcomers.served(served);
 }
 
+template <class F>
+bool forward_one(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noexcept {
+    const Progress progress = advance<F>(worker, batch, claim);
+    if (progress == Progress::goes_on) {
+        worker.newcomers.served(1);
+        forward<F>(worker, batch, batch.packets[claim.place], batch.meta[claim.place], claim);
+    }
+    return progress != Progress::late;
+}
+
 template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv4>&, PlaceList&) noexcept;
 template void stage_forward(WorkerState&, Batch&, const ClaimedList<Ipv6>&, PlaceList&) noexcept;
+template bool forward_one(WorkerState&, Batch&, const Claimed<Ipv4>&) noexcept;
+template bool forward_one(WorkerState&, Batch&, const Claimed<Ipv6>&) noexcept;
 
 }  // namespace shunt

@@ -105,7 +105,7 @@ template <class F>
 typename F::Address error_source(const WorkerState& worker, const Quotation<F>& about) noexcept {
     const NetTable& network = worker.network();
     if (worker.services().is_virtual<F>(about.destination) ||
-        network.route<F>(about.destination, 0).kind == Route<F>::Kind::local)
+        network.is_local<F>(about.destination))
         return about.destination;
     return network.route<F>(about.source, 0).source;
 }

@@ -217,8 +217,8 @@ void relay_as_it_is(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
     const WayAhead way = way_ahead<F>(worker, conn, claim.direction);
     if (way.kind == WayAhead::Kind::unreachable) return worker.drop(packet, DropReason::no_route);
     if (way.kind == WayAhead::Kind::local) {
-        const auto route = worker.network().route<F>(meta.tuple<F>().destination, 0);
-        if (conn.method == ForwardMethod::bypass || route.kind != Route<F>::Kind::local)
+        if (conn.method == ForwardMethod::bypass ||
+            !worker.network().is_local<F>(meta.tuple<F>().destination))
             return worker.drop(packet, DropReason::martian);
         return give_to_host<F>(worker, claim.port, packet, meta);
     }
@@ -263,7 +263,7 @@ bool may_be_ours(const WorkerState& worker, const PacketMeta& meta, const Quoted
     if (quoted.tuple.protocol == Protocol::udp && services.is_virtual<F>(quoted.tuple.source) &&
         !services.is_virtual<Inner>(inside.destination))
         return false;
-    return worker.network().route<F>(meta.tuple<F>().destination, 0).kind == Route<F>::Kind::local;
+    return worker.network().is_local<F>(meta.tuple<F>().destination);
 }
 
 template <class F, class Inner>

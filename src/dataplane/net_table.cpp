@@ -187,15 +187,20 @@ NetTable::~NetTable() {
 }
 
 template <class F>
+const NetTable::RouteEntry* NetTable::find(const typename F::Address& destination) const noexcept {
+    const auto* node = Rib<F>::lookup(rib<F>(), destination);
+    return node == nullptr ? nullptr : &routes_[Rib<F>::value(node)];
+}
+
+template <class F>
 Route<F> NetTable::route(const typename F::Address& destination,
                          std::uint32_t flow_hash) const noexcept {
     using Kind = typename Route<F>::Kind;
-    const auto* node = Rib<F>::lookup(rib<F>(), destination);
-    if (node == nullptr) return {};
-    const RouteEntry& entry = routes_[Rib<F>::value(node)];
-    if (entry.local) return {.kind = Kind::local, .gateway = destination, .source = destination};
-    if (entry.hops.empty()) return {};
-    const Hop& hop = entry.choose(flow_hash);
+    const RouteEntry* entry = find<F>(destination);
+    if (entry == nullptr) return {};
+    if (entry->local) return {.kind = Kind::local, .gateway = destination, .source = destination};
+    if (entry->hops.empty()) return {};
+    const Hop& hop = entry->choose(flow_hash);
     return {.kind = Kind::via,
             .ifindex = hop.ifindex,
             .gateway = hop.gateway ? F::of(*hop.gateway) : destination,
@@ -227,6 +232,8 @@ const NetInterface* NetTable::find_interface(int ifindex) const noexcept {
     return found != interfaces_.end() && found->ifindex == ifindex ? &*found : nullptr;
 }
 
+template const NetTable::RouteEntry* NetTable::find<Ipv4>(const Ipv4Address&) const noexcept;
+template const NetTable::RouteEntry* NetTable::find<Ipv6>(const Ipv6Address&) const noexcept;
 template Route<Ipv4> NetTable::route<Ipv4>(const Ipv4Address&, std::uint32_t) const noexcept;
 template Route<Ipv6> NetTable::route<Ipv6>(const Ipv6Address&, std::uint32_t) const noexcept;
 template NextHopIndex NetTable::next_hop<Ipv4>(int, const Ipv4Address&) const noexcept;
@@ -274,6 +281,12 @@ void NetTableBuilder::build_neighbours(NetTable& table,
     });
 }
 
+NextHopIndex NetTableBuilder::gateway_hop(const NetTable& table, const Hop& hop) noexcept {
+    const IpAddress& gateway = *hop.gateway;
+    return gateway.family() == Family::ipv4 ? table.next_hop<Ipv4>(hop.ifindex, gateway.v4())
+                                            : table.next_hop<Ipv6>(hop.ifindex, gateway.v6());
+}
+
 NetTable::RouteEntry NetTableBuilder::make_entry(const NetTable& table, const RouteSpec& spec,
                                                  SourceChooser& sources) {
     NetTable::RouteEntry entry;
@@ -290,7 +303,8 @@ NetTable::RouteEntry NetTableBuilder::make_entry(const NetTable& table, const Ro
                         : sources.choose(hop.ifindex, hop.gateway.value_or(spec.prefix.address),
                                          is_link_local(spec.prefix.address));
         const auto mtu = spec.mtu == 0 ? interface->mtu : std::min(spec.mtu, interface->mtu);
-        entry.hops.push_back({hop.ifindex, weight, hop.gateway, source, mtu});
+        entry.hops.push_back({hop.ifindex, weight, hop.gateway, source, mtu,
+                              hop.gateway ? gateway_hop(table, hop) : no_next_hop});
         entry.total_weight += weight;
     }
     return entry;
@@ -345,15 +359,14 @@ std::shared_ptr<const NetTable> NetTableBuilder::build() const {
     table->rib_v6_ = make_rib<Ipv6>(routes_.size() - v4);
     if (table->rib_v4_ == nullptr || table->rib_v6_ == nullptr) return nullptr;
 
+    build_neighbours(*table, table->neighbours_v4_);
+    build_neighbours(*table, table->neighbours_v6_);
     table->routes_.reserve(routes_.size());
     SourceChooser sources(addresses_);
     for (const bool local : {true, false})
         if (!build_routes<Ipv4>(*table, sources, local) ||
             !build_routes<Ipv6>(*table, sources, local))
             return nullptr;
-
-    build_neighbours(*table, table->neighbours_v4_);
-    build_neighbours(*table, table->neighbours_v6_);
     return table;
 }
 

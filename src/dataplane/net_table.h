@@ -53,6 +53,21 @@ struct Route {
     std::uint16_t mtu = 0;          ///< largest network-layer packet on that way
 };
 
+/// What a forwarded packet needs to know of the way to an address.
+struct WayAhead {
+    enum class Kind : std::uint8_t {
+        unreachable,
+        local,  ///< the other end is this host
+        via,
+    };
+    Kind kind = Kind::unreachable;
+    bool by_flow = false;                 ///< another flow may have another next hop
+    NextHopIndex next_hop = no_next_hop;  ///< none while its link address is not known
+    /// The largest packet that goes on whole, as it comes in; 0 for a tunnel whose way is too
+    /// narrow for any packet (ipvs-behaviour 1.11).
+    std::uint16_t fits = 0;
+};
+
 class NetTable {
   public:
     ~NetTable();
@@ -66,6 +81,30 @@ class NetTable {
     template <class F>
     [[nodiscard]] Route<F> route(const typename F::Address& destination,
                                  std::uint32_t flow_hash) const noexcept;
+
+    /// The same, as far as it concerns forwarding. `flow_hash`: a function, asked when there are
+    /// several next hops.
+    template <class F, class Hash>
+    [[nodiscard]] WayAhead way_ahead(const typename F::Address& destination,
+                                     Hash&& flow_hash) const noexcept {
+        const RouteEntry* entry = find<F>(destination);
+        if (entry == nullptr) return {};
+        if (entry->local) return {.kind = WayAhead::Kind::local};
+        if (entry->hops.empty()) return {};
+        const bool several = entry->hops.size() > 1;
+        const Hop& hop = several ? entry->choose(flow_hash()) : entry->hops.front();
+        return {.kind = WayAhead::Kind::via,
+                .by_flow = several,
+                .next_hop = hop.gateway ? hop.next_hop : next_hop<F>(hop.ifindex, destination),
+                .fits = hop.mtu};
+    }
+
+    /// Has the host itself this address?
+    template <class F>
+    [[nodiscard]] bool is_local(const typename F::Address& address) const noexcept {
+        const RouteEntry* entry = find<F>(address);
+        return entry != nullptr && entry->local;
+    }
 
     /// The neighbour `address` on an interface, or no_next_hop while its link address is not known.
     template <class F>
@@ -96,6 +135,7 @@ class NetTable {
         std::optional<IpAddress> gateway;  ///< none: the target itself is on the link
         IpAddress source;
         std::uint16_t mtu = 0;
+        NextHopIndex next_hop = no_next_hop;  ///< the gateway's
     };
     struct RouteEntry {
         bool local = false;
@@ -109,6 +149,9 @@ class NetTable {
         typename F::Address address;
         NextHopIndex next_hop;
     };
+    /// Null: there is no route.
+    template <class F>
+    [[nodiscard]] const RouteEntry* find(const typename F::Address& destination) const noexcept;
     template <class F>
     [[nodiscard]] const std::vector<Neighbour<F>>& neighbours() const noexcept {
         if constexpr (std::is_same_v<F, Ipv4>)
@@ -193,6 +236,8 @@ class NetTableBuilder {
     /// Puts the local prefixes, or all others, into the table of a family; false: out of memory.
     template <class F>
     [[nodiscard]] bool build_routes(NetTable& table, SourceChooser& sources, bool local) const;
+    /// Of a hop with a gateway; the neighbours are in the table already.
+    [[nodiscard]] static NextHopIndex gateway_hop(const NetTable& table, const Hop& hop) noexcept;
     [[nodiscard]] static NetTable::RouteEntry make_entry(const NetTable& table,
                                                          const RouteSpec& spec,
                                                          SourceChooser& sources);

@@ -59,7 +59,7 @@ bool may_stay(const WorkerState& worker, const Conn<F>& conn, Direction directio
         return !worker.services().slot(conn.dest).endpoint.address.visit(
             [](const auto& a) { return a.is_loopback(); });
     return conn.method != ForwardMethod::bypass &&
-           worker.network().route<F>(conn.virtual_address, 0).kind == Route<F>::Kind::local;
+           worker.network().is_local<F>(conn.virtual_address);
 }
 
 template <class F>

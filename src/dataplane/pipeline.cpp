@@ -11,13 +11,13 @@ struct Nobody {
     template <class F>
     void classified(const PlaceList&) noexcept {}
     template <class F>
-    void looked_up(const PlaceList&, const ClaimedList<F>&) noexcept {}
+    void looked_up(const PlaceList&, Claims<F>) noexcept {}
     template <class F>
-    void forwards(const ClaimedList<F>&) noexcept {}
+    void forwards(Claims<F>) noexcept {}
     template <class F>
-    void forwarded(const ClaimedList<F>&, const PlaceList&) noexcept {}
+    void forwarded(Claims<F>, bool) noexcept {}
     template <class F>
-    void admitted(const ClaimedList<F>&) noexcept {}
+    void admitted(Claims<F>) noexcept {}
 };
 
 }  // namespace

@@ -6,6 +6,25 @@
 
 namespace shunt {
 
+/// What a listener is shown of a burst's packets that have a connection.
+template <class F>
+using Claims = std::span<const Claimed<F>>;
+
+/// A packet without a connection, or one that opens another in the place of its own.
+template <class F, class Listener>
+void run_newcomer(WorkerState& worker, Batch& batch, std::uint8_t place,
+                  Listener& listener) noexcept {
+    for (bool late = true; late;) {
+        const Claimed<F> claim = stage_admit<F>(worker, batch, place);
+        const Claims<F> admitted(&claim, claim.conn != nullptr ? 1 : 0);
+        listener.template admitted<F>(admitted);
+        if (admitted.empty()) return;
+        listener.template forwards<F>(admitted);
+        late = !forward_one<F>(worker, batch, claim);
+        listener.template forwarded<F>(admitted, late);
+    }
+}
+
 template <class F, class Listener>
 void run_family(WorkerState& worker, Batch& batch, const PlaceList& places,
                 Listener& listener) noexcept {
@@ -13,18 +32,16 @@ void run_family(WorkerState& worker, Batch& batch, const PlaceList& places,
     const PlaceList mine = stage_classify<F>(worker, batch, places);
     listener.template classified<F>(mine);
     PlaceList unclaimed;
-    ClaimedList<F> claimed = stage_lookup<F>(worker, batch, mine, unclaimed);
+    const ClaimedList<F> claimed = stage_lookup<F>(worker, batch, mine, unclaimed);
     listener.template looked_up<F>(mine, claimed);
-    for (;;) {
-        PlaceList late;
-        listener.template forwards<F>(claimed);
-        stage_forward<F>(worker, batch, claimed, late);
-        listener.template forwarded<F>(claimed, late);
-        unclaimed = PlaceList(late, unclaimed);
-        if (unclaimed.empty()) return;
-        claimed = stage_admit<F>(worker, batch, unclaimed);
-        listener.template admitted<F>(claimed);
-    }
+    PlaceList late;
+    listener.template forwards<F>(claimed);
+    stage_forward<F>(worker, batch, claimed, late);
+    listener.template forwarded<F>(claimed, !late.empty());
+    if (late.empty() && unclaimed.empty()) [[likely]]
+        return;
+    for (const auto place : PlaceList(late, unclaimed))
+        run_newcomer<F>(worker, batch, place, listener);
 }
 
 /// Runs a burst through all stages. `listener` is called between them, with what they returned; it

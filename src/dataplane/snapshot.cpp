@@ -8,9 +8,8 @@ namespace {
 bool is_local(const NetTable& network, const DestSlot& slot) {
     if (!slot.in_use) return false;
     const IpAddress& address = slot.endpoint.address;
-    return address.family() == Family::ipv4
-               ? network.route<Ipv4>(address.v4(), 0).kind == Route<Ipv4>::Kind::local
-               : network.route<Ipv6>(address.v6(), 0).kind == Route<Ipv6>::Kind::local;
+    return address.family() == Family::ipv4 ? network.is_local<Ipv4>(address.v4())
+                                            : network.is_local<Ipv6>(address.v6());
 }
 
 }  // namespace

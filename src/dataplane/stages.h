@@ -29,17 +29,18 @@ std::optional<DropReason> parse_packet(rte_mbuf*& packet, PacketMeta& meta) noex
 template <class F>
 PlaceList stage_classify(WorkerState& worker, Batch& batch, const PlaceList& places) noexcept;
 
-/// 3. lookup.cpp: finds connections, the whole burst at once. `unclaimed` gets the rest.
+/// 3. lookup.cpp: finds connections, the whole burst at once. `unclaimed` gets the rest. Leaves the
+/// hashes of the tuples in the batch.
 template <class F>
 ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& places,
                             PlaceList& unclaimed) noexcept;
 
-/// 4. admit.cpp: new connections for packets that may open one; the others go to the host or are
-/// refused. Takes packets from the front of `unclaimed` and stops where the fate of the next one
-/// may hang on those that are claimed now: what new connections do is as if packets came one by
-/// one.
+/// 4. admit.cpp: the connection of a packet that had none when the burst came: a new one, or that
+/// of a packet before it. Without either the packet goes to the host or is refused, and `conn` is
+/// null. One by one, each being forwarded before the next is admitted: what a scheduler chooses
+/// hangs on what became of the packets before.
 template <class F>
-ClaimedList<F> stage_admit(WorkerState& worker, Batch& batch, PlaceList& unclaimed) noexcept;
+Claimed<F> stage_admit(WorkerState& worker, Batch& batch, std::uint8_t place) noexcept;
 
 /// The same for an ICMP error without connection (schedule_icmp): `tuple` is that of packets from
 /// the client in whose connection the error goes. Null when the packet was disposed of.
@@ -54,5 +55,9 @@ Conn<F>* admit_for_error(WorkerState& worker, const Batch& batch, rte_mbuf* pack
 template <class F>
 void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
                    PlaceList& late) noexcept;
+
+/// The same for one packet; false when it is late.
+template <class F>
+bool forward_one(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noexcept;
 
 }  // namespace shunt

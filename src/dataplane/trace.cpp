@@ -88,28 +88,28 @@ class Tracer {
             tracer_.add(TraceStage::classify, !mine.empty());
         }
         template <class F>
-        void looked_up(const PlaceList& mine, const ClaimedList<F>& claimed) noexcept {
+        void looked_up(const PlaceList& mine, Claims<F> claimed) noexcept {
             if (!mine.empty()) tracer_.add_claims(TraceStage::lookup, claimed);
         }
         template <class F>
-        void forwards(const ClaimedList<F>& claimed) noexcept {
+        void forwards(Claims<F> claimed) noexcept {
             state_before_ = claimed.empty() ? std::uint8_t{0} : claimed.begin()->conn->state;
             dropped_before_ = tracer_.worker_.counters.all_dropped();
         }
         template <class F>
-        void forwarded(const ClaimedList<F>& claimed, const PlaceList& late) noexcept {
+        void forwarded(Claims<F> claimed, bool late) noexcept {
             if (claimed.empty()) return;
             if (TraceStep* step = tracer_.add_claims(TraceStage::advance, claimed)) {
                 step->state_before = state_before_;
-                step->again = !late.empty();
+                step->again = late;
             }
-            if (!late.empty()) return;
+            if (late) return;
             TraceStep* step = tracer_.add_claims(TraceStage::forward, claimed);
             if (step != nullptr)
                 step->yes = tracer_.worker_.counters.all_dropped() == dropped_before_;
         }
         template <class F>
-        void admitted(const ClaimedList<F>& claimed) noexcept {
+        void admitted(Claims<F> claimed) noexcept {
             tracer_.add_claims(TraceStage::admit, claimed);
         }
 
@@ -128,7 +128,7 @@ class Tracer {
         return &step;
     }
     template <class F>
-    TraceStep* add_claims(TraceStage stage, const ClaimedList<F>& claims) noexcept {
+    TraceStep* add_claims(TraceStage stage, Claims<F> claims) noexcept {
         TraceStep* step = add(stage, !claims.empty());
         if (step != nullptr && step->yes) step->conn = traced<F>(worker_, *claims.begin());
         return step;

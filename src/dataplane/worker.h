@@ -18,6 +18,7 @@
 #include "dataplane/newcomer_limit.h"
 #include "dataplane/owner.h"
 #include "dataplane/reassembly.h"
+#include "dataplane/recent.h"
 #include "dataplane/snapshot.h"
 #include "service/dest_counters.h"
 
@@ -124,6 +125,13 @@ struct WorkerState {
         else
             return fragments_v6;
     }
+    template <class F>
+    [[nodiscard]] Recent<F>& recent() noexcept {
+        if constexpr (std::is_same_v<F, Ipv4>)
+            return recent_v4;
+        else
+            return recent_v6;
+    }
     [[nodiscard]] const ServiceTable& services() const noexcept { return *snapshot->services; }
     [[nodiscard]] const NetTable& network() const noexcept { return *snapshot->network; }
     [[nodiscard]] const Tunables& tunables() const noexcept { return snapshot->tunables; }
@@ -170,6 +178,9 @@ struct WorkerState {
     Defence defence;
     NewcomerLimit newcomers;
     AppState apps;
+    Recent<Ipv4> recent_v4;
+    Recent<Ipv6> recent_v6;
+    RecentServers recent_servers;
     std::uint32_t tunnel_ids = 0;  ///< outer IPv4 headers that were given a number
     std::array<Conn<Ipv4>, burst_size> one_packet_v4;
     std::array<Conn<Ipv6>, burst_size> one_packet_v6;

@@ -66,6 +66,20 @@ class ChecksumDelta {
 /// only the last piece of a region may be odd.
 std::uint32_t checksum_add(std::uint32_t sum, std::span<const std::byte> bytes) noexcept;
 
+/// The one's complement sum of an object whose size, a small one, is a multiple of four.
+template <class T>
+[[nodiscard]] std::uint32_t checksum_of(const T& object) noexcept {
+    static_assert(sizeof(T) % 4 == 0 && sizeof(T) <= 64);
+    std::uint64_t wide = 0;
+    for (std::size_t i = 0; i < sizeof(T); i += 4) {
+        std::uint32_t word;
+        std::memcpy(&word, reinterpret_cast<const char*>(&object) + i, 4);
+        wide += word;
+    }
+    wide = (wide & 0xFFFFFFFF) + (wide >> 32);
+    return fold(static_cast<std::uint32_t>((wide & 0xFFFFFFFF) + (wide >> 32)));
+}
+
 /// The checksum field over `bytes`, whose own checksum field must be zero; zero when `bytes`
 /// includes a right checksum.
 std::uint16_t checksum(std::span<const std::byte> bytes) noexcept;

@@ -10,12 +10,16 @@ namespace shunt {
 /// server and its loads alone; weights are not 0.
 template <class Load, class Weight>
 std::optional<std::size_t> least_loaded(const Candidates& from, Load load, Weight weight) noexcept {
-    LeastLoaded best;
+    // In the order of the list, so that of equals the one that is best already stays.
+    // Copied, so that the compiler keeps it in registers.
+    const std::span<const RealServer> servers = from.servers;
     const auto consider = [&](LeastLoaded& among, std::size_t i) {
-        if (!from.eligible(i)) return;
-        const LeastLoaded it{load(from.servers[i]), weight(from.servers[i]), i};
-        if (it.goes_before(among)) among = it;
+        const RealServer& server = servers[i];
+        if (!from.eligible(server)) return;
+        const LeastLoaded it{load(server), weight(server), i};
+        if (it.is_less_than(among)) among = it;
     };
+    LeastLoaded best;
     if (from.cache) {
         for (std::size_t g = 0; g < from.cache->groups.size(); ++g) {
             const LoadCache::Group& group = from.cache->groups[g];
@@ -27,7 +31,7 @@ std::optional<std::size_t> least_loaded(const Candidates& from, Load load, Weigh
             if (known.best.goes_before(best)) best = known.best;
         }
     } else {
-        for (std::size_t i = 0; i < from.servers.size(); ++i) consider(best, i);
+        for (std::size_t i = 0; i < servers.size(); ++i) consider(best, i);
     }
     if (best.position == LeastLoaded::nobody) return {};
     return best.position;
@@ -35,7 +39,8 @@ std::optional<std::size_t> least_loaded(const Candidates& from, Load load, Weigh
 
 /// 256 * active + all connections (ipvs-behaviour 4.1): what lc, wlc and twos weigh.
 [[nodiscard]] inline std::uint64_t load_of(DestId id, const Loads& loads) noexcept {
-    return std::uint64_t{loads.active(id)} * 256 + loads.total(id);
+    const Loads::Load load = loads.of(id);
+    return std::uint64_t{load.active} * 256 + load.total;
 }
 [[nodiscard]] inline std::uint64_t load_of(const RealServer& server, const Loads& loads) noexcept {
     return load_of(server.id, loads);
@@ -45,7 +50,7 @@ std::optional<std::size_t> least_loaded(const Candidates& from, Load load, Weigh
 [[nodiscard]] inline std::optional<std::size_t> least_loaded_by_weight(
     const Candidates& from) noexcept {
     return least_loaded(
-        from, [&](const RealServer& server) { return load_of(server, from.loads); },
+        from, [loads = from.loads](const RealServer& server) { return load_of(server, loads); },
         [](const RealServer& server) { return std::uint64_t{server.weight}; });
 }
 

@@ -66,6 +66,11 @@ class LoadChanges {
 /// Live connections per real server over all workers, as schedulers weigh them.
 class Loads {
   public:
+    struct Load {
+        std::uint32_t active = 0;
+        std::uint32_t total = 0;
+    };
+
     /// `workers`: one array a worker, indexed by DestId; all outlive this view. Without `overload`
     /// no server is overloaded.
     explicit Loads(std::span<DestCounters* const> workers,
@@ -76,11 +81,18 @@ class Loads {
           std::span<LoadChanges* const> changes, WorkerId self) noexcept
         : workers_(workers), overload_(overload), changes_(changes), self_(self) {}
 
-    [[nodiscard]] std::uint32_t active(DestId id) const noexcept {
-        return sum(id, &DestCounters::active);
-    }
-    [[nodiscard]] std::uint32_t total(DestId id) const noexcept {
-        return sum(id, &DestCounters::total);
+    [[nodiscard]] std::uint32_t active(DestId id) const noexcept { return of(id).active; }
+    [[nodiscard]] std::uint32_t total(DestId id) const noexcept { return of(id).total; }
+    /// A connection counted on one worker is uncounted on the same, so a sum is never negative.
+    [[nodiscard]] Load of(DestId id) const noexcept {
+        if (workers_.size() == 1) return on(*workers_.data(), id);
+        Load load;
+        for (const DestCounters* worker : workers_) {
+            const Load part = on(worker, id);
+            load.active += part.active;
+            load.total += part.total;
+        }
+        return load;
     }
     [[nodiscard]] bool overloaded(DestId id) const noexcept {
         return overload_ != nullptr && overload_->overloaded(id);
@@ -97,12 +109,11 @@ class Loads {
     }
 
   private:
-    /// A connection counted on one worker is uncounted on the same, so the sum is never negative.
-    [[nodiscard]] std::uint32_t sum(DestId id, Gauge DestCounters::*field) const noexcept {
-        std::uint32_t n = 0;
-        for (const DestCounters* worker : workers_) n += (worker[id.value()].*field).value();
-        return n;
+    [[nodiscard]] static Load on(const DestCounters* worker, DestId id) noexcept {
+        return {.active = worker[id.value()].active.value(),
+                .total = worker[id.value()].total.value()};
     }
+
     std::span<DestCounters* const> workers_;
     const OverloadTable* overload_;
     std::span<LoadChanges* const> changes_;

@@ -21,6 +21,9 @@ struct LeastLoaded {
     std::uint64_t position = nobody;  ///< in the list of servers
 
     /// Without a division: what is multiplied stays below 2^64 for loads below 2^33.
+    [[nodiscard]] bool is_less_than(const LeastLoaded& other) const noexcept {
+        return load * other.weight < other.load * weight;
+    }
     [[nodiscard]] bool goes_before(const LeastLoaded& other) const noexcept {
         const std::uint64_t mine = load * other.weight;
         const std::uint64_t its = other.load * weight;

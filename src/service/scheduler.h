@@ -100,8 +100,8 @@ struct Candidates {
     std::int64_t lblcr_expiration = Tunables{}.lblcr_expiration;  ///< s
 
     /// May a new connection go to the server at this position (4.1)?
-    [[nodiscard]] bool eligible(std::size_t i) const noexcept {
-        const RealServer& server = servers[i];
+    [[nodiscard]] bool eligible(std::size_t i) const noexcept { return eligible(servers[i]); }
+    [[nodiscard]] bool eligible(const RealServer& server) const noexcept {
         return server.weight > 0 && (server.thresholds.upper == 0 || !loads.overloaded(server.id));
     }
 };

@@ -104,6 +104,35 @@ TYPED_TEST(ConnTableTest, KeepsACopyUnderBothKeys) {
     EXPECT_EQ(this->count(table), 0U);
 }
 
+TYPED_TEST(ConnTableTest, AKeyThatIsFiledLaterIsThereAtOnce) {
+    // Each time another number of connections is new when one of them is asked for.
+    for (std::uint16_t fresh = 1; fresh < 12; ++fresh) {
+        for (std::uint16_t asked = 0; asked < fresh; ++asked) {
+            ConnTable<TypeParam> table(16, 1, at(0));
+            std::vector<Conn<TypeParam>*> conns;
+            for (std::uint16_t i = 0; i < fresh; ++i)
+                conns.push_back(table.insert(this->conn(i, i)));
+            const auto reply = conns[asked]->tuple(Direction::from_server);
+            EXPECT_EQ(table.find(reply).conn, conns[asked]) << fresh << " " << asked;
+            table.erase(*conns[asked]);
+            EXPECT_EQ(table.find(reply).conn, nullptr) << fresh << " " << asked;
+            for (std::uint16_t i = 0; i < fresh; ++i)
+                if (i != asked) this->expect_found(table, conns[i]);
+        }
+    }
+}
+
+TYPED_TEST(ConnTableTest, AConnectionEndsBeforeItsKeyWasFiled) {
+    ConnTable<TypeParam> table(16, 1, at(0));
+    auto* const c = table.insert(this->conn(1, 1));
+    const auto gone = *c;
+    table.erase(*c);
+    auto* const next = table.insert(this->conn(2, 2));
+    ASSERT_EQ(next, c) << "the same slot";
+    this->expect_missing(table, gone);
+    this->expect_found(table, next);
+}
+
 TYPED_TEST(ConnTableTest, HoldsItsCapacityAndNotOneMore) {
     ConnTable<TypeParam> table(1000, 7, at(0));
     std::vector<Conn<TypeParam>*> conns;

@@ -91,6 +91,46 @@ TEST_F(NetTableTest, TheLongestPrefixWins) {
     EXPECT_EQ(route4("10.2.0.1").kind, Kind4::unreachable);
 }
 
+TEST_F(NetTableTest, TheWayAheadIsTheRouteWithItsNextHop) {
+    builder.add_address(eth, ip("192.0.2.1"), 24);
+    builder.add_route(net("0.0.0.0/0"), {{eth, ip("192.0.2.254"), 1}});
+    builder.add_route(net("10.0.0.0/8"), {{tagged, ip("192.0.2.253"), 1}});
+    builder.add_route(net("10.1.0.0/16"), {{other, {}, 1}});
+    builder.add_route(net("10.3.0.0/16"), {{eth, ip("192.0.2.254"), 1}, {other, {}, 1}});
+    builder.add_unreachable(net("10.2.0.0/16"));
+    builder.add_local(net("192.0.2.1/32"));
+    builder.add_neighbour(eth, ip("192.0.2.254"), peer_mac);
+    builder.add_neighbour(other, ip("10.1.0.9"), child_mac);
+    build();
+
+    unsigned asked = 0;
+    const auto way = [&](std::string_view to, std::uint32_t hash = 0) {
+        return table->way_ahead<Ipv4>(v4(to), [&] { return ++asked, hash; });
+    };
+    for (const char* to : {"198.51.100.1", "10.9.9.9", "10.1.0.9", "10.1.0.8"}) {
+        const auto route = route4(to);
+        EXPECT_EQ(way(to).kind, WayAhead::Kind::via) << to;
+        EXPECT_EQ(way(to).fits, route.mtu) << to;
+        EXPECT_EQ(way(to).next_hop, table->next_hop<Ipv4>(route.ifindex, route.gateway)) << to;
+        EXPECT_FALSE(way(to).by_flow) << to;
+    }
+    EXPECT_NE(way("198.51.100.1").next_hop, no_next_hop);
+    EXPECT_NE(way("10.1.0.9").next_hop, no_next_hop);
+    EXPECT_EQ(way("10.9.9.9").next_hop, no_next_hop) << "its gateway is not known";
+    EXPECT_EQ(way("10.2.0.1").kind, WayAhead::Kind::unreachable);
+    EXPECT_EQ(way("192.0.2.1").kind, WayAhead::Kind::local);
+    EXPECT_TRUE(table->is_local<Ipv4>(v4("192.0.2.1")));
+    EXPECT_FALSE(table->is_local<Ipv4>(v4("192.0.2.2")));
+    EXPECT_EQ(asked, 0U) << "the hash is for several next hops";
+    for (const std::uint32_t hash : {0U, 0xFFFFFFFFU}) {
+        const auto route = route4("10.3.0.1", hash);
+        EXPECT_TRUE(way("10.3.0.1", hash).by_flow);
+        EXPECT_EQ(way("10.3.0.1", hash).next_hop,
+                  table->next_hop<Ipv4>(route.ifindex, route.gateway));
+    }
+    EXPECT_NE(way("10.3.0.1", 0).fits, way("10.3.0.1", 0xFFFFFFFF).fits);
+}
+
 TEST_F(NetTableTest, SixIsTheSame) {
     builder.add_address(eth, ip("2001:db8:1::1"), 64);
     builder.add_route(net("::/0"), {{eth, ip("fe80::1"), 1}});
