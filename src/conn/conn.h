@@ -38,13 +38,20 @@ struct alignas(64) Conn {
     L4Port real_port;
     L4Port client_port;
     L4Port virtual_port;
-    bool server_silent = false;  ///< no packet of the server was seen, nor is one expected (DR)
-    // These five in this order, for is_steady().
+    // These seven in this order, for is_steady().
+    bool helped = false;        ///< an application looks into it
+    bool own_timeouts = false;  ///< its service has ServiceTimeouts
     Protocol protocol = Protocol::none;
     std::uint8_t state = 0;        ///< TcpState for TCP, SctpState for SCTP; 0 for UDP
     bool counted_active = false;   ///< counted in DestCounters::active
     bool server_available = true;  ///< the real server is still in its service
     bool replaced = false;         ///< over: a packet at hand opens another one in its place
+    bool server_silent = false;    ///< no packet of the server was seen, nor is one expected (DR)
+    ForwardMethod method = ForwardMethod::nat;  ///< that of the server when it was chosen
+    bool one_packet : 1 = false;                ///< in no table, gone with its packet
+    bool assured : 1 = false;                   ///< its template was told that it came to life
+    bool half_open : 1 = false;                 ///< stands in the table's HalfOpenRing
+    bool expected : 1 = false;                  ///< announced by another one; has no template
     DestId dest;
     TickTime expires;  ///< moved on by every packet
     /// The snapshot in which next_hop and the server's availability were last looked up.
@@ -56,13 +63,6 @@ struct alignas(64) Conn {
     ChecksumDelta address_delta;   ///< virtual -> real address, as a client packet is rewritten
     ChecksumDelta endpoint_delta;  ///< the same with the ports
     std::uint32_t packets_in = 0;
-    ForwardMethod method = ForwardMethod::nat;  ///< that of the server when it was chosen
-    bool one_packet : 1 = false;                ///< in no table, gone with its packet
-    bool assured : 1 = false;                   ///< its template was told that it came to life
-    bool half_open : 1 = false;                 ///< stands in the table's HalfOpenRing
-    bool own_timeouts : 1 = false;              ///< its service has ServiceTimeouts
-    bool helped : 1 = false;                    ///< an application looks into it
-    bool expected : 1 = false;                  ///< announced by another one; has no template
     /// The template that it was made from, and that stays as long as it does; or its expectation.
     AffinityRef affinity = no_affinity;
     HalfOpenPlace half_open_place = 0;
@@ -105,13 +105,19 @@ struct alignas(64) Conn {
         return port;
     }
 
-    /// Is it an established TCP connection with a server that is there? One comparison.
+    /// Is it an established TCP connection with a server that is there, without a helper and
+    /// timeouts of its own? One comparison.
     [[nodiscard]] bool is_steady() const noexcept {
-        static constexpr std::array<std::uint8_t, 5> steady = {
+        static constexpr std::array<std::uint8_t, 7> steady = {
+            false,
+            false,
             static_cast<std::uint8_t>(Protocol::tcp),
-            static_cast<std::uint8_t>(TcpState::established), true, true, false};
-        static_assert(offsetof(Conn, replaced) - offsetof(Conn, protocol) + 1 == steady.size());
-        return std::memcmp(reinterpret_cast<const std::byte*>(this) + offsetof(Conn, protocol),
+            static_cast<std::uint8_t>(TcpState::established),
+            true,
+            true,
+            false};
+        static_assert(offsetof(Conn, replaced) - offsetof(Conn, helped) + 1 == steady.size());
+        return std::memcmp(reinterpret_cast<const std::byte*>(this) + offsetof(Conn, helped),
                            steady.data(), steady.size()) == 0;
     }
 

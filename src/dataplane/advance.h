@@ -17,12 +17,15 @@ Progress advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noe
 
 /// Every packet starts the timeout of the state anew; only a shorter one touches the timer.
 template <class F>
-void restart_timer(WorkerState& worker, Conn<F>& conn, Ticks timeout) noexcept {
-    const TickTime expires = worker.now + timeout;
+void expire_at(WorkerState& worker, Conn<F>& conn, TickTime expires) noexcept {
     const bool sooner = expires < conn.expires;
     conn.expires = expires;
     if (sooner) [[unlikely]]
         worker.conns<F>().expires_sooner(conn);
+}
+template <class F>
+void restart_timer(WorkerState& worker, Conn<F>& conn, Ticks timeout) noexcept {
+    expire_at<F>(worker, conn, worker.now + timeout);
 }
 
 }  // namespace shunt

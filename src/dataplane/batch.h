@@ -25,7 +25,7 @@ struct Batch {
     std::uint16_t count = 0;
     std::array<rte_mbuf*, burst_size> packets;
     std::array<PacketMeta, burst_size> meta;
-    std::array<std::uint32_t, burst_size> hashes;  ///< of the tuples, from stage 3 on
+    std::array<std::uint32_t, burst_size> hashes;  ///< of tuples that are to be admitted
     bool owner_known = false;  ///< handed over by another worker: this one is the owner
 };
 

@@ -48,19 +48,20 @@ void forward(WorkerState& worker, const Batch& batch, rte_mbuf* packet, PacketMe
 template <class F>
 void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
                    PlaceList& late) noexcept {
-    std::size_t served = 0;
-    for (const Claimed<F> claim : claimed) {
+    StraightWay<F> straight(worker);
+    std::size_t served = claimed.size();
+    for (const Claimed<F>& claim : claimed) {
         rte_mbuf* packet = batch.packets[claim.place];
         PacketMeta& meta = batch.meta[claim.place];
-        if (goes_straight<F>(worker, packet, meta, claim)) [[likely]] {
-            ++served;
+        if (straight.takes(packet, meta, claim)) [[likely]]
             continue;
-        }
         const Progress progress = advance<F>(worker, batch, claim);
-        if (progress == Progress::goes_on) {
-            ++served;
+        if (progress == Progress::goes_on)
             forward<F>(worker, batch, packet, meta, claim);
-        } else if (progress == Progress::late) {
+        else
+            --served;
+        if (progress == Progress::late) {
+            batch.hashes[claim.place] = worker.conns<F>().hash(meta.tuple<F>());
             late.push(claim.place);
         }
     }

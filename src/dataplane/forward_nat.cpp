@@ -59,7 +59,7 @@ void translate_sctp(rte_mbuf* packet, const PacketMeta& meta, const Translation<
 template <class F>
 void translate(rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim) noexcept {
     using Header = typename F::Header;
-    const Translation<F> to(claim);
+    const Translation<F> to(*claim.conn, claim.direction);
     const auto l3 = PacketWriter(first_bytes(packet)).fixed<sizeof(Header)>(meta.l3_offset);
     if (!l3) return;  // parse() has read this header
     to.write_network(*l3);

@@ -7,6 +7,7 @@
 #include "dataplane/forwarders.h"
 #include "dataplane/host_path.h"
 #include "dataplane/mss_clamp.h"
+#include "dataplane/tunnel_wrap.h"
 
 namespace shunt {
 
@@ -14,43 +15,11 @@ namespace {
 
 static_assert(RTE_PKTMBUF_HEADROOM >= most_tunnel_overhead + sizeof(NextHop::l2));
 
-/// What of the packet inside shows outside.
-struct Inside {
-    std::uint8_t traffic_class = 0;
-    std::uint8_t ttl = 0;
-    bool dont_fragment = false;
-    std::uint16_t length = 0;  ///< of the whole packet
-};
-
 template <class F>
-Inside look_inside(const rte_mbuf* packet, const PacketMeta& meta) noexcept {
-    Inside inside{.ttl = meta.ttl, .length = meta.l3_length};
+Inside inside_of(const rte_mbuf* packet, const PacketMeta& meta) noexcept {
     const auto header =
         PacketReader(bytes_of(packet)).fixed<sizeof(typename F::Header)>(meta.l3_offset);
-    if (!header) return inside;  // parse() has read this header
-    if constexpr (std::is_same_v<F, Ipv4>) {
-        const auto fragment = load<Be16, offsetof(Ipv4Header, fragment)>(*header);
-        inside.traffic_class = load<std::uint8_t, offsetof(Ipv4Header, tos)>(*header);
-        inside.dont_fragment = (fragment.value() & Ipv4Header::dont_fragment) != 0;
-    } else {
-        const auto word = load<Be32, offsetof(Ipv6Header, version_class_flow)>(*header);
-        inside.traffic_class = static_cast<std::uint8_t>(word.value() >> 20);
-    }
-    return inside;
-}
-
-/// The class of the outer packet: that of the inner one, but congestion that the inner packet has
-/// met is not said again, so that what the tunnel meets can be told apart (RFC 3168 9.1.1).
-constexpr std::uint8_t outer_class(std::uint8_t inner) noexcept {
-    constexpr std::uint8_t ecn = 3;
-    constexpr std::uint8_t congestion_experienced = 3;
-    return (inner & ecn) == congestion_experienced ? static_cast<std::uint8_t>(inner & ~1) : inner;
-}
-
-/// Identifies the packets of one worker, and with the others' numbers those of the balancer.
-std::uint16_t next_id(WorkerState& worker) noexcept {
-    const std::uint32_t packets = worker.tunnel_ids++;
-    return static_cast<std::uint16_t>(packets * worker.shared.workers + worker.id.value());
+    return header ? look_inside(*header) : Inside{};  // parse() has read this header
 }
 
 /// Where a wrapped packet's outer headers begin, and what they say.
@@ -58,14 +27,12 @@ struct Wrap {
     rte_mbuf* packet;
     unsigned offset;  ///< of the outer network header, in the first buffer
     const TunnelEnds& ends;
-    Inside inside;
-    std::uint16_t id;         ///< IPv4
-    bool dont_fragment;       ///< IPv4
+    Outer outer;
     std::uint32_t flow_hash;  ///< of the packet inside; for GUE
 
     /// Everything behind the outer network header.
     [[nodiscard]] std::uint16_t payload_length(std::size_t header) const noexcept {
-        return static_cast<std::uint16_t>(ends.overhead - header + inside.length);
+        return static_cast<std::uint16_t>(outer.length - header);
     }
 };
 
@@ -106,33 +73,6 @@ void fill_in_gre(const Wrap& wrap, PacketWriter frame) noexcept {
                                       static_cast<std::uint16_t>(~fold(sum)));
 }
 
-[[gnu::always_inline]] inline void fill_in_network(
-    const Wrap& wrap, std::span<std::byte, sizeof(Ipv4Header)> header) noexcept {
-    const std::uint8_t tos = outer_class(wrap.inside.traffic_class);
-    const Be16 length(static_cast<std::uint16_t>(wrap.ends.overhead + wrap.inside.length));
-    const Be16 id(wrap.id);
-    const Be16 fragment(wrap.dont_fragment ? Ipv4Header::dont_fragment : std::uint16_t{0});
-    store<offsetof(Ipv4Header, tos)>(header, tos);
-    store<offsetof(Ipv4Header, total_length)>(header, length);
-    store<offsetof(Ipv4Header, id)>(header, id);
-    store<offsetof(Ipv4Header, fragment)>(header, fragment);
-    store<offsetof(Ipv4Header, ttl)>(header, wrap.inside.ttl);
-    // The class is the second byte of its word, the TTL the first.
-    const Be16 ttl_word(static_cast<std::uint16_t>(wrap.inside.ttl << 8));
-    const std::uint32_t sum = std::uint32_t{wrap.ends.header_sum} + Be16(tos).raw() + length.raw() +
-                              id.raw() + fragment.raw() + ttl_word.raw();
-    store<offsetof(Ipv4Header, checksum)>(header, static_cast<std::uint16_t>(~fold(sum)));
-}
-
-[[gnu::always_inline]] inline void fill_in_network(
-    const Wrap& wrap, std::span<std::byte, sizeof(Ipv6Header)> header) noexcept {
-    const std::uint32_t traffic_class = outer_class(wrap.inside.traffic_class);
-    store<offsetof(Ipv6Header, version_class_flow)>(header, Be32(6U << 28 | traffic_class << 20));
-    store<offsetof(Ipv6Header, payload_length)>(header,
-                                                Be16(wrap.payload_length(sizeof(Ipv6Header))));
-    store<offsetof(Ipv6Header, hop_limit)>(header, wrap.inside.ttl);
-}
-
 /// Copies what is the same for all packets, over G, and fills in the rest. False when the frame has
 /// no room before the outer header for what the copy is longer.
 template <class G>
@@ -148,7 +88,7 @@ template <class G>
     std::memcpy(frame.at<most>(end - most).data(), longest.data(), most);
     if (wrap.ends.tunnel.type == TunnelType::gue) fill_in_gue<G>(wrap, frame);
     if (wrap.ends.tunnel.type == TunnelType::gre) fill_in_gre<G>(wrap, frame);
-    fill_in_network(wrap, frame.at<ip>(wrap.offset));
+    fill_in_network(wrap.outer, wrap.ends, frame.at<ip>(wrap.offset));
     return true;
 }
 
@@ -164,7 +104,7 @@ template <class F>
 [[gnu::always_inline]] inline bool wrap_up(WorkerState& worker, rte_mbuf* packet,
                                            const PacketMeta& meta, const TunnelEnds& ends,
                                            Leaves leaves) noexcept {
-    const Inside inside = look_inside<F>(packet, meta);
+    const Inside inside = inside_of<F>(packet, meta);
     if (rte_pktmbuf_prepend(packet, ends.overhead) == nullptr) return false;
     const bool whole = leaves == Leaves::whole;
     const bool unbroken = inside.dont_fragment && worker.tunables().pmtu_disc != 0 &&
@@ -173,9 +113,11 @@ template <class F>
     const Wrap wrap{.packet = packet,
                     .offset = meta.l3_offset,
                     .ends = ends,
-                    .inside = inside,
-                    .id = unbroken && whole ? std::uint16_t{0} : next_id(worker),
-                    .dont_fragment = unbroken,
+                    .outer = {.traffic_class = outer_class(inside.traffic_class),
+                              .ttl = meta.ttl,
+                              .length = static_cast<std::uint16_t>(ends.overhead + meta.l3_length),
+                              .id = unbroken && whole ? std::uint16_t{0} : next_outer_id(worker),
+                              .dont_fragment = unbroken},
                     .flow_hash = gue ? worker.conns<F>().hash(meta.tuple<F>()) : 0};
     return ends.destination.family() == Family::ipv4 ? write_headers<Ipv4>(wrap)
                                                      : write_headers<Ipv6>(wrap);

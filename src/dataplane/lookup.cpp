@@ -22,11 +22,12 @@ ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& 
     table.find_burst(std::span(tuples).first(n), std::span(hashes).first(n),
                      [&, port = batch.port](std::size_t i, ConnRef<F> ref) noexcept {
                          const std::uint8_t place = places.begin()[i];
-                         batch.hashes[place] = hashes[i];
-                         if (ref.conn != nullptr) [[likely]]
+                         if (ref.conn != nullptr) [[likely]] {
                              claimed.push({place, ref.direction, port, ref.conn});
-                         else
+                         } else {
+                             batch.hashes[place] = hashes[i];
                              unclaimed.push(place);
+                         }
                      });
     return claimed;
 }

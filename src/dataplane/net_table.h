@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -24,7 +25,7 @@ namespace shunt {
 class SourceChooser;
 
 /// A link-layer next hop, ready to be written before a packet.
-struct NextHop {
+struct alignas(32) NextHop {
     /// Destination, source, then a VLAN tag if any, then the EtherType of the family.
     std::array<std::byte, 18> l2{};
     std::uint8_t l2_length = 0;  ///< 14, or 18 with a VLAN tag
@@ -111,6 +112,7 @@ class NetTable {
     [[nodiscard]] NextHopIndex next_hop(int ifindex,
                                         const typename F::Address& address) const noexcept;
 
+    [[nodiscard]] std::span<const NextHop> next_hops() const noexcept { return next_hops_; }
     [[nodiscard]] const NextHop& operator[](NextHopIndex i) const noexcept { return next_hops_[i]; }
 
     /// May a frame with this VLAN id and destination address be for the host's network layer? The

@@ -8,7 +8,7 @@ namespace shunt {
 
 /// The change to an IPv4 header checksum when the TTL, the first byte of its word, goes down by
 /// one.
-inline const ChecksumDelta ttl_down =
+inline constexpr ChecksumDelta ttl_down =
     ChecksumDelta::replace(std::array<std::uint8_t, 2>{1, 0}, std::array<std::uint8_t, 2>{0, 0});
 
 /// Writes the TTL or hop limit; the checksum stays as it is.

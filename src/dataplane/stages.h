@@ -29,8 +29,7 @@ std::optional<DropReason> parse_packet(rte_mbuf*& packet, PacketMeta& meta) noex
 template <class F>
 PlaceList stage_classify(WorkerState& worker, Batch& batch, const PlaceList& places) noexcept;
 
-/// 3. lookup.cpp: finds connections, the whole burst at once. `unclaimed` gets the rest. Leaves the
-/// hashes of the tuples in the batch.
+/// 3. lookup.cpp: finds connections, the whole burst at once. `unclaimed` gets the rest.
 template <class F>
 ClaimedList<F> stage_lookup(WorkerState& worker, Batch& batch, const PlaceList& places,
                             PlaceList& unclaimed) noexcept;

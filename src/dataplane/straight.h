@@ -10,73 +10,130 @@
 #include "dataplane/passage.h"
 #include "dataplane/resolve.h"
 #include "dataplane/translation.h"
+#include "dataplane/tunnel_wrap.h"
 #include "net/parse_plain.h"
 
 namespace shunt {
 
-namespace straight {
-
-/// Nothing but its timer and counters changes when a segment passes.
+/// For one burst: what is the same for all its packets is looked at once.
 template <class F>
-bool is_steady(const WorkerState& worker, const Claimed<F>& claim) noexcept {
-    const Conn<F>& conn = *claim.conn;
-    // No branch on the direction, which would be guessed wrong: directions come mixed.
-    const unsigned inbound = claim.direction == Direction::from_client;
-    const unsigned heard = inbound | !conn.server_silent;
-    return conn.generation == worker.snapshot->generation && conn.is_steady() && !conn.helped &&
-           !conn.own_timeouts && heard != 0 && (conn.method == ForwardMethod::nat || inbound != 0);
-}
+class StraightWay {
+  public:
+    explicit StraightWay(WorkerState& worker) noexcept
+        : worker_(worker),
+          next_hops_(worker.network().next_hops()),
+          dests_(worker.dests.data()),
+          generation_(worker.snapshot->generation),
+          expires_(worker.now + worker.snapshot->timeouts.tcp_in(TcpState::established)) {}
 
-/// A segment of the middle of a connection that goes on as it is.
-template <class F>
-bool is_plain(const rte_mbuf* packet, const PacketMeta& meta, std::uint16_t fits) noexcept {
-    constexpr unsigned decisive = TcpHeader::syn | TcpHeader::fin | TcpHeader::rst | TcpHeader::ack;
-    return meta.plain && (meta.tcp_flags & decisive) == TcpHeader::ack && meta.ttl > 1 &&
-           !meta.passed && meta.l3_length <= fits &&
-           packet->pkt_len == sizeof(EthernetHeader) + meta.l3_length &&
-           PacketReader(bytes_of(packet)).holds<plain_headers<F>>(0);
-}
-
-/// Writes one hop less into the network header, and the new endpoint with NAT.
-template <class F>
-[[gnu::always_inline]] inline void rewrite(std::span<std::byte, plain_headers<F>> headers,
-                                           std::uint8_t ttl, const Claimed<F>& claim) noexcept {
-    using Header = typename F::Header;
-    constexpr std::size_t l3 = sizeof(EthernetHeader);
-    const auto network = headers.template subspan<l3, sizeof(Header)>();
-    write_ttl<F>(network, ttl);
-    if (claim.conn->method != ForwardMethod::nat) {
-        correct_checksum<F>(network, ttl_down);
-        return;
+    /// Takes the packet and returns true when it may go the straight way; else nothing has
+    /// happened.
+    [[gnu::always_inline]] bool takes(rte_mbuf* packet, PacketMeta& meta,
+                                      const Claimed<F>& claim) noexcept {
+        Conn<F>& conn = *claim.conn;
+        const Direction direction = claim.direction;
+        const auto d = static_cast<std::size_t>(direction);
+        if (!is_steady(conn, direction) || !is_plain(packet, meta, conn.fits[d])) [[unlikely]]
+            return false;
+        const NextHop& hop = next_hops_[conn.next_hop[d]];
+        advance(conn, direction, meta.l3_length);
+        const auto headers = PacketWriter(first_bytes(packet)).at<plain_headers<F>>(0);
+        const auto ttl = static_cast<std::uint8_t>(meta.ttl - 1);
+        rewrite(headers, ttl, conn, direction);
+        if (conn.method == ForwardMethod::tunnel) {
+            meta.ttl = ttl;
+            wrap(packet, meta, claim, headers);
+        } else if (hop.l2_length == sizeof(EthernetHeader)) [[likely]] {
+            std::memcpy(headers.data(), hop.l2.data(), sizeof(EthernetHeader));
+            worker_.transmitter.send(DeviceIndex::of_port(hop.port), packet, SendKind::forwarded);
+        } else {
+            send_by(worker_, hop, packet, sizeof(EthernetHeader));
+        }
+        return true;
     }
-    const Translation<F> to(claim);
-    to.write_network(network, ttl_down);
-    to.write_tcp(headers.template last<sizeof(TcpHeader)>());
-}
 
-}  // namespace straight
+  private:
+    static constexpr std::size_t l3 = sizeof(EthernetHeader);
+    using Header = typename F::Header;
 
-/// Takes the packet and returns true when it may go the straight way; else nothing has happened.
-template <class F>
-[[gnu::always_inline]] inline bool goes_straight(WorkerState& worker, rte_mbuf* packet,
-                                                 PacketMeta& meta,
-                                                 const Claimed<F>& claim) noexcept {
-    Conn<F>& conn = *claim.conn;
-    const auto d = static_cast<std::size_t>(claim.direction);
-    if (!straight::is_steady<F>(worker, claim) ||
-        !straight::is_plain<F>(packet, meta, conn.fits[d])) [[unlikely]]
-        return false;
-    worker.counters_of(conn.dest).count(claim.direction, meta.l3_length);
-    restart_timer<F>(worker, conn, worker.snapshot->timeouts.tcp_in(TcpState::established));
-    conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
-    --meta.ttl;
-    const auto frame = PacketWriter(first_bytes(packet));
-    straight::rewrite<F>(frame.at<plain_headers<F>>(0), meta.ttl, claim);
-    if (conn.method == ForwardMethod::tunnel)
-        forward_tunnel<F>(worker, packet, meta, claim);
-    else
-        send_by(worker, worker.network()[conn.next_hop[d]], packet, sizeof(EthernetHeader));
-    return true;
-}
+    /// Nothing but its timer and counters changes when a segment passes.
+    [[nodiscard]] bool is_steady(const Conn<F>& conn, Direction direction) const noexcept {
+        // No branch on the direction, which would be guessed wrong: directions come mixed.
+        const unsigned inbound = direction == Direction::from_client;
+        const unsigned answers = !conn.server_silent & (conn.method == ForwardMethod::nat);
+        return conn.generation == generation_ && conn.is_steady() && (inbound | answers) != 0;
+    }
+
+    /// A segment of the middle of a connection that goes on as it is.
+    [[nodiscard]] static bool is_plain(const rte_mbuf* packet, const PacketMeta& meta,
+                                       std::uint16_t fits) noexcept {
+        return meta.is_middle_segment() && meta.ttl > 1 && meta.l3_length <= fits &&
+               packet->pkt_len == l3 + meta.l3_length;
+    }
+
+    [[gnu::always_inline]] void advance(Conn<F>& conn, Direction direction,
+                                        std::uint16_t length) noexcept {
+        dests_[conn.dest.value()].count(direction, length);
+        expire_at<F>(worker_, conn, expires_);
+        conn.packets_in += direction == Direction::from_client ? 1 : 0;
+    }
+
+    /// Writes one hop less into the network header, and the new endpoint with NAT.
+    [[gnu::always_inline]] static void rewrite(std::span<std::byte, plain_headers<F>> headers,
+                                               std::uint8_t ttl, const Conn<F>& conn,
+                                               Direction direction) noexcept {
+        const auto network = headers.template subspan<l3, sizeof(Header)>();
+        write_ttl<F>(network, ttl);
+        if (conn.method != ForwardMethod::nat) {
+            correct_checksum<F>(network, ttl_down);
+            return;
+        }
+        const Translation<F> to(conn, direction);
+        to.write_network(network, ttl_down);
+        to.write_tcp(headers.template last<sizeof(TcpHeader)>());
+    }
+
+    /// Sends a packet through its tunnel; IP in IP at once.
+    [[gnu::always_inline]] void wrap(
+        rte_mbuf* packet, const PacketMeta& meta, const Claimed<F>& claim,
+        std::span<const std::byte, plain_headers<F>> headers) noexcept {
+        const TunnelEnds& ends = (*worker_.snapshot->tunnels)[claim.conn->dest];
+        const auto type = ends.overhead == 0 ? TunnelType::gue : ends.tunnel.type;
+        if (type != TunnelType::ipip) [[unlikely]]
+            return forward_tunnel<F>(worker_, packet, meta, claim);
+        const Inside inside = look_inside(headers.template subspan<l3, sizeof(Header)>());
+        const bool unbroken = inside.dont_fragment && worker_.tunables().pmtu_disc != 0;
+        const Outer outer{.traffic_class = outer_class(inside.traffic_class),
+                          .ttl = meta.ttl,
+                          .length = static_cast<std::uint16_t>(ends.overhead + meta.l3_length),
+                          .id = unbroken ? std::uint16_t{0} : next_outer_id(worker_),
+                          .dont_fragment = unbroken};
+        const bool done = ends.destination.family() == Family::ipv4
+                              ? put_before<Ipv4>(packet, outer, ends)
+                              : put_before<Ipv6>(packet, outer, ends);
+        if (!done) [[unlikely]]
+            return worker_.drop(packet, DropReason::no_buffer);
+        constexpr auto d = static_cast<std::size_t>(Direction::from_client);
+        send_by(worker_, next_hops_[claim.conn->next_hop[d]], packet, l3);
+    }
+
+    /// Puts an outer header of family G before the packet's; false when there is no room.
+    template <class G>
+    [[gnu::always_inline]] static bool put_before(rte_mbuf* packet, const Outer& outer,
+                                                  const TunnelEnds& ends) noexcept {
+        constexpr std::size_t size = sizeof(typename G::Header);
+        if (rte_pktmbuf_prepend(packet, size) == nullptr) return false;
+        const auto header = PacketWriter(first_bytes(packet)).at<size>(l3);
+        std::memcpy(header.data(), std::span(ends.headers).template last<size>().data(), size);
+        fill_in_network(outer, ends, header);
+        return true;
+    }
+
+    WorkerState& worker_;
+    std::span<const NextHop> next_hops_;
+    DestCounters* dests_;  ///< by DestId
+    std::uint32_t generation_;
+    TickTime expires_;  ///< of a connection that a segment passes now
+};
 
 }  // namespace shunt

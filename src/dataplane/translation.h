@@ -16,12 +16,13 @@ struct Translation {
     ChecksumDelta address_delta;
     ChecksumDelta endpoint_delta;
 
-    explicit Translation(const Claimed<F>& claim) noexcept
-        : inbound(claim.direction == Direction::from_client),
-          address(claim.conn->translated_address(claim.direction)),
-          port(claim.conn->translated_port(claim.direction)),
-          address_delta(claim.conn->address_delta.reversed_if(!inbound)),
-          endpoint_delta(claim.conn->endpoint_delta.reversed_if(!inbound)) {}
+    /// Of packets of the connection in that direction.
+    Translation(const Conn<F>& conn, Direction direction) noexcept
+        : inbound(direction == Direction::from_client),
+          address(conn.translated_address(direction)),
+          port(conn.translated_port(direction)),
+          address_delta(conn.address_delta.reversed_if(!inbound)),
+          endpoint_delta(conn.endpoint_delta.reversed_if(!inbound)) {}
 
     [[nodiscard]] std::size_t address_at() const noexcept {
         static_assert(offsetof(Header, destination) ==

@@ -3,6 +3,8 @@
 
 #include <rte_ethdev.h>
 
+#include <numeric>
+
 #include "dataplane/watch.h"
 
 namespace shunt {
@@ -34,12 +36,15 @@ void Transmitter::flush(std::uint16_t d) noexcept {
     const DeviceQueues& device = devices_[d];
     const auto queue = static_cast<std::uint16_t>(worker_.value() % device.transmit_queues);
     const auto packets = std::span(buffer.packets).first(buffer.count);
+    Kinds kinds = buffer.others;
+    kinds[static_cast<std::size_t>(SendKind::forwarded)] = static_cast<std::uint16_t>(
+        buffer.count - std::reduce(kinds.begin(), kinds.end(), std::uint16_t{0}));
     if (queue == worker_.value())
-        transmit(d, queue, packets, buffer.kinds);
+        transmit(d, queue, packets, kinds);
     else
         hand_over(device.relays[queue].get(), packets, counters_);
     buffer.count = 0;
-    buffer.kinds = {};
+    buffer.others = {};
 }
 
 void Transmitter::transmit(std::uint16_t device, std::uint16_t queue, std::span<rte_mbuf*> packets,

@@ -58,7 +58,7 @@ class Transmitter {
         packet->ol_flags &=
             ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_OFFLOAD_MASK);
         Buffer& buffer = buffers_[d.value];
-        ++buffer.kinds[static_cast<std::size_t>(kind)];
+        if (kind != SendKind::forwarded) ++buffer.others[static_cast<std::size_t>(kind)];
         buffer.packets[buffer.count++] = packet;
         if (buffer.count == buffer.packets.size()) flush(d.value);
     }
@@ -70,7 +70,7 @@ class Transmitter {
     using Kinds = std::array<std::uint16_t, 3>;
     struct Buffer {
         std::uint16_t count = 0;
-        Kinds kinds{};
+        Kinds others{};  ///< none counted as forwarded: that is the rest
         std::array<rte_mbuf*, 32> packets;
     };
     void flush(std::uint16_t device) noexcept;

@@ -2,6 +2,7 @@
 #pragma once
 // The Internet checksum (RFC 1071) and its incremental update (RFC 1624, equation 3).
 // Sums are one's complement and byte-order neutral: they are computed over raw wire words.
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -23,16 +24,14 @@ class ChecksumDelta {
 
     /// The change from `before` to `after`; both have the same even size.
     template <class T>
-    [[nodiscard]] static ChecksumDelta replace(const T& before, const T& after) noexcept {
+    [[nodiscard]] static constexpr ChecksumDelta replace(const T& before, const T& after) noexcept {
         static_assert(sizeof(T) % 2 == 0 && sizeof(T) <= 64);
+        using Words = std::array<std::uint16_t, sizeof(T) / 2>;
+        const auto was = std::bit_cast<Words>(before);
+        const auto is = std::bit_cast<Words>(after);
         std::uint32_t sum = 0;
-        for (std::size_t i = 0; i < sizeof(T); i += 2) {
-            std::uint16_t b;
-            std::uint16_t a;
-            std::memcpy(&b, reinterpret_cast<const char*>(&before) + i, 2);
-            std::memcpy(&a, reinterpret_cast<const char*>(&after) + i, 2);
-            sum += static_cast<std::uint16_t>(~b) + std::uint32_t{a};
-        }
+        for (std::size_t i = 0; i < was.size(); ++i)
+            sum += static_cast<std::uint16_t>(~was[i]) + std::uint32_t{is[i]};
         return ChecksumDelta(fold(sum));
     }
 

@@ -3,7 +3,9 @@
 // One pass over a frame's headers: Ethernet, VLAN tags, IPv4 or IPv6, TCP, UDP, SCTP or ICMP. What
 // it finds stands in PacketMeta, so that no later stage looks for a header again. Beside it the
 // same for the packet that an ICMP error quotes. Pure functions of the bytes, for any thread.
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 #include "base/drop_reason.h"
@@ -36,10 +38,12 @@ struct alignas(64) PacketMeta {
     NetworkKind network = NetworkKind::other;
     FragmentKind fragment = FragmentKind::none;
     bool has_ports = false;  ///< TCP, UDP or SCTP, header whole; else the tuple's ports are zero
+    std::uint8_t ttl = 0;    ///< TTL or hop limit as received
+    bool to_group = false;   ///< Ethernet multicast or broadcast
+    // These three in this order, for is_middle_segment().
     std::uint8_t tcp_flags = 0;  ///< zero for anything but TCP
-    std::uint8_t ttl = 0;        ///< TTL or hop limit as received
-    bool to_group = false;       ///< Ethernet multicast or broadcast
     bool passed = false;         ///< TTL and MTU are in order, the TTL is decremented
+    bool plain = false;          ///< parse_plain() has read it
     bool stacked_tags = false;   ///< more than one tag, or one of 802.1ad
     MacAddress destination_mac;
     union {
@@ -50,8 +54,20 @@ struct alignas(64) PacketMeta {
     /// SCTP with ports: the first chunk's type. A COOKIE-ECHO or COOKIE-ACK that an ABORT follows
     /// directly counts as ABORT (ipvs-behaviour 3.5). Zero, which DATA is too, for anything else.
     std::uint8_t sctp_chunk = 0;
-    bool plain = false;  ///< parse_plain() has read it
 
+    /// Is it, in a plain frame and not judged yet, a TCP segment of neither end of a connection:
+    /// with ACK, without SYN, FIN and RST? One comparison.
+    [[nodiscard]] bool is_middle_segment() const noexcept {
+        constexpr std::uint32_t decisive =
+            TcpHeader::syn | TcpHeader::fin | TcpHeader::rst | TcpHeader::ack | 0xFF00U | 0xFF0000U;
+        constexpr std::uint32_t wanted = TcpHeader::ack | 1U << 16;
+        static_assert(offsetof(PacketMeta, passed) == offsetof(PacketMeta, tcp_flags) + 1);
+        static_assert(offsetof(PacketMeta, plain) == offsetof(PacketMeta, tcp_flags) + 2);
+        static_assert(std::endian::native == std::endian::little);
+        std::uint32_t word;
+        std::memcpy(&word, &tcp_flags, sizeof(word));
+        return (word & decisive) == wanted;
+    }
     /// Transport header and payload, in bytes.
     [[nodiscard]] std::uint32_t l4_length() const noexcept {
         return l3_offset + std::uint32_t{l3_length} - l4_offset;
