@@ -56,13 +56,14 @@ std::array<std::uint8_t, 4> sctp_checksum(const rte_mbuf* packet, const PacketMe
 template <class F>
 bool has_partial_checksum(const rte_mbuf* packet, const PacketMeta& meta) noexcept {
     const auto& tuple = meta.tuple<F>();
-    const std::uint32_t l4_length = meta.l4_length();
     const std::size_t field =
         meta.l4_offset + (tuple.protocol == Protocol::tcp ? offsetof(TcpHeader, checksum)
                                                           : offsetof(UdpHeader, checksum));
     const auto stored = PacketReader(bytes_of(packet)).read<std::uint16_t>(field);
+    const std::uint32_t l4_length = meta.l4_length();
     const std::uint32_t pseudo = pseudo_header_sum<F>(tuple, l4_length);
-    if (!stored || *stored != fold(pseudo)) return false;
+    if (!stored || *stored != pseudo) [[likely]]
+        return false;
     // One right checksum in 65,536 looks the same.
     return fold(pseudo + payload_sum(packet, meta.l4_offset, l4_length)) != 0xFFFF;
 }

@@ -11,7 +11,7 @@
 
 namespace shunt {
 
-/// The one's complement sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1).
+/// The one's complement sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1), folded.
 template <class F>
 std::uint32_t pseudo_header_sum(const FlowTuple<F>& tuple, std::uint32_t l4_length) noexcept;
 

@@ -48,7 +48,7 @@ void forward(WorkerState& worker, const Batch& batch, rte_mbuf* packet, PacketMe
 template <class F>
 void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& claimed,
                    PlaceList& late) noexcept {
-    StraightWay<F> straight(worker);
+    StraightWay<F> straight(worker, batch);
     std::size_t served = claimed.size();
     for (const Claimed<F>& claim : claimed) {
         rte_mbuf* packet = batch.packets[claim.place];

@@ -15,13 +15,6 @@ namespace {
 
 static_assert(RTE_PKTMBUF_HEADROOM >= most_tunnel_overhead + sizeof(NextHop::l2));
 
-template <class F>
-Inside inside_of(const rte_mbuf* packet, const PacketMeta& meta) noexcept {
-    const auto header =
-        PacketReader(bytes_of(packet)).fixed<sizeof(typename F::Header)>(meta.l3_offset);
-    return header ? look_inside(*header) : Inside{};  // parse() has read this header
-}
-
 /// Where a wrapped packet's outer headers begin, and what they say.
 struct Wrap {
     rte_mbuf* packet;
@@ -104,16 +97,20 @@ template <class F>
 [[gnu::always_inline]] inline bool wrap_up(WorkerState& worker, rte_mbuf* packet,
                                            const PacketMeta& meta, const TunnelEnds& ends,
                                            Leaves leaves) noexcept {
-    const Inside inside = inside_of<F>(packet, meta);
+    const auto header =
+        PacketReader(bytes_of(packet)).fixed<sizeof(typename F::Header)>(meta.l3_offset);
+    if (!header) return false;  // parse() has read this header
+    const std::uint8_t traffic_class = outer_class(inner_class(*header));
+    const bool inner_unbroken = is_unbroken(*header);
     if (rte_pktmbuf_prepend(packet, ends.overhead) == nullptr) return false;
     const bool whole = leaves == Leaves::whole;
-    const bool unbroken = inside.dont_fragment && worker.tunables().pmtu_disc != 0 &&
+    const bool unbroken = inner_unbroken && worker.tunables().pmtu_disc != 0 &&
                           (whole || meta.fragment == FragmentKind::joined);
     const bool gue = ends.tunnel.type == TunnelType::gue;
     const Wrap wrap{.packet = packet,
                     .offset = meta.l3_offset,
                     .ends = ends,
-                    .outer = {.traffic_class = outer_class(inside.traffic_class),
+                    .outer = {.traffic_class = traffic_class,
                               .ttl = meta.ttl,
                               .length = static_cast<std::uint16_t>(ends.overhead + meta.l3_length),
                               .id = unbroken && whole ? std::uint16_t{0} : next_outer_id(worker),

@@ -81,6 +81,8 @@ TunnelEnds ends_over(const Tunnel& tunnel, const typename G::Address& server, Fa
                                                          : prepend_between<Ipv6>(headers, tunnel);
     const auto header = network_header(route.source, server, protocol);
     headers.prepend(header);
+    if (ends.overhead == sizeof(header))
+        ends.alone = std::is_same_v<G, Ipv4> ? TunnelEnds::Alone::ipv4 : TunnelEnds::Alone::ipv6;
     const std::array addresses{route.source, server};
     ends.address_sum = fold(checksum_add(0, std::as_bytes(std::span(addresses))));
     ends.header_sum = fold(checksum_add(0, std::as_bytes(std::span(&header, 1))));

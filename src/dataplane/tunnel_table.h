@@ -30,6 +30,8 @@ struct alignas(64) TunnelEnds {
     /// lengths, class, TTL, number, DF, checksums, the source port of GUE.
     std::array<std::byte, most_tunnel_overhead> headers{};
     std::uint8_t overhead = 0;  ///< bytes of them; 0: no tunnel, or no way there
+    /// Are the headers that of one family alone, IP in IP?
+    enum class Alone : std::uint8_t { no, ipv4, ipv6 } alone = Alone::no;
     // One's complement sums, parts of outer checksums: of both addresses; of the network header.
     std::uint16_t address_sum = 0;
     std::uint16_t header_sum = 0;

@@ -7,21 +7,23 @@
 
 namespace shunt {
 
-/// What of the packet inside shows outside.
-struct Inside {
-    std::uint8_t traffic_class = 0;
-    bool dont_fragment = false;
-};
+// What of the header inside shows outside.
+using InnerIpv4 = std::span<const std::byte, sizeof(Ipv4Header)>;
+using InnerIpv6 = std::span<const std::byte, sizeof(Ipv6Header)>;
 
-inline Inside look_inside(std::span<const std::byte, sizeof(Ipv4Header)> header) noexcept {
-    const auto fragment = load<Be16, offsetof(Ipv4Header, fragment)>(header);
-    return {.traffic_class = load<std::uint8_t, offsetof(Ipv4Header, tos)>(header),
-            .dont_fragment = (fragment.value() & Ipv4Header::dont_fragment) != 0};
+inline std::uint8_t inner_class(InnerIpv4 header) noexcept {
+    return load<std::uint8_t, offsetof(Ipv4Header, tos)>(header);
 }
-
-inline Inside look_inside(std::span<const std::byte, sizeof(Ipv6Header)> header) noexcept {
+inline std::uint8_t inner_class(InnerIpv6 header) noexcept {
     const auto word = load<Be32, offsetof(Ipv6Header, version_class_flow)>(header);
-    return {.traffic_class = static_cast<std::uint8_t>(word.value() >> 20)};
+    return static_cast<std::uint8_t>(word.value() >> 20);
+}
+inline bool is_unbroken(InnerIpv4 header) noexcept {
+    const auto fragment = load<Be16, offsetof(Ipv4Header, fragment)>(header);
+    return (fragment.raw() & Be16(Ipv4Header::dont_fragment).raw()) != 0;
+}
+inline bool is_unbroken(InnerIpv6 /*header*/) noexcept {
+    return false;
 }
 
 /// The class of the outer packet: that of the inner one, but congestion that the inner packet has

@@ -20,6 +20,8 @@ class LeastConnection final : public Scheduler {
     [[nodiscard]] std::optional<std::size_t> choose(
         const Candidates& from, const SchedulingKey& key) const noexcept override;
     [[nodiscard]] bool compares_loads() const noexcept override { return true; }
+    [[nodiscard]] std::shared_ptr<const SchedulerTable> build(
+        std::span<const RealServer> servers, const SchedulerOptions& options) const override;
 
   private:
     Weighting weighting_;

@@ -57,6 +57,17 @@ struct SchedulerTable {
         bool operator==(const Steps&) const = default;
     };
 
+    /// One of a short list whose loads are compared.
+    struct Contender {
+        DestId id;
+        std::uint32_t weight = 0;    ///< not 0
+        std::uint32_t position = 0;  ///< in the list of servers
+        bool limited = false;        ///< it may be overloaded
+        bool operator==(const Contender&) const = default;
+    };
+
+    /// Of wlc: those of few servers that have a weight, in the order of the list.
+    std::vector<Contender> contenders;
     /// Of a hash scheduler: for each bucket a position in the list. Empty when no server takes one.
     std::vector<std::uint16_t> buckets;
     Steps steps{};

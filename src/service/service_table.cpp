@@ -38,7 +38,9 @@ bool sees_calls(const VirtualService& service) noexcept {
 std::size_t bytes_of(const VirtualService& service) noexcept {
     const auto& table = service.table;
     return sizeof(service) + service.servers.capacity() * sizeof(RealServer) +
-           (table ? sizeof(*table) + table->buckets.capacity() * sizeof(table->buckets[0]) : 0) +
+           (table ? sizeof(*table) + table->buckets.capacity() * sizeof(table->buckets[0]) +
+                        table->contenders.capacity() * sizeof(table->contenders[0])
+                  : 0) +
            (service.cache ? service.cache->bytes() : 0);
 }
 
