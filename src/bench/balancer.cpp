@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bench/balancer.h"
 
-#include <rte_cycles.h>
 #include <rte_malloc.h>
 
 #include <stdexcept>
@@ -69,6 +68,12 @@ void Balancer::skip(std::chrono::seconds time) noexcept {
     shared_.start_tsc -= static_cast<std::uint64_t>(time.count()) * rte_get_tsc_hz();
     const std::uint32_t connections = state_->conns_v4.size() + state_->conns_v6.size();
     for (std::uint32_t i = 0; i <= connections / timers_per_iteration; ++i) iterate();
+}
+
+std::uint64_t Balancer::scheduled() const noexcept {
+    std::uint64_t sum = 0;
+    for (unsigned i = 0; i < 2 * server_count; ++i) sum += state_->dests[i].connections.value();
+    return sum;
 }
 
 }  // namespace shunt::bench

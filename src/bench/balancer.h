@@ -2,6 +2,8 @@
 #pragma once
 // The daemon's worker on the loop device: the same WorkerState and Worker, with the lab's services
 // and network as its only snapshot.
+#include <rte_cycles.h>
+
 #include <chrono>
 #include <memory>
 
@@ -27,6 +29,13 @@ class Balancer {
 
     /// Lets time pass for the worker, and runs the timers that come due.
     void skip(std::chrono::seconds time) noexcept;
+
+    /// The data plane's clock is this many TSC cycles from its start, and goes on from there.
+    void set_clock(std::uint64_t cycles) noexcept { shared_.start_tsc = rte_rdtsc() - cycles; }
+    /// TSC cycles of one of its ticks.
+    [[nodiscard]] std::uint64_t tsc_per_tick() const noexcept { return shared_.tsc_per_tick; }
+    /// Connections that were given a real server so far.
+    [[nodiscard]] std::uint64_t scheduled() const noexcept;
 
     [[nodiscard]] const WorkerCounters& counters() const noexcept { return state_->counters; }
     template <class F>

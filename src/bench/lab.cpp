@@ -169,7 +169,9 @@ std::unique_ptr<const Snapshot> lab_snapshot(const Scheduler& scheduler, const M
     snapshot->services =
         std::make_shared<const ServiceTable>(std::move(services), std::move(slots));
     snapshot->network = builder.build();
+    // A measurement keeps the worker busier than it can be, on purpose.
     snapshot->tunables.half_open_share = 100;
+    snapshot->tunables.new_share = 100;
     snapshot->generation = 1;
     if (snapshot->network == nullptr) throw std::runtime_error("no memory for the route tables");
     snapshot->derive();

@@ -63,6 +63,18 @@ inline Client client_of(std::uint32_t flow) noexcept {
                 Be16::from_raw(static_cast<std::uint16_t>((x << 8) | 0x40U | ((x >> 8) & 0x3FU))))};
 }
 
+/// The flow that a client belongs to.
+inline std::uint32_t flow_of(Client client) noexcept {
+    std::uint32_t x =
+        (client.suffix.raw() & ~0xFFU) | static_cast<std::uint32_t>(client.port.be.raw() >> 8);
+    x ^= x >> 16;
+    x *= 0x7ED1B41DU;  // the inverse of 0xC2B2AE35
+    x ^= (x >> 13) ^ (x >> 26);
+    x *= 0xA5CB9243U;  // the inverse of 0x85EBCA6B
+    x ^= x >> 16;
+    return x;
+}
+
 /// The client's whole address.
 template <class F>
 typename F::Address client_address(Client client) noexcept {

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <exception>
 
+#include "bench/churn_report.h"
+#include "bench/churn_runs.h"
 #include "bench/connect_report.h"
 #include "bench/connect_runs.h"
 #include "bench/machine.h"
@@ -52,6 +54,8 @@ std::string measure(const Options& options) {
     switch (options.command) {
         case Options::Command::connect:
             return report(measure_connect(options, progress));
+        case Options::Command::churn:
+            return report(measure_churn(options, progress));
         case Options::Command::limit:
             return report(measure_limit(options, progress));
         case Options::Command::forward:

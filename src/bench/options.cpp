@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "bench/churn_source.h"
 #include "sched/registry.h"
 
 namespace shunt::bench {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::uint32_t most_flows = 100'000'000;
 constexpr double longest_seconds = 3600;
 constexpr std::uint32_t most_repeats = 1000;
+constexpr std::uint32_t least_churn_flows = ChurnSource<Ipv4>::least_flows;
 constexpr std::uint16_t smallest_packet = 64;
 constexpr std::uint16_t largest_packet = 1518;
 
@@ -34,6 +36,7 @@ struct Words {
     int family = 4;
     std::string tunnel;     ///< empty: not given
     std::string direction;  ///< the same
+    std::string scheduler;  ///< the same
     unsigned workers = 1;
     std::string report;
 };
@@ -68,9 +71,10 @@ void add_pipeline(CLI::App& command, Options& options, Words& words) {
                     "bytes with the frame check sequence; 78 is the least for IPv6")
         ->check(CLI::Range(smallest_packet, largest_packet))
         ->capture_default_str();
-    command.add_option("--scheduler", options.scheduler, "picks the real server")
-        ->check(CLI::IsMember(scheduler_names()))
-        ->capture_default_str();
+    command
+        .add_option("--scheduler", words.scheduler,
+                    "picks the real server; default: rr, with churn wlc")
+        ->check(CLI::IsMember(scheduler_names()));
     command.add_option("--workers", words.workers, "1")->check(CLI::Range(1U, 128U));
 }
 
@@ -80,6 +84,12 @@ void add_forward(CLI::App& command, Options& options, Words& words) {
         .add_option("--direction", words.direction,
                     "in, out or both; default: both with nat, else in")
         ->check(CLI::IsMember({"in", "out", "both"}));
+}
+
+void add_churn(CLI::App& command, Options& options, Words& words) {
+    add_pipeline(command, options, words);
+    command.add_flag("--reuse-ports", options.reuse_ports,
+                     "new connections come from the ports of ended ones");
 }
 
 void check_words(const Words& words) {
@@ -103,8 +113,7 @@ std::string one_line(std::string text) {
 }  // namespace
 
 std::optional<Options> parse_options(std::vector<std::string> arguments, std::string& help) {
-    for (const char* later : {"churn", "replay"})
-        if (!arguments.empty() && arguments.front() == later) refuse(later);
+    if (!arguments.empty() && arguments.front() == "replay") refuse("replay");
 
     Options options;
     Words words;
@@ -112,9 +121,11 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
                  "shunt-bench");
     auto* forward = app.add_subcommand("forward", "established connections, and the limit L");
     auto* connect = app.add_subcommand("connect", "new connections, until so many exist");
+    auto* churn = app.add_subcommand("churn", "whole connections, so many in flight");
     auto* limit = app.add_subcommand("limit", "the physical limit L alone");
     add_forward(*forward, options, words);
     add_pipeline(*connect, options, words);
+    add_churn(*churn, options, words);
     add_common(*limit, options, words);
     app.require_subcommand(1);
     try {
@@ -129,6 +140,11 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
     check_words(words);
     if (*limit) options.command = Options::Command::limit;
     if (*connect) options.command = Options::Command::connect;
+    if (*churn) options.command = Options::Command::churn;
+    if (*churn && options.flows < least_churn_flows)
+        throw UsageError("--flows: with churn at least " + std::to_string(least_churn_flows));
+    options.scheduler = *churn ? "wlc" : "rr";
+    if (!words.scheduler.empty()) options.scheduler = words.scheduler;
     options.family = words.family == 6 ? Family::ipv6 : Family::ipv4;
     options.method.forward = methods.at(words.forward);
     if (!words.tunnel.empty()) options.method.tunnel = tunnels.at(words.tunnel);

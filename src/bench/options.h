@@ -20,7 +20,7 @@ enum class Traffic : std::uint8_t {
 };
 
 struct Options {
-    enum class Command : std::uint8_t { forward, connect, limit };
+    enum class Command : std::uint8_t { forward, connect, churn, limit };
 
     Command command = Command::forward;
     Method method;
@@ -31,6 +31,7 @@ struct Options {
     double seconds = 1;  ///< of each measurement
     std::uint32_t repeat = 5;
     std::string scheduler = "rr";
+    bool reuse_ports = false;     ///< churn: connections come from ports of ended ones
     std::optional<unsigned> cpu;  ///< where to run; by default the last that the process may use
     bool json = false;
     bool no_huge = false;  ///< packet buffers on ordinary pages, as under valgrind

@@ -17,6 +17,7 @@ struct Summary {
     double cycles = 0;
     double ratio = 0;  ///< of the medians
     Latency latency;
+    Latency half_latency;
     std::size_t disturbed = 0;
 };
 
@@ -36,23 +37,10 @@ Summary summarize(const Options& options, const Results& results) {
     s.cycles = median_of(results.runs,
                          [&](const Run& r) { return subject(options, r).cycles_per_packet; });
     s.ratio = s.mpps / s.limit_mpps;
-    s.latency = {.p50 = median_of(results.runs, [](const Run& r) { return r.latency.p50; }),
-                 .p99 = median_of(results.runs, [](const Run& r) { return r.latency.p99; }),
-                 .p999 = median_of(results.runs, [](const Run& r) { return r.latency.p999; })};
+    s.latency = median_latency(results.runs, [](const Run& r) { return r.latency; });
+    s.half_latency = median_latency(results.runs, [](const Run& r) { return r.half_latency; });
     for (const Run& run : results.runs) s.disturbed += undisturbed(options, run) ? 0 : 1;
     return s;
-}
-
-json::object rate(double mpps, double cycles) {
-    return {{"mpps", rounded(mpps)},
-            {"ns_per_packet", rounded(1e3 / mpps)},
-            {"cycles_per_packet", rounded(cycles)}};
-}
-
-json::object to_object(const Latency& latency) {
-    return {{"p50", std::round(latency.p50)},
-            {"p99", std::round(latency.p99)},
-            {"p999", std::round(latency.p999)}};
 }
 
 json::object to_object(const Options& options, const Run& run) {
@@ -65,6 +53,7 @@ json::object to_object(const Options& options, const Run& run) {
         object["limit_cpu_share"] = rounded(run.limit.cpu_share);
         object["ratio_to_limit"] = rounded(timing.mpps() / run.limit.mpps());
         object["latency_ns"] = to_object(run.latency);
+        object["latency_ns_half_load"] = to_object(run.half_latency);
     }
     object["undisturbed"] = undisturbed(options, run);
     return object;
@@ -82,6 +71,7 @@ void add_forward(json::object& object, const Options& options, const Results& re
     object["bytes_per_connection"] = rounded(results.bytes_per_connection);
     object["bytes_per_connection_at_capacity"] = rounded(results.bytes_per_connection_at_capacity);
     object["latency_ns"] = to_object(s.latency);
+    object["latency_ns_half_load"] = to_object(s.half_latency);
 }
 
 std::string forward_lines(const Options& options, const Results& results, const Summary& s) {
@@ -105,9 +95,14 @@ std::string forward_lines(const Options& options, const Results& results, const 
            }() +
            fmt::format(
                "mid. {:>9.2f} {:>9.1f} {:>9.2f} {:>6.1f}% {:>10.0f} {:>10.0f} {:>10.0f}\n"
+               "at half of that rate, from a burst's arrival to its transmission: p50 {:.0f} ns, "
+               "p99 "
+               "{:.0f} ns ({:.1f} times p50), p999 {:.0f} ns\n"
                "memory: {:.0f} bytes a connection\n",
                s.mpps, s.cycles, s.limit_mpps, 100 * s.ratio, s.latency.p50, s.latency.p99,
-               s.latency.p999, results.bytes_per_connection);
+               s.latency.p999, s.half_latency.p50, s.half_latency.p99,
+               s.half_latency.p99 / s.half_latency.p50, s.half_latency.p999,
+               results.bytes_per_connection);
 }
 
 std::string limit_lines(const Options& options, const Results& results, const Summary& s) {

@@ -5,9 +5,11 @@
 
 #include <boost/json.hpp>
 #include <cmath>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "bench/latency.h"
 #include "bench/machine.h"
 #include "bench/method.h"
 #include "bench/statistics.h"
@@ -25,6 +27,36 @@ double median_of(const Runs& runs, Fn&& value) {
 /// Digits beyond these are noise.
 inline double rounded(double value) {
     return std::round(value * 1e4) / 1e4;
+}
+
+inline boost::json::object rate(double mpps, double cycles) {
+    return {{"mpps", rounded(mpps)},
+            {"ns_per_packet", rounded(1e3 / mpps)},
+            {"cycles_per_packet", rounded(cycles)}};
+}
+
+/// The medians of the percentiles; the bursts of all runs together. `latency` gives that of a run.
+template <class Runs, class Fn>
+Latency median_latency(const Runs& runs, Fn&& latency) {
+    Latency all{.p50 = median_of(runs, [&](const auto& r) { return latency(r).p50; }),
+                .p99 = median_of(runs, [&](const auto& r) { return latency(r).p99; }),
+                .p999 = median_of(runs, [&](const auto& r) { return latency(r).p999; })};
+    std::map<double, std::uint64_t> classes;
+    for (const auto& run : runs)
+        for (const auto& c : latency(run).classes) classes[c.from] += c.bursts;
+    for (const auto& [from, bursts] : classes) all.classes.push_back({from, bursts});
+    return all;
+}
+
+inline boost::json::object to_object(const Latency& latency) {
+    boost::json::array histogram;
+    for (const auto& c : latency.classes)
+        histogram.push_back(
+            boost::json::object{{"from", std::round(c.from)}, {"bursts", c.bursts}});
+    return {{"p50", std::round(latency.p50)},
+            {"p99", std::round(latency.p99)},
+            {"p999", std::round(latency.p999)},
+            {"histogram", std::move(histogram)}};
 }
 
 inline boost::json::object to_object(const Machine& machine) {

@@ -15,28 +15,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr double latency_seconds = 0.2;
-constexpr std::size_t latency_samples = 1U << 20;
 /// Bursts whose packets are compared byte by byte in each repeat, one ring turn aside.
 constexpr unsigned checked_bursts = 128;
 constexpr unsigned bursts_on_ring = LoopDevice::in_flight / burst_size;
 /// Longer than the timeout of a connection whose first state is not known yet.
 constexpr auto first_timers = 4s;
-
-/// Notes when a burst is transmitted, before the next headers are written.
-class TransmitTime final : public TransmitHook {
-  public:
-    explicit TransmitTime(TransmitHook& next) : next_(next) {}
-    void sent(std::span<rte_mbuf*> packets) noexcept override {
-        tsc_ = rte_rdtsc_precise();
-        next_.sent(packets);
-    }
-    [[nodiscard]] std::uint64_t tsc() const noexcept { return tsc_; }
-
-  private:
-    TransmitHook& next_;
-    std::uint64_t tsc_ = 0;
-};
 
 /// The balancer with its connections, and what is measured on it.
 template <class F>
@@ -63,7 +46,11 @@ class ForwardRuns {
         run.forward = Stopwatch(options_.seconds).run([&] { balancer_.iterate(); });
         if (balancer_.counters().forwarded.value() - before != run.forward.packets)
             throw std::runtime_error("not every packet was forwarded in a timed run");
-        run.latency = measure_latency();
+        const auto iterate = [&] { balancer_.iterate(); };
+        run.latency = measure_latency(device_, source_, options_.seconds, iterate);
+        const double period = 2 * run.forward.cycles_per_packet * burst_size;
+        run.half_latency = PacedLatency(device_, source_, static_cast<std::uint64_t>(period))
+                               .measure(options_.seconds, iterate);
         check_verdicts();
     }
 
@@ -82,27 +69,6 @@ class ForwardRuns {
             throw std::runtime_error(std::to_string(check.wrong()) + " of " +
                                      std::to_string(check.checked()) +
                                      " packets came out wrong; the first: " + check.difference());
-    }
-
-    Latency measure_latency() {
-        TransmitTime hook(source_);
-        device_.set_hook(&hook);
-        std::vector<float> cycles;
-        cycles.reserve(latency_samples);
-        const auto hz = static_cast<double>(rte_get_tsc_hz());
-        const std::uint64_t end =
-            rte_rdtsc() +
-            static_cast<std::uint64_t>(std::min(latency_seconds, options_.seconds) * hz);
-        for (std::uint64_t begin = rte_rdtsc_precise();
-             begin < end && cycles.size() < cycles.capacity(); begin = rte_rdtsc_precise()) {
-            balancer_.iterate();
-            cycles.push_back(static_cast<float>(hook.tsc() - begin));
-        }
-        device_.set_hook(&source_);
-        const double ns = 1e9 / hz;
-        return {.p50 = percentile(cycles, 0.5) * ns,
-                .p99 = percentile(cycles, 0.99) * ns,
-                .p999 = percentile(cycles, 0.999) * ns};
     }
 
     void check_verdicts() const {

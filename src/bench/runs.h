@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/frame_template.h"
+#include "bench/latency.h"
 #include "bench/limit_loop.h"
 #include "bench/machine.h"
 #include "bench/options.h"
@@ -14,18 +15,13 @@
 
 namespace shunt::bench {
 
-/// From the receipt of a burst to its transmission, in nanoseconds.
-struct Latency {
-    double p50 = 0;
-    double p99 = 0;
-    double p999 = 0;
-};
-
 /// One repeat.
 struct Run {
     Timing limit;
-    Timing forward;   ///< not for `limit`
-    Latency latency;  ///< not for `limit`
+    // Not for `limit`:
+    Timing forward;
+    Latency latency;       ///< of bursts that wait for the worker
+    Latency half_latency;  ///< of bursts that arrive at half of that rate
 };
 
 struct Results {

@@ -32,8 +32,11 @@ Stopwatch::Stopwatch(double seconds) {
 Timing Stopwatch::finish(std::uint64_t cycles, std::chrono::nanoseconds cpu) noexcept {
     constexpr double packets_per_chunk = bursts * burst_size;
     const double seconds = static_cast<double>(cycles) / static_cast<double>(rte_get_tsc_hz());
+    const double cpu_seconds = std::chrono::duration<double>(cpu).count();
     return {.cycles_per_packet = percentile(chunks_, 0.5) / packets_per_chunk,
-            .cpu_share = std::chrono::duration<double>(cpu).count() / seconds,
+            .mean_cycles = cpu_seconds * static_cast<double>(rte_get_tsc_hz()) /
+                           (static_cast<double>(chunk_count_) * packets_per_chunk),
+            .cpu_share = cpu_seconds / seconds,
             .packets = (warm_up_chunks_ + chunk_count_) * bursts * burst_size};
 }
 

@@ -14,6 +14,7 @@ namespace shunt::bench {
 
 struct Timing {
     double cycles_per_packet = 0;  ///< of the middle chunk, in cycles of the time-stamp counter
+    double mean_cycles = 0;        ///< of all packets by the thread's CPU time, the same unit
     double cpu_share = 0;          ///< the thread's CPU time by the time that passed
     std::uint64_t packets = 0;     ///< moved, warm-up included
 

@@ -102,12 +102,25 @@ TEST(Options, ConnectTakesWhatForwardTakesButADirection) {
     EXPECT_EQ(refusal({"connect", "--workers", "2"}), "--workers 2: not in this version");
 }
 
+TEST(Options, ChurnHasLeastConnectionsAndItsPorts) {
+    const auto o = parse({"churn", "--flows", "9000", "--reuse-ports"});
+    ASSERT_TRUE(o);
+    EXPECT_EQ(o->command, Options::Command::churn);
+    EXPECT_EQ(o->flows, 9000U);
+    EXPECT_EQ(o->scheduler, "wlc");
+    EXPECT_TRUE(o->reuse_ports);
+    EXPECT_FALSE(parse({"churn"})->reuse_ports);
+    EXPECT_EQ(parse({"churn", "--scheduler", "rr"})->scheduler, "rr");
+    EXPECT_EQ(refusal({"churn", "--flows", "8447"}), "--flows: with churn at least 8448");
+    EXPECT_NE(refusal({"churn", "--direction", "in"}), "");
+    EXPECT_NE(refusal({"connect", "--reuse-ports"}), "");
+}
+
 TEST(Options, SaysWhatIsNotInThisVersion) {
     EXPECT_EQ(refusal({"forward", "--forward", "fullnat"}),
               "--forward fullnat: not in this version");
     EXPECT_EQ(refusal({"forward", "--workers", "2"}), "--workers 2: not in this version");
     EXPECT_EQ(refusal({"forward", "--report", "x"}), "--report: not in this version");
-    EXPECT_EQ(refusal({"churn"}), "churn: not in this version");
     EXPECT_EQ(refusal({"replay", "--pcap", "x"}), "replay: not in this version");
 }
 

@@ -29,7 +29,8 @@ Results three_runs() {
     for (const double cycles : {110.0, 100.0, 130.0})
         results.runs.push_back({.limit = timing(cycles / 2, 1.0),
                                 .forward = timing(cycles, cycles > 120 ? 0.5 : 1.0),
-                                .latency = {cycles * 10, cycles * 20, cycles * 30}});
+                                .latency = {cycles * 10, cycles * 20, cycles * 30, {{512, 7}}},
+                                .half_latency = {cycles, cycles * 4, cycles * 8, {{64, 3}}}});
     return results;
 }
 
@@ -65,6 +66,18 @@ TEST(Json, GivesMediansOverTheRuns) {
     EXPECT_NEAR(number(object, "bytes_per_connection"), 107.5, 1e-6);
     EXPECT_NEAR(number(object, "bytes_per_connection_at_capacity"), 100.25, 1e-6);
     EXPECT_NEAR(number(object.at("latency_ns").as_object(), "p99"), 2200, 1e-6);
+}
+
+TEST(Json, HasTheLatencyOfBurstsAtFullAndAtHalfLoad) {
+    const auto object = parsed(to_json(Options{}, three_runs()));
+    const auto& half = object.at("latency_ns_half_load").as_object();
+    EXPECT_NEAR(number(half, "p50"), 110, 1e-6);
+    EXPECT_NEAR(number(half, "p99"), 440, 1e-6);
+    const auto& classes = half.at("histogram").as_array();
+    ASSERT_EQ(classes.size(), 1U);
+    EXPECT_NEAR(number(classes[0].as_object(), "from"), 64, 1e-6);
+    EXPECT_EQ(classes[0].at("bursts"), 9);
+    EXPECT_EQ(object.at("latency_ns").at("histogram").as_array().at(0).at("bursts"), 21);
 }
 
 TEST(Json, NamesTheMethod) {
@@ -112,6 +125,7 @@ TEST(Table, ShowsRatioAndMarks) {
     EXPECT_NE(table.find("50.0%"), std::string::npos) << table;
     EXPECT_NE(table.find("1 of 3 runs shared the CPU"), std::string::npos) << table;
     EXPECT_NE(table.find("108 bytes a connection"), std::string::npos) << table;
+    EXPECT_NE(table.find("p50 110 ns, p99 440 ns (4.0 times p50)"), std::string::npos) << table;
 }
 
 TEST(Table, NamesTheMethod) {
