@@ -12,7 +12,7 @@ BUILD_PACKAGES=(
     g++ meson ninja-build pkg-config
     libdpdk-dev libxxhash-dev libconfig++-dev libspdlog-dev libboost1.81-dev
     libboost-json1.81-dev libcli11-dev libnl-3-dev libnl-route-3-dev libnftables-dev
-    libsystemd-dev libcap-ng-dev prometheus-cpp-dev
+    libsystemd-dev libcap-ng-dev libpcap-dev prometheus-cpp-dev
     libgtest-dev libgmock-dev libbenchmark-dev
 )
 LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 tcpdump util-linux

@@ -11,6 +11,7 @@
 #include "bench/connect_runs.h"
 #include "bench/machine.h"
 #include "bench/options.h"
+#include "bench/replay_report.h"
 #include "bench/report.h"
 #include "bench/runs.h"
 #include "ctl/device/eal.h"
@@ -38,13 +39,35 @@ class ProgressLine {
     bool on_terminal_ = isatty(STDERR_FILENO) == 1;
 };
 
-std::string measure(const Options& options) {
+ctl::Eal start_dpdk(const Options& options, std::uint32_t huge_mb, std::uint32_t ordinary_mb) {
     const auto pages = options.no_huge ? ctl::HugePages::off : ctl::HugePages::automatic;
-    const ctl::Eal eal({.memory = ctl::choose_memory_mode(pages, dpdk_memory_mb),
-                        .memory_mb = dpdk_memory_mb,
-                        .workers = 0,
-                        .worker_cpus = {},
-                        .pci_devices = {}});
+    return ctl::Eal({.memory = ctl::choose_memory_mode(pages, huge_mb),
+                     .memory_mb = ordinary_mb,
+                     .workers = 0,
+                     .worker_cpus = {},
+                     .pci_devices = {}});
+}
+
+/// Files are read before anything is started.
+std::string replay_capture(const Options& options) {
+    ProgressLine line;
+    const Progress progress = [&](const std::string& text) { line.show(text); };
+    progress("reading the capture");
+    const ReplayPlan plan = plan_replay(options);
+    for (const std::string& warning : plan.warnings) {
+        line.show("");
+        std::fprintf(stderr, "shunt-bench: %s\n", warning.c_str());
+    }
+    const ctl::Eal eal =
+        start_dpdk(options, plan.sizes.huge_memory_mb, plan.sizes.ordinary_memory_mb);
+    stay_on_cpu(options.cpu);
+    const ReplayResults results = replay(options, plan, progress);
+    return options.json ? to_json(options, results) + "\n" : to_table(options, results);
+}
+
+std::string measure(const Options& options) {
+    if (options.command == Options::Command::replay) return replay_capture(options);
+    const ctl::Eal eal = start_dpdk(options, dpdk_memory_mb, dpdk_memory_mb);
     stay_on_cpu(options.cpu);
     ProgressLine line;
     const Progress progress = [&](const std::string& text) { line.show(text); };
@@ -59,6 +82,7 @@ std::string measure(const Options& options) {
         case Options::Command::limit:
             return report(measure_limit(options, progress));
         case Options::Command::forward:
+        case Options::Command::replay:
             break;
     }
     return report(measure_forward(options, progress));

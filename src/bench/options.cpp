@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint32_t most_flows = 100'000'000;
 constexpr double longest_seconds = 3600;
 constexpr std::uint32_t most_repeats = 1000;
+constexpr std::uint32_t most_loops = 1'000'000;
 constexpr std::uint32_t least_churn_flows = ChurnSource<Ipv4>::least_flows;
 constexpr std::uint16_t smallest_packet = 64;
 constexpr std::uint16_t largest_packet = 1518;
@@ -41,6 +42,12 @@ struct Words {
     std::string report;
 };
 
+void add_process(CLI::App& command, Options& options) {
+    command.add_option("--cpu", options.cpu, "the CPU to run on; default: the last one");
+    command.add_flag("--no-huge", options.no_huge, "packet buffers on ordinary pages");
+    command.add_flag("--json", options.json, "print one JSON object");
+}
+
 void add_common(CLI::App& command, Options& options, Words& words) {
     command.add_option("--flows", options.flows, "connections")
         ->check(CLI::Range(1U, most_flows))
@@ -51,10 +58,8 @@ void add_common(CLI::App& command, Options& options, Words& words) {
     command.add_option("--repeat", options.repeat, "measurements; the median counts")
         ->check(CLI::Range(1U, most_repeats))
         ->capture_default_str();
-    command.add_option("--cpu", options.cpu, "the CPU to run on; default: the last one");
     command.add_option("--report", words.report, "a folder for tables and plots");
-    command.add_flag("--no-huge", options.no_huge, "packet buffers on ordinary pages");
-    command.add_flag("--json", options.json, "print one JSON object");
+    add_process(command, options);
 }
 
 void add_pipeline(CLI::App& command, Options& options, Words& words) {
@@ -92,6 +97,21 @@ void add_churn(CLI::App& command, Options& options, Words& words) {
                      "new connections come from the ports of ended ones");
 }
 
+void add_replay(CLI::App& command, Options& options) {
+    ReplayOptions& replay = options.replay;
+    command.add_option("--config", replay.config, "the configuration file")->required();
+    command
+        .add_option("--pcap", replay.pcaps, "captured packets: FILE, or PORT=FILE for each port")
+        ->required();
+    command.add_option("--loop", replay.loops, "how often they are replayed")
+        ->check(CLI::Range(1U, most_loops))
+        ->capture_default_str();
+    command.add_option("--out", replay.out,
+                       "write what is sent in the first loop, which is not timed then");
+    command.add_flag("--any-mac", replay.any_mac, "take packets for other hosts, too");
+    add_process(command, options);
+}
+
 void check_words(const Words& words) {
     if (words.forward == "fullnat") refuse("--forward fullnat");
     if (!methods.contains(words.forward))
@@ -113,8 +133,6 @@ std::string one_line(std::string text) {
 }  // namespace
 
 std::optional<Options> parse_options(std::vector<std::string> arguments, std::string& help) {
-    if (!arguments.empty() && arguments.front() == "replay") refuse("replay");
-
     Options options;
     Words words;
     CLI::App app("Measures the balancer's own packet pipeline, in process, on one CPU.",
@@ -122,10 +140,12 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
     auto* forward = app.add_subcommand("forward", "established connections, and the limit L");
     auto* connect = app.add_subcommand("connect", "new connections, until so many exist");
     auto* churn = app.add_subcommand("churn", "whole connections, so many in flight");
+    auto* replay = app.add_subcommand("replay", "captured packets, by a configuration");
     auto* limit = app.add_subcommand("limit", "the physical limit L alone");
     add_forward(*forward, options, words);
     add_pipeline(*connect, options, words);
     add_churn(*churn, options, words);
+    add_replay(*replay, options);
     add_common(*limit, options, words);
     app.require_subcommand(1);
     try {
@@ -141,6 +161,7 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
     if (*limit) options.command = Options::Command::limit;
     if (*connect) options.command = Options::Command::connect;
     if (*churn) options.command = Options::Command::churn;
+    if (*replay) options.command = Options::Command::replay;
     if (*churn && options.flows < least_churn_flows)
         throw UsageError("--flows: with churn at least " + std::to_string(least_churn_flows));
     options.scheduler = *churn ? "wlc" : "rr";

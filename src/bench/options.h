@@ -19,8 +19,17 @@ enum class Traffic : std::uint8_t {
     both,  ///< each packet one or the other, at random
 };
 
+/// What `replay` replays.
+struct ReplayOptions {
+    std::string config;
+    std::vector<std::string> pcaps;  ///< FILE, or PORT=FILE
+    std::uint32_t loops = 1;
+    std::string out;       ///< empty: what is sent is not written
+    bool any_mac = false;  ///< packets for other hosts are taken, too
+};
+
 struct Options {
-    enum class Command : std::uint8_t { forward, connect, churn, limit };
+    enum class Command : std::uint8_t { forward, connect, churn, replay, limit };
 
     Command command = Command::forward;
     Method method;
@@ -33,6 +42,7 @@ struct Options {
     std::string scheduler = "rr";
     bool reuse_ports = false;     ///< churn: connections come from ports of ended ones
     std::optional<unsigned> cpu;  ///< where to run; by default the last that the process may use
+    ReplayOptions replay;
     bool json = false;
     bool no_huge = false;  ///< packet buffers on ordinary pages, as under valgrind
 };

@@ -116,12 +116,27 @@ TEST(Options, ChurnHasLeastConnectionsAndItsPorts) {
     EXPECT_NE(refusal({"connect", "--reuse-ports"}), "");
 }
 
+TEST(Options, ReplayNeedsAConfigurationAndCaptures) {
+    const auto o = parse({"replay", "--config", "shunt.conf", "--pcap", "wan0=a.pcap", "--pcap",
+                          "lan0=b.pcap", "--loop", "3", "--out", "x.pcap", "--any-mac", "--json"});
+    ASSERT_TRUE(o);
+    EXPECT_EQ(o->command, Options::Command::replay);
+    EXPECT_EQ(o->replay.config, "shunt.conf");
+    EXPECT_EQ(o->replay.pcaps, (std::vector<std::string>{"wan0=a.pcap", "lan0=b.pcap"}));
+    EXPECT_EQ(o->replay.loops, 3U);
+    EXPECT_EQ(o->replay.out, "x.pcap");
+    EXPECT_TRUE(o->replay.any_mac);
+    EXPECT_TRUE(o->json);
+    EXPECT_NE(refusal({"replay", "--pcap", "x"}).find("--config"), std::string::npos);
+    EXPECT_NE(refusal({"replay", "--config", "x"}).find("--pcap"), std::string::npos);
+    EXPECT_NE(refusal({"replay", "--config", "x", "--pcap", "y", "--loop", "0"}), "");
+}
+
 TEST(Options, SaysWhatIsNotInThisVersion) {
     EXPECT_EQ(refusal({"forward", "--forward", "fullnat"}),
               "--forward fullnat: not in this version");
     EXPECT_EQ(refusal({"forward", "--workers", "2"}), "--workers 2: not in this version");
     EXPECT_EQ(refusal({"forward", "--report", "x"}), "--report: not in this version");
-    EXPECT_EQ(refusal({"replay", "--pcap", "x"}), "replay: not in this version");
 }
 
 TEST(Options, RefusesInOneLineThatNamesTheOption) {
