@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bench/balancer.h"
 
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
 #include <rte_malloc.h>
 
 #include <stdexcept>
@@ -62,6 +64,20 @@ Balancer::Balancer(const Scheduler& scheduler, const Method& method, std::uint32
 Balancer::~Balancer() {
     rte_rcu_qsbr_thread_offline(rcu_.get(), 0);
     rte_rcu_qsbr_thread_unregister(rcu_.get(), 0);
+}
+
+void Balancer::receive() noexcept {
+    const ReceiveQueue& queue = state_->queues.front();
+    batch_.port = queue.port;
+    batch_.count = rte_eth_rx_burst(queue.ethdev, queue.queue, batch_.packets.data(), burst_size);
+    state_->counters.received.add(batch_.count);
+}
+
+void Balancer::finish_iteration() noexcept {
+    // A worker that drains receives nothing, and does the rest.
+    shared_.phase.store(Phase::drain, std::memory_order_relaxed);
+    worker_->iterate();
+    shared_.phase.store(Phase::run, std::memory_order_relaxed);
 }
 
 void Balancer::skip(std::chrono::seconds time) noexcept {

@@ -9,7 +9,7 @@
 
 #include "bench/lab.h"
 #include "bench/loop_device.h"
-#include "dataplane/worker.h"
+#include "dataplane/pipeline.h"
 
 namespace shunt::bench {
 
@@ -26,6 +26,21 @@ class Balancer {
 
     /// One iteration of the worker: at most one burst of the device's packets.
     void iterate() noexcept { worker_->iterate(); }
+
+    /// The same, in three steps: the burst is received, goes through the stages, which tell
+    /// `listener` (pipeline.h), and the worker does all else of its iteration. `listener` is told
+    /// of the first and the last step, too. Not the first iteration: that one takes over the
+    /// snapshot.
+    template <class Listener>
+    void iterate(Listener& listener) noexcept {
+        receive();
+        listener.received();
+        run_stages(*state_, batch_, listener);
+        finish_iteration();
+        listener.iterated();
+    }
+    [[nodiscard]] const Batch& batch() const noexcept { return batch_; }
+    [[nodiscard]] WorkerState& state() noexcept { return *state_; }
 
     /// Lets time pass for the worker, and runs the timers that come due.
     void skip(std::chrono::seconds time) noexcept;
@@ -44,11 +59,15 @@ class Balancer {
     }
 
   private:
+    void receive() noexcept;
+    void finish_iteration() noexcept;
+
     SharedState shared_;
     std::unique_ptr<rte_rcu_qsbr, void (*)(void*)> rcu_;
     std::unique_ptr<const Snapshot> snapshot_;
     std::unique_ptr<WorkerState> state_;
     std::unique_ptr<Worker> worker_;
+    Batch batch_;  ///< of an iteration in steps
 };
 
 }  // namespace shunt::bench

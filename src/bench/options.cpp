@@ -89,6 +89,7 @@ void add_forward(CLI::App& command, Options& options, Words& words) {
         .add_option("--direction", words.direction,
                     "in, out or both; default: both with nat, else in")
         ->check(CLI::IsMember({"in", "out", "both"}));
+    command.add_flag("--account", options.account, "tell how many cycles each stage takes");
 }
 
 void add_churn(CLI::App& command, Options& options, Words& words) {

@@ -43,6 +43,7 @@ struct Options {
     bool reuse_ports = false;     ///< churn: connections come from ports of ended ones
     std::optional<unsigned> cpu;  ///< where to run; by default the last that the process may use
     ReplayOptions replay;
+    bool account = false;  ///< of the cycles, by stage
     bool json = false;
     bool no_huge = false;  ///< packet buffers on ordinary pages, as under valgrind
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bench/report.h"
 
+#include "bench/account_report.h"
 #include "bench/report_parts.h"
 #include "bench/statistics.h"
 
@@ -130,6 +131,7 @@ std::string to_json(const Options& options, const Results& results) {
     json::array runs;
     for (const Run& run : results.runs) runs.push_back(to_object(options, run));
     object["runs"] = std::move(runs);
+    if (options.account) object["account"] = account_object(results, s.cycles);
     object["machine"] = to_object(results.machine);
     return json::serialize(object);
 }
@@ -142,6 +144,7 @@ std::string to_table(const Options& options, const Results& results) {
     if (s.disturbed > 0)
         text += fmt::format("* {} of {} runs shared the CPU with other programs\n", s.disturbed,
                             results.runs.size());
+    if (options.account) text += account_lines(results, s.cycles);
     return text + machine_lines(results.machine);
 }
 

@@ -51,6 +51,8 @@ class ForwardRuns {
         const double period = 2 * run.forward.cycles_per_packet * burst_size;
         run.half_latency = PacedLatency(device_, source_, static_cast<std::uint64_t>(period))
                                .measure(options_.seconds, iterate);
+        if (options_.account)
+            run.account = measure_account(balancer_, device_, source_, options_.seconds);
         check_verdicts();
     }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/account.h"
 #include "bench/frame_template.h"
 #include "bench/latency.h"
 #include "bench/limit_loop.h"
@@ -22,6 +23,7 @@ struct Run {
     Timing forward;
     Latency latency;       ///< of bursts that wait for the worker
     Latency half_latency;  ///< of bursts that arrive at half of that rate
+    Account account{};     ///< if the run asks for it
 };
 
 struct Results {

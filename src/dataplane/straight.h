@@ -27,6 +27,14 @@ class StraightWay {
           generation_(worker.snapshot->generation),
           expires_(worker.now + worker.snapshot->timeouts.tcp_in(TcpState::established)) {}
 
+    /// May the packet go the straight way?
+    [[nodiscard]] bool suits(const rte_mbuf* packet, const PacketMeta& meta,
+                             const Claimed<F>& claim) const noexcept {
+        const Conn<F>& conn = *claim.conn;
+        return is_steady(conn, claim.direction) &&
+               is_plain(packet, meta, conn.fits[static_cast<std::size_t>(claim.direction)]);
+    }
+
     /// Takes the packet and returns true when it may go the straight way; else nothing has
     /// happened.
     [[gnu::always_inline]] bool takes(rte_mbuf* packet, PacketMeta& meta,
@@ -34,7 +42,7 @@ class StraightWay {
         Conn<F>& conn = *claim.conn;
         const Direction direction = claim.direction;
         const auto d = static_cast<std::size_t>(direction);
-        if (!is_steady(conn, direction) || !is_plain(packet, meta, conn.fits[d])) [[unlikely]]
+        if (!suits(packet, meta, claim)) [[unlikely]]
             return false;
         const NextHop& hop = next_hops_[conn.next_hop[d]];
         advance(conn, direction, meta.l3_length);

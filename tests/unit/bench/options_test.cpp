@@ -132,6 +132,12 @@ TEST(Options, ReplayNeedsAConfigurationAndCaptures) {
     EXPECT_NE(refusal({"replay", "--config", "x", "--pcap", "y", "--loop", "0"}), "");
 }
 
+TEST(Options, AnAccountIsOfEstablishedConnections) {
+    EXPECT_FALSE(parse({"forward"})->account);
+    EXPECT_TRUE(parse({"forward", "--account"})->account);
+    EXPECT_NE(refusal({"connect", "--account"}), "");
+}
+
 TEST(Options, SaysWhatIsNotInThisVersion) {
     EXPECT_EQ(refusal({"forward", "--forward", "fullnat"}),
               "--forward fullnat: not in this version");

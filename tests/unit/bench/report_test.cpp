@@ -54,6 +54,18 @@ TEST(Json, HasEveryPromisedField) {
         EXPECT_TRUE(object.at("machine").as_object().contains(key)) << key;
 }
 
+TEST(Json, HasAnAccountWhenAsked) {
+    Options options;
+    EXPECT_FALSE(parsed(to_json(options, three_runs())).contains("account"));
+    EXPECT_EQ(to_table(options, three_runs()).find("by stage"), std::string::npos);
+    options.account = true;
+    Results results = three_runs();
+    for (auto& run : results.runs) run.account.cycles.fill(10);
+    const auto object = parsed(to_json(options, results));
+    EXPECT_NEAR(number(object.at("account").as_object(), "whole_cycles"), 110, 1e-6);
+    EXPECT_NE(to_table(options, results).find("by stage"), std::string::npos);
+}
+
 TEST(Json, GivesMediansOverTheRuns) {
     const auto object = parsed(to_json(Options{}, three_runs()));
     EXPECT_EQ(object.at("forward"), "nat");
