@@ -13,6 +13,7 @@
 #include "bench/options.h"
 #include "bench/replay_report.h"
 #include "bench/report.h"
+#include "bench/report_folder.h"
 #include "bench/runs.h"
 #include "ctl/device/eal.h"
 
@@ -72,6 +73,7 @@ std::string measure(const Options& options) {
     ProgressLine line;
     const Progress progress = [&](const std::string& text) { line.show(text); };
     const auto report = [&](const auto& results) {
+        if (!options.report.empty()) add_to_report(options.report, to_json(options, results));
         return options.json ? to_json(options, results) + "\n" : to_table(options, results);
     };
     switch (options.command) {
@@ -83,9 +85,17 @@ std::string measure(const Options& options) {
             return report(measure_limit(options, progress));
         case Options::Command::forward:
         case Options::Command::replay:
+        case Options::Command::report:
             break;
     }
     return report(measure_forward(options, progress));
+}
+
+/// What was measured before, without an EAL.
+std::string report_again(const Options& options) {
+    write_report(options.report);
+    if (!options.page.empty()) fill_page_file(options.page, options.report);
+    return "";
 }
 
 }  // namespace
@@ -94,7 +104,12 @@ int main(int argc, char** argv) {
     try {
         std::string help;
         const auto options = parse_options({argv + (argc > 0 ? 1 : 0), argv + argc}, help);
-        std::fputs(options ? measure(*options).c_str() : help.c_str(), stdout);
+        if (!options)
+            std::fputs(help.c_str(), stdout);
+        else if (options->command == Options::Command::report)
+            std::fputs(report_again(*options).c_str(), stdout);
+        else
+            std::fputs(measure(*options).c_str(), stdout);
         return 0;
     } catch (const UsageError& error) {
         std::fprintf(stderr, "shunt-bench: %s\n", error.what());

@@ -39,7 +39,6 @@ struct Words {
     std::string direction;  ///< the same
     std::string scheduler;  ///< the same
     unsigned workers = 1;
-    std::string report;
 };
 
 void add_process(CLI::App& command, Options& options) {
@@ -48,7 +47,7 @@ void add_process(CLI::App& command, Options& options) {
     command.add_flag("--json", options.json, "print one JSON object");
 }
 
-void add_common(CLI::App& command, Options& options, Words& words) {
+void add_common(CLI::App& command, Options& options) {
     command.add_option("--flows", options.flows, "connections")
         ->check(CLI::Range(1U, most_flows))
         ->capture_default_str();
@@ -58,12 +57,12 @@ void add_common(CLI::App& command, Options& options, Words& words) {
     command.add_option("--repeat", options.repeat, "measurements; the median counts")
         ->check(CLI::Range(1U, most_repeats))
         ->capture_default_str();
-    command.add_option("--report", words.report, "a folder for tables and plots");
+    command.add_option("--report", options.report, "a folder for results, tables and plots");
     add_process(command, options);
 }
 
 void add_pipeline(CLI::App& command, Options& options, Words& words) {
-    add_common(command, options, words);
+    add_common(command, options);
     command.add_option("--forward", words.forward, "forwarding method: nat, dr or tun")
         ->capture_default_str();
     command.add_option("--tunnel", words.tunnel, "with tun: ipip, gre or gue; default: ipip")
@@ -113,6 +112,11 @@ void add_replay(CLI::App& command, Options& options) {
     add_process(command, options);
 }
 
+void add_report(CLI::App& command, Options& options) {
+    command.add_option("folder", options.report, "where --report put results")->required();
+    command.add_option("--page", options.page, "a Markdown page whose tables are to be of these");
+}
+
 void check_words(const Words& words) {
     if (words.forward == "fullnat") refuse("--forward fullnat");
     if (!methods.contains(words.forward))
@@ -123,7 +127,6 @@ void check_words(const Words& words) {
         throw UsageError("--direction " + words.direction + ": with --forward " + words.forward +
                          " servers answer past the balancer, there is only in");
     if (words.workers > 1) refuse("--workers " + std::to_string(words.workers));
-    if (!words.report.empty()) refuse("--report");
 }
 
 std::string one_line(std::string text) {
@@ -147,7 +150,9 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
     add_pipeline(*connect, options, words);
     add_churn(*churn, options, words);
     add_replay(*replay, options);
-    add_common(*limit, options, words);
+    add_common(*limit, options);
+    auto* report = app.add_subcommand("report", "tables and plots of results, made again");
+    add_report(*report, options);
     app.require_subcommand(1);
     try {
         std::ranges::reverse(arguments);  // the library takes them from the back
@@ -160,6 +165,7 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
     }
     check_words(words);
     if (*limit) options.command = Options::Command::limit;
+    if (*report) options.command = Options::Command::report;
     if (*connect) options.command = Options::Command::connect;
     if (*churn) options.command = Options::Command::churn;
     if (*replay) options.command = Options::Command::replay;

@@ -29,7 +29,7 @@ struct ReplayOptions {
 };
 
 struct Options {
-    enum class Command : std::uint8_t { forward, connect, churn, replay, limit };
+    enum class Command : std::uint8_t { forward, connect, churn, replay, limit, report };
 
     Command command = Command::forward;
     Method method;
@@ -45,6 +45,8 @@ struct Options {
     ReplayOptions replay;
     bool account = false;  ///< of the cycles, by stage
     bool json = false;
+    std::string report;    ///< a folder that gets the results, tables and plots; empty: none
+    std::string page;      ///< for `report`: a page whose tables are written anew; empty: none
     bool no_huge = false;  ///< packet buffers on ordinary pages, as under valgrind
 };
 

@@ -123,6 +123,7 @@ std::string to_json(const Options& options, const Results& results) {
     const Summary s = summarize(options, results);
     const bool forward = options.command == Options::Command::forward;
     json::object object = rate(s.mpps, s.cycles);
+    object["command"] = forward ? "forward" : "limit";
     object["forward"] = forward ? to_string(options.method.forward) : "limit";
     object["flows"] = options.flows;
     object["packet_size"] = results.packet_size;

@@ -88,7 +88,6 @@ TEST_F(PacedLatencyTest, IsWhatTheWorkerTakes) {
     const Latency latency = measure(worker);
     const double ns = work * 1e9 / static_cast<double>(rte_get_tsc_hz());
     EXPECT_GE(latency.p50, ns * 0.99);
-    EXPECT_LT(latency.p50, ns * 1.5);
     const auto most = seconds * static_cast<double>(rte_get_tsc_hz()) / (2 * work);
     EXPECT_LE(static_cast<double>(worker.bursts()), most + 1);
     EXPECT_EQ(on_ring(), LoopDevice::in_flight);

@@ -132,6 +132,17 @@ TEST(Options, ReplayNeedsAConfigurationAndCaptures) {
     EXPECT_NE(refusal({"replay", "--config", "x", "--pcap", "y", "--loop", "0"}), "");
 }
 
+TEST(Options, ReportsGoToAFolder) {
+    EXPECT_EQ(parse({"forward"})->report, "");
+    EXPECT_EQ(parse({"forward", "--report", "x"})->report, "x");
+    EXPECT_EQ(parse({"connect", "--report", "x"})->report, "x");
+    const auto again = parse({"report", "x", "--page", "y"});
+    EXPECT_EQ(again->command, Options::Command::report);
+    EXPECT_EQ(again->report, "x");
+    EXPECT_EQ(again->page, "y");
+    EXPECT_NE(refusal({"report"}), "");
+}
+
 TEST(Options, AnAccountIsOfEstablishedConnections) {
     EXPECT_FALSE(parse({"forward"})->account);
     EXPECT_TRUE(parse({"forward", "--account"})->account);
@@ -142,7 +153,6 @@ TEST(Options, SaysWhatIsNotInThisVersion) {
     EXPECT_EQ(refusal({"forward", "--forward", "fullnat"}),
               "--forward fullnat: not in this version");
     EXPECT_EQ(refusal({"forward", "--workers", "2"}), "--workers 2: not in this version");
-    EXPECT_EQ(refusal({"forward", "--report", "x"}), "--report: not in this version");
 }
 
 TEST(Options, RefusesInOneLineThatNamesTheOption) {

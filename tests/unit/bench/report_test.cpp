@@ -68,6 +68,7 @@ TEST(Json, HasAnAccountWhenAsked) {
 
 TEST(Json, GivesMediansOverTheRuns) {
     const auto object = parsed(to_json(Options{}, three_runs()));
+    EXPECT_EQ(object.at("command"), "forward");
     EXPECT_EQ(object.at("forward"), "nat");
     EXPECT_EQ(object.at("family"), 4);
     EXPECT_EQ(object.at("direction"), "both");
@@ -126,6 +127,7 @@ TEST(Json, OfTheLimitAloneHasNoForwarding) {
     Options options;
     options.command = Options::Command::limit;
     const auto object = parsed(to_json(options, three_runs()));
+    EXPECT_EQ(object.at("command"), "limit");
     EXPECT_EQ(object.at("forward"), "limit");
     EXPECT_NEAR(number(object, "cycles_per_packet"), 55, 1e-6);
     EXPECT_FALSE(object.contains("ratio_to_limit"));
