@@ -73,6 +73,10 @@ std::string file_name_of(const Result& result) {
         name.append("-").append(unit).append(text);
         if (std::string_view(key) == "packet_size") name += 'B';
     }
+    for (const char* key : {"reuse_ports", "hand_off"})
+        if (const json::value* value = result.if_contains(key);
+            value != nullptr && value->is_bool() && value->as_bool())
+            name.append("-").append(key);
     return name + ".json";
 }
 

@@ -3,6 +3,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <cmath>
+
 #include "bench/account.h"
 
 namespace shunt::bench {
@@ -30,8 +32,10 @@ std::string head(const std::vector<std::string>& cells) {
 /// "1 M" for a round number of connections.
 std::string flows_words(const Result& result) {
     const double flows = number_in(result, "flows").value_or(0);
-    if (flows >= 1e6) return fmt::format("{:g} M", flows / 1e6);
-    return flows >= 1e3 ? fmt::format("{:g} k", flows / 1e3) : fmt::format("{:g}", flows);
+    for (const auto& [unit, word] : {std::pair{1e6, " M"}, std::pair{1e3, " k"}})
+        if (flows >= unit && std::fmod(flows, unit) == 0)
+            return fmt::format("{:.0f}{}", flows / unit, word);
+    return fmt::format("{:.0f}", flows);
 }
 
 /// "NAT IPv4 both"
@@ -87,7 +91,7 @@ std::string latency_table(const ResultSet& results) {
     std::string rows;
     for (const Result* r : results.all({.command = "forward"}))
         for (const auto& [member, load] :
-             {std::pair{"latency_ns", "full"}, std::pair{"latency_half_load_ns", "half"}}) {
+             {std::pair{"latency_ns", "full"}, std::pair{"latency_ns_half_load", "half"}}) {
             const auto p50 = number_in(*r, member, "p50");
             if (!p50) continue;
             const auto p99 = number_in(*r, member, "p99");

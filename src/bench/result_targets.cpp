@@ -87,8 +87,8 @@ std::string latency_line(const ResultSet& results) {
     constexpr double most = 10;
     std::optional<double> ratio;
     if (const Result* r = results.find(nat(4, million)))
-        if (const auto p50 = number_in(*r, "latency_half_load_ns", "p50"))
-            ratio = number_in(*r, "latency_half_load_ns", "p99").value_or(0) / *p50;
+        if (const auto p50 = number_in(*r, "latency_ns_half_load", "p50"))
+            ratio = number_in(*r, "latency_ns_half_load", "p99").value_or(0) / *p50;
     return line("latency of a burst at half load, p99 / p50", "< 10", ratio, 1,
                 verdict(ratio, most, true));
 }

@@ -65,6 +65,9 @@ TEST(FileName, TellsWhatWasMeasured) {
                   parsed(R"({"command":"limit","forward":"limit","flows":1000,"packet_size":64})")),
               "limit-1000-64B.json");
     EXPECT_EQ(file_name_of(parsed(R"({"command":"forward","app":"ftp"})")), "forward-ftp.json");
+    EXPECT_EQ(file_name_of(parsed(R"({"command":"churn","reuse_ports":true})")),
+              "churn-reuse_ports.json");
+    EXPECT_EQ(file_name_of(parsed(R"({"command":"churn","reuse_ports":false})")), "churn.json");
 }
 
 TEST(Members, AreThereOrNot) {

@@ -48,6 +48,16 @@ TEST(Targets, CompareTheHelperWithItsAbsence) {
     EXPECT_NE(helper(0.57).find("| -0.050 | **missed** |"), std::string::npos) << helper(0.57);
 }
 
+TEST(Targets, AskHowFarTheSlowBurstsAre) {
+    const auto line = [](double p99) {
+        Result r = nat(1'000'000, 0.6);
+        r["latency_ns_half_load"] = {{"p50", 600}, {"p99", p99}};
+        return line_of(targets_table(ResultSet({r})), "latency of a burst");
+    };
+    EXPECT_NE(line(5400).find("| 9.0 | reached |"), std::string::npos) << line(5400);
+    EXPECT_NE(line(6600).find("| 11.0 | **missed** |"), std::string::npos) << line(6600);
+}
+
 TEST(Targets, HoldTheDaemonAgainstTheBenchmark) {
     const auto daemon = [](double ratio) {
         auto r = parsed(R"({"command":"daemon","flows":1024,"direction":"in"})");
@@ -69,8 +79,13 @@ TEST(ForwardTable, HasTheFiguresOfEachCase) {
 }
 
 TEST(LatencyTable, ShowsHowFarTheSlowOnesAre) {
-    EXPECT_EQ(line_of(latency_table(ResultSet({nat(1000, 0.6)})), "NAT"),
-              "| NAT IPv4 both | 1 k | full | 700 | 1400 | 2000 | 2.0 |");
+    Result both = nat(1024, 0.6);
+    both["latency_ns_half_load"] = {{"p50", 600}, {"p99", 3000}, {"p999", 4000}};
+    const auto table = latency_table(ResultSet({both}));
+    EXPECT_EQ(line_of(table, "NAT IPv4 both | 1024 | full"),
+              "| NAT IPv4 both | 1024 | full | 700 | 1400 | 2000 | 2.0 |");
+    EXPECT_EQ(line_of(table, "NAT IPv4 both | 1024 | half"),
+              "| NAT IPv4 both | 1024 | half | 600 | 3000 | 4000 | 5.0 |");
 }
 
 TEST(Tables, OfNothingAreEmptyButForTheTargets) {
