@@ -20,6 +20,8 @@ LAB_PACKAGES=(iproute2 ethtool iputils-ping python3 nginx curl iperf3 tcpdump ut
 # Debian installs only one FTP server; this one's programs are unpacked to UNPACKED_DIR.
 LAB_UNPACKED=(pure-ftpd)
 UNPACKED_DIR=$SOURCE_DIR/build-packages
+# testpmd; installed, its package would also set up devices for DPDK.
+BENCH_UNPACKED=(dpdk-dev)
 TEST_PACKAGES=(nftables prometheus valgrind man-db mandoc zsh clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache tshark)
 
 # What was compiled in one checkout need not be compiled again in another.
