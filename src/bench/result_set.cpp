@@ -23,6 +23,11 @@ Result read(const std::filesystem::path& path) {
     return value.as_object();
 }
 
+bool is_true(const Result& result, std::string_view key) {
+    const json::value* value = result.if_contains(key);
+    return value != nullptr && value->is_bool() && value->as_bool();
+}
+
 bool matches(const Query& query, const Result& result) {
     const auto is = [&](std::string_view key, std::string_view wanted) {
         return wanted.empty() || text_in(result, key) == wanted;
@@ -74,9 +79,7 @@ std::string file_name_of(const Result& result) {
         if (std::string_view(key) == "packet_size") name += 'B';
     }
     for (const char* key : {"reuse_ports", "hand_off"})
-        if (const json::value* value = result.if_contains(key);
-            value != nullptr && value->is_bool() && value->as_bool())
-            name.append("-").append(key);
+        if (is_true(result, key)) name.append("-").append(key);
     return name + ".json";
 }
 
@@ -87,6 +90,10 @@ std::optional<double> number_in(const Result& result, std::string_view key,
         value = value->is_object() ? value->as_object().if_contains(inner) : nullptr;
     if (value == nullptr || !value->is_number()) return std::nullopt;
     return value->to_number<double>();
+}
+
+bool is_padded(const Result& result) {
+    return is_true(result, "padded");
 }
 
 std::string text_in(const Result& result, std::string_view key) {

@@ -48,6 +48,8 @@ std::string file_name_of(const Result& result);
 /// Members, by their path ("latency_ns", "p50"). Nothing, or "", when one is missing.
 std::optional<double> number_in(const Result& result, std::string_view key,
                                 std::string_view inner = {});
+/// Were the packets shorter than the least frame, and padded?
+bool is_padded(const Result& result);
 std::string text_in(const Result& result, std::string_view key);
 
 }  // namespace shunt::bench

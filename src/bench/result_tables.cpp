@@ -148,7 +148,8 @@ std::string daemon_table(const ResultSet& results) {
     std::string text = head({"shuntd on net_pcap", "connections", "ns", "testpmd io, ns",
                              "difference", "shunt-bench without its device, ns", "daemon / bench"});
     for (const Result* r : rows)
-        text += row({case_words(*r), flows_words(*r), figure(number_in(*r, "ns_per_packet"), 1),
+        text += row({case_words(*r) + (is_padded(*r) ? ", padded" : ""), flows_words(*r),
+                     figure(number_in(*r, "ns_per_packet"), 1),
                      figure(number_in(*r, "device_ns"), 1), figure(number_in(*r, "pipeline_ns"), 1),
                      figure(number_in(*r, "bench_pipeline_ns"), 1),
                      figure(number_in(*r, "ratio_to_bench"), 3)});

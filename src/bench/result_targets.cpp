@@ -97,6 +97,7 @@ std::string daemon_lines(const ResultSet& results) {
     constexpr double most = 0.10;
     std::string lines;
     for (const Result* r : results.all({.command = "daemon"})) {
+        if (is_padded(*r)) continue;  // these are other packets than those of shunt-bench
         const auto ratio = number_in(*r, "ratio_to_bench");
         lines += line(fmt::format("daemon against shunt-bench, {}, {:g} connections",
                                   text_in(*r, "direction"), number_in(*r, "flows").value_or(0)),

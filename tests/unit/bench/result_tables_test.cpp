@@ -69,6 +69,15 @@ TEST(Targets, HoldTheDaemonAgainstTheBenchmark) {
     EXPECT_NE(daemon(1.11).find("| 1.110 | **missed** |"), std::string::npos);
 }
 
+TEST(DaemonTable, TellsPaddedPacketsApartWhichHaveNoTarget) {
+    const ResultSet results({parsed(R"({"command":"daemon","forward":"nat","family":4,
+        "direction":"both","flows":1024,"padded":true,"ns_per_packet":42,"device_ns":10,
+        "pipeline_ns":32,"bench_pipeline_ns":20,"ratio_to_bench":1.6})")});
+    EXPECT_EQ(line_of(daemon_table(results), "NAT"),
+              "| NAT IPv4 both, padded | 1024 | 42.0 | 10.0 | 32.0 | 20.0 | 1.600 |");
+    EXPECT_EQ(line_of(targets_table(results), "daemon"), "");
+}
+
 TEST(ForwardTable, HasTheFiguresOfEachCase) {
     const auto table = forward_table(ResultSet({nat(1000, 0.6), nat(10'000'000, 0.5, "ftp")}));
     EXPECT_EQ(line_of(table, "NAT IPv4 both |"),
