@@ -17,15 +17,23 @@ namespace shunt::bench {
 class Balancer {
   public:
     /// `connections`: room for so many of each family; `device` outlives this. Throws
-    /// std::runtime_error or std::bad_alloc.
+    /// std::runtime_error or std::bad_alloc. `hand_off`: there are two workers, all packets are
+    /// received by one of them and belong to the other, which has the connections.
     Balancer(const Scheduler& scheduler, const Method& method, std::uint32_t connections,
-             LoopDevice& device);
+             LoopDevice& device, bool hand_off = false);
     ~Balancer();
     Balancer(const Balancer&) = delete;
     Balancer& operator=(const Balancer&) = delete;
 
-    /// One iteration of the worker: at most one burst of the device's packets.
-    void iterate() noexcept { worker_->iterate(); }
+    /// One iteration of the worker, or of both one after the other: at most one burst of the
+    /// device's packets.
+    void iterate() noexcept {
+        if (receiver_) receiver_->loop.iterate();
+        worker_->iterate();
+    }
+
+    /// Loads the FTP helper at its usual port, or takes it away again.
+    void load_ftp(bool loaded);
 
     /// The same, in three steps: the burst is received, goes through the stages, which tell
     /// `listener` (pipeline.h), and the worker does all else of its iteration. `listener` is told
@@ -52,7 +60,12 @@ class Balancer {
     /// Connections that were given a real server so far.
     [[nodiscard]] std::uint64_t scheduled() const noexcept;
 
+    /// Of the worker with the connections.
     [[nodiscard]] const WorkerCounters& counters() const noexcept { return state_->counters; }
+    /// Of the worker that receives, which may be the same.
+    [[nodiscard]] const WorkerCounters& receiver_counters() const noexcept {
+        return receiver_ ? receiver_->state.counters : state_->counters;
+    }
     template <class F>
     [[nodiscard]] const ConnTable<F>& connections() const noexcept {
         return state_->conns<F>();
@@ -61,13 +74,21 @@ class Balancer {
   private:
     void receive() noexcept;
     void finish_iteration() noexcept;
+    struct Receiver {
+        Receiver(SharedState& shared, const WorkerState::Limits& limits);
+        WorkerState state;
+        Worker loop{state, Idle::poll};
+    };
+    void make_rings(LoopDevice& device);
 
     SharedState shared_;
     std::unique_ptr<rte_rcu_qsbr, void (*)(void*)> rcu_;
     std::unique_ptr<const Snapshot> snapshot_;
+    std::unique_ptr<const Snapshot> last_snapshot_;  ///< which workers may still look at
     std::unique_ptr<WorkerState> state_;
     std::unique_ptr<Worker> worker_;
-    Batch batch_;  ///< of an iteration in steps
+    Batch batch_;                         ///< of an iteration in steps
+    std::unique_ptr<Receiver> receiver_;  ///< with hand-off
 };
 
 }  // namespace shunt::bench

@@ -173,8 +173,9 @@ ChurnResults measure_family(const Options& options, const Progress& progress) {
     LimitLoop limit(options.flows);
     ChurningTable<F> table(options, options.flows, device);
     table.warm_up(progress);
+    RunProgress run_progress(progress, options.repeat);
     for (std::uint32_t i = 0; i < options.repeat; ++i) {
-        progress("run " + std::to_string(i + 1) + " of " + std::to_string(options.repeat));
+        run_progress.next();
         ChurnRun& run = results.runs.emplace_back();
         run.limit = time_limit(options, device, limit);
         table.measure(run);

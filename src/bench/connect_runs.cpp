@@ -145,8 +145,9 @@ ConnectResults measure_family(const Options& options, const Progress& progress) 
     LoopDevice device(frame_length_for(results.packet_size));
     progress("filling the limit's table");
     LimitLoop limit(options.flows);
+    RunProgress run_progress(progress, options.repeat);
     for (std::uint32_t i = 0; i < options.repeat; ++i) {
-        progress("run " + std::to_string(i + 1) + " of " + std::to_string(options.repeat));
+        run_progress.next();
         Growth& growth = results.runs.emplace_back();
         growth.limit = time_limit(options, device, limit);
         measure_growth<F>(options, device, results, growth, progress);

@@ -88,14 +88,20 @@ class PacedLatency {
     PacedLatency(const PacedLatency&) = delete;
     PacedLatency& operator=(const PacedLatency&) = delete;
 
+    /// Pieces of so many seconds together, or what there is of them in ten times that.
     template <class Fn>
     Latency measure(double seconds, Fn&& iterate) {
-        const std::uint64_t end = latency_run_end(seconds);
-        while (rte_rdtsc() < end) {
+        const std::uint64_t wanted = latency_run_end(seconds) - rte_rdtsc();
+        const std::uint64_t end = rte_rdtsc() + 10 * wanted;
+        const std::uint64_t piece = std::min(wanted, rte_get_tsc_hz() / 100);
+        for (std::uint64_t measured = 0; measured < wanted && rte_rdtsc() < end;) {
             const std::size_t before = cycles_.size();
             const std::uint64_t others = interruptions();
-            run_piece(std::min(end, rte_rdtsc() + rte_get_tsc_hz() / 100), iterate);
-            if (interruptions() != others) cycles_.resize(before);
+            run_piece(rte_rdtsc() + piece, iterate);
+            if (interruptions() == others)
+                measured += piece;
+            else
+                cycles_.resize(before);
         }
         return latency_of(cycles_);
     }

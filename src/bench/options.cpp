@@ -39,6 +39,7 @@ struct Words {
     std::string direction;  ///< the same
     std::string scheduler;  ///< the same
     unsigned workers = 1;
+    std::string app;
 };
 
 void add_process(CLI::App& command, Options& options) {
@@ -89,6 +90,10 @@ void add_forward(CLI::App& command, Options& options, Words& words) {
                     "in, out or both; default: both with nat, else in")
         ->check(CLI::IsMember({"in", "out", "both"}));
     command.add_flag("--account", options.account, "tell how many cycles each stage takes");
+    command.add_flag("--hand-off", options.hand_off,
+                     "two workers: one receives every packet, the other has the connections");
+    command.add_option("--app", words.app, "load an application, too: ftp")
+        ->check(CLI::IsMember({"ftp"}));
 }
 
 void add_churn(CLI::App& command, Options& options, Words& words) {
@@ -171,6 +176,7 @@ std::optional<Options> parse_options(std::vector<std::string> arguments, std::st
     if (*replay) options.command = Options::Command::replay;
     if (*churn && options.flows < least_churn_flows)
         throw UsageError("--flows: with churn at least " + std::to_string(least_churn_flows));
+    options.ftp = words.app == "ftp";
     options.scheduler = *churn ? "wlc" : "rr";
     if (!words.scheduler.empty()) options.scheduler = words.scheduler;
     options.family = words.family == 6 ? Family::ipv6 : Family::ipv4;

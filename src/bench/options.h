@@ -40,6 +40,8 @@ struct Options {
     double seconds = 1;  ///< of each measurement
     std::uint32_t repeat = 5;
     std::string scheduler = "rr";
+    bool hand_off = false;        ///< forward: a worker receives what is another one's
+    bool ftp = false;             ///< forward: with the FTP helper loaded, and without
     bool reuse_ports = false;     ///< churn: connections come from ports of ended ones
     std::optional<unsigned> cpu;  ///< where to run; by default the last that the process may use
     ReplayOptions replay;

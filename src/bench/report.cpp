@@ -19,6 +19,8 @@ struct Summary {
     double ratio = 0;  ///< of the medians
     Latency latency;
     Latency half_latency;
+    double without_ftp_mpps = 0;
+    double receiver_share = 0;
     std::size_t disturbed = 0;
 };
 
@@ -40,8 +42,25 @@ Summary summarize(const Options& options, const Results& results) {
     s.ratio = s.mpps / s.limit_mpps;
     s.latency = median_latency(results.runs, [](const Run& r) { return r.latency; });
     s.half_latency = median_latency(results.runs, [](const Run& r) { return r.half_latency; });
+    s.without_ftp_mpps = median_of(results.runs, [](const Run& r) { return r.without_ftp.mpps(); });
+    s.receiver_share = median_of(results.runs, [](const Run& r) { return r.receiver_share; });
     for (const Run& run : results.runs) s.disturbed += undisturbed(options, run) ? 0 : 1;
     return s;
+}
+
+/// Null when other programs had the CPU all the time.
+json::value half_load(const Latency& latency) {
+    if (latency.classes.empty()) return nullptr;
+    return to_object(latency);
+}
+
+std::string half_load_line(const Latency& latency) {
+    if (latency.classes.empty())
+        return "at half of that rate: not measured, other programs had the CPU all the time\n";
+    return fmt::format(
+        "at half of that rate, from a burst's arrival to its transmission: p50 {:.0f} ns, p99 "
+        "{:.0f} ns ({:.1f} times p50), p999 {:.0f} ns\n",
+        latency.p50, latency.p99, latency.p99 / latency.p50, latency.p999);
 }
 
 json::object to_object(const Options& options, const Run& run) {
@@ -54,7 +73,9 @@ json::object to_object(const Options& options, const Run& run) {
         object["limit_cpu_share"] = rounded(run.limit.cpu_share);
         object["ratio_to_limit"] = rounded(timing.mpps() / run.limit.mpps());
         object["latency_ns"] = to_object(run.latency);
-        object["latency_ns_half_load"] = to_object(run.half_latency);
+        object["latency_ns_half_load"] = half_load(run.half_latency);
+        if (options.ftp) object["without_app_mpps"] = rounded(run.without_ftp.mpps());
+        if (options.hand_off) object["receiver_share"] = rounded(run.receiver_share);
     }
     object["undisturbed"] = undisturbed(options, run);
     return object;
@@ -72,7 +93,39 @@ void add_forward(json::object& object, const Options& options, const Results& re
     object["bytes_per_connection"] = rounded(results.bytes_per_connection);
     object["bytes_per_connection_at_capacity"] = rounded(results.bytes_per_connection_at_capacity);
     object["latency_ns"] = to_object(s.latency);
-    object["latency_ns_half_load"] = to_object(s.half_latency);
+    object["latency_ns_half_load"] = half_load(s.half_latency);
+    const Results::Memory& m = results.memory;
+    object["memory"] = json::object{{"buckets", rounded(m.buckets)},
+                                    {"connections", rounded(m.connections)},
+                                    {"timers", rounded(m.timers)},
+                                    {"half_open", rounded(m.half_open)}};
+    if (options.ftp) {
+        object["app"] = "ftp";
+        object["without_app_mpps"] = rounded(s.without_ftp_mpps);
+        object["ratio_to_without_app"] = rounded(s.mpps / s.without_ftp_mpps);
+    }
+    if (options.hand_off)
+        object["hand_off"] =
+            json::object{{"receiver_cycles_per_packet", rounded(s.cycles * s.receiver_share)},
+                         {"owner_cycles_per_packet", rounded(s.cycles * (1 - s.receiver_share))}};
+}
+
+std::string added_lines(const Options& options, const Results& results, const Summary& s) {
+    const Results::Memory& m = results.memory;
+    std::string lines = fmt::format(
+        "memory: {:.0f} bytes a connection: {:.0f} of buckets, {:.0f} of connections, {:.0f} of "
+        "timers, {:.0f} for half-open ones\n",
+        results.bytes_per_connection, m.buckets, m.connections, m.timers, m.half_open);
+    if (options.ftp)
+        lines += fmt::format(
+            "FTP helper: {:.2f} Mpps while it is loaded, {:.2f} without, ratio {:.3f}\n", s.mpps,
+            s.without_ftp_mpps, s.mpps / s.without_ftp_mpps);
+    if (options.hand_off)
+        lines += fmt::format(
+            "hand-off: {:.1f} cycles a packet of the worker that receives, {:.1f} of the one that "
+            "forwards\n",
+            s.cycles * s.receiver_share, s.cycles * (1 - s.receiver_share));
+    return lines;
 }
 
 std::string forward_lines(const Options& options, const Results& results, const Summary& s) {
@@ -94,16 +147,10 @@ std::string forward_lines(const Options& options, const Results& results, const 
                        r.latency.p999, r.forward.cpu_share, undisturbed(options, r) ? "" : " *");
                return lines;
            }() +
-           fmt::format(
-               "mid. {:>9.2f} {:>9.1f} {:>9.2f} {:>6.1f}% {:>10.0f} {:>10.0f} {:>10.0f}\n"
-               "at half of that rate, from a burst's arrival to its transmission: p50 {:.0f} ns, "
-               "p99 "
-               "{:.0f} ns ({:.1f} times p50), p999 {:.0f} ns\n"
-               "memory: {:.0f} bytes a connection\n",
-               s.mpps, s.cycles, s.limit_mpps, 100 * s.ratio, s.latency.p50, s.latency.p99,
-               s.latency.p999, s.half_latency.p50, s.half_latency.p99,
-               s.half_latency.p99 / s.half_latency.p50, s.half_latency.p999,
-               results.bytes_per_connection);
+           fmt::format("mid. {:>9.2f} {:>9.1f} {:>9.2f} {:>6.1f}% {:>10.0f} {:>10.0f} {:>10.0f}\n",
+                       s.mpps, s.cycles, s.limit_mpps, 100 * s.ratio, s.latency.p50, s.latency.p99,
+                       s.latency.p999) +
+           half_load_line(s.half_latency) + added_lines(options, results, s);
 }
 
 std::string limit_lines(const Options& options, const Results& results, const Summary& s) {

@@ -28,7 +28,8 @@ class ForwardRuns {
     ForwardRuns(const Options& options, LoopDevice& device, const Progress& progress)
         : options_(options),
           device_(device),
-          balancer_(*find_scheduler(options.scheduler), options.method, options.flows, device),
+          balancer_(*find_scheduler(options.scheduler), options.method, options.flows, device,
+                    options.hand_off),
           servers_(open_connections<F>(balancer_, device, options.method, options.flows,
                                        [&](std::uint32_t opened) {
                                            progress(
@@ -40,12 +41,20 @@ class ForwardRuns {
     }
 
     void measure(Run& run) {
+        if (options_.ftp) {
+            balancer_.load_ftp(false);
+            check_frames();
+            run.without_ftp = time_packets();
+            balancer_.load_ftp(true);
+        }
         check_frames();
-        device_.refill(source_);
-        const std::uint64_t before = balancer_.counters().forwarded.value();
-        run.forward = Stopwatch(options_.seconds).run([&] { balancer_.iterate(); });
-        if (balancer_.counters().forwarded.value() - before != run.forward.packets)
-            throw std::runtime_error("not every packet was forwarded in a timed run");
+        const std::uint64_t received = balancer_.receiver_counters().busy_cycles.value();
+        const std::uint64_t owned = balancer_.counters().busy_cycles.value();
+        run.forward = time_packets();
+        const auto receiver =
+            static_cast<double>(balancer_.receiver_counters().busy_cycles.value() - received);
+        const auto owner = static_cast<double>(balancer_.counters().busy_cycles.value() - owned);
+        run.receiver_share = receiver / (receiver + owner);
         const auto iterate = [&] { balancer_.iterate(); };
         run.latency = measure_latency(device_, source_, options_.seconds, iterate);
         const double period = 2 * run.forward.cycles_per_packet * burst_size;
@@ -61,6 +70,15 @@ class ForwardRuns {
     }
 
   private:
+    Timing time_packets() {
+        device_.refill(source_);
+        const std::uint64_t before = balancer_.counters().forwarded.value();
+        const Timing timing = Stopwatch(options_.seconds).run([&] { balancer_.iterate(); });
+        if (balancer_.counters().forwarded.value() - before != timing.packets)
+            throw std::runtime_error("not every packet was forwarded in a timed run");
+        return timing;
+    }
+
     void check_frames() {
         FrameCheck<F> check(options_.method, source_, servers_);
         device_.refill(check);
@@ -75,7 +93,10 @@ class ForwardRuns {
 
     void check_verdicts() const {
         const WorkerCounters& c = balancer_.counters();
-        if (c.received.value() == c.forwarded.value() && c.conserved()) return;
+        const WorkerCounters& receiver = balancer_.receiver_counters();
+        if (receiver.received.value() == c.forwarded.value() && c.conserved() &&
+            receiver.conserved() && receiver.handed_off.value() == c.taken_over.value())
+            return;
         for (std::size_t i = 0; i < drop_reason_count; ++i)
             if (c.dropped[i].value() != 0)
                 throw std::runtime_error(
@@ -99,8 +120,9 @@ Results measure_family(const Options& options, const Progress& progress) {
     progress("filling the limit's table");
     LimitLoop limit(options.flows);
     ForwardRuns<F> forward(options, device, progress);
+    RunProgress run_progress(progress, options.repeat);
     for (std::uint32_t i = 0; i < options.repeat; ++i) {
-        progress("run " + std::to_string(i + 1) + " of " + std::to_string(options.repeat));
+        run_progress.next();
         Run& run = results.runs.emplace_back();
         run.limit = time_limit(options, device, limit);
         forward.measure(run);
@@ -108,6 +130,14 @@ Results measure_family(const Options& options, const Progress& progress) {
     const auto bytes = static_cast<double>(forward.table().bytes());
     results.bytes_per_connection = bytes / forward.table().size();
     results.bytes_per_connection_at_capacity = bytes / forward.table().capacity();
+    const auto parts = forward.table().parts();
+    const auto each = [&](std::size_t part) {
+        return static_cast<double>(part) / forward.table().size();
+    };
+    results.memory = {.buckets = each(parts.buckets),
+                      .connections = each(parts.connections),
+                      .timers = each(parts.timers),
+                      .half_open = each(parts.half_open)};
     results.machine = describe_machine();
     return results;
 }
@@ -131,8 +161,9 @@ Results measure_limit(const Options& options, const Progress& progress) {
     LoopDevice device(frame_length_for(options.packet_size));
     progress("filling the table");
     LimitLoop limit(options.flows);
+    RunProgress run_progress(progress, options.repeat);
     for (std::uint32_t i = 0; i < options.repeat; ++i) {
-        progress("run " + std::to_string(i + 1) + " of " + std::to_string(options.repeat));
+        run_progress.next();
         results.runs.emplace_back().limit = time_limit(options, device, limit);
     }
     results.machine = describe_machine();

@@ -2,7 +2,6 @@
 #pragma once
 // The measurements themselves.
 #include <algorithm>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "bench/limit_loop.h"
 #include "bench/machine.h"
 #include "bench/options.h"
+#include "bench/progress.h"
 #include "bench/stopwatch.h"
 
 namespace shunt::bench {
@@ -24,6 +24,10 @@ struct Run {
     Latency latency;       ///< of bursts that wait for the worker
     Latency half_latency;  ///< of bursts that arrive at half of that rate
     Account account{};     ///< if the run asks for it
+    /// With Options::ftp: before the helper was loaded, `forward` being after.
+    Timing without_ftp;
+    /// With Options::hand_off: of `forward`, the share of the worker that receives.
+    double receiver_share = 0;
 };
 
 struct Results {
@@ -32,11 +36,15 @@ struct Results {
     /// Buckets, connections and timers, by connections that exist and by those that fit.
     double bytes_per_connection = 0;
     double bytes_per_connection_at_capacity = 0;
+    /// What the former is composed of.
+    struct Memory {
+        double buckets = 0;
+        double connections = 0;
+        double timers = 0;
+        double half_open = 0;
+    } memory;
     Machine machine;  ///< as it was with all tables in use
 };
-
-/// Told what goes on, in a few words.
-using Progress = std::function<void(const std::string&)>;
 
 /// Need a running EAL, and a thread that stays on its CPU. Throw std::runtime_error when the
 /// machine has no room, or when a packet went wrong: then no figure counts.

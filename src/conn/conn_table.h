@@ -127,6 +127,18 @@ class ConnTable {
     /// Slots that were ever used; for_each sees nothing beyond.
     [[nodiscard]] std::uint32_t slots_used() const noexcept { return slots_used_; }
     /// Bytes reserved for buckets, connections, timers and the ring together.
+    struct Parts {
+        std::size_t buckets = 0;
+        std::size_t connections = 0;
+        std::size_t timers = 0;
+        std::size_t half_open = 0;
+    };
+    [[nodiscard]] Parts parts() const noexcept {
+        return {.buckets = buckets_.bytes(),
+                .connections = conns_.bytes(),
+                .timers = wheel_.bytes(),
+                .half_open = half_open_.bytes()};
+    }
     [[nodiscard]] std::size_t bytes() const noexcept {
         return buckets_.bytes() + conns_.bytes() + wheel_.bytes() + half_open_.bytes();
     }

@@ -149,6 +149,15 @@ TEST(Options, AnAccountIsOfEstablishedConnections) {
     EXPECT_NE(refusal({"connect", "--account"}), "");
 }
 
+TEST(Options, ForwardHasHandOffAndApplications) {
+    EXPECT_FALSE(parse({"forward"})->hand_off);
+    EXPECT_FALSE(parse({"forward"})->ftp);
+    EXPECT_TRUE(parse({"forward", "--hand-off"})->hand_off);
+    EXPECT_TRUE(parse({"forward", "--app", "ftp"})->ftp);
+    EXPECT_NE(refusal({"forward", "--app", "smtp"}).find("--app"), std::string::npos);
+    EXPECT_NE(refusal({"churn", "--hand-off"}), "");
+}
+
 TEST(Options, SaysWhatIsNotInThisVersion) {
     EXPECT_EQ(refusal({"forward", "--forward", "fullnat"}),
               "--forward fullnat: not in this version");

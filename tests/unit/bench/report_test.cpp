@@ -19,6 +19,7 @@ Results three_runs() {
     results.packet_size = 64;
     results.bytes_per_connection = 107.5;
     results.bytes_per_connection_at_capacity = 100.25;
+    results.memory = {.buckets = 27.5, .connections = 64, .timers = 12, .half_open = 4};
     results.machine = {.cpu = "a cpu",
                        .tsc_hz = 2'600'000'000,
                        .huge_mb = 10,
@@ -30,7 +31,9 @@ Results three_runs() {
         results.runs.push_back({.limit = timing(cycles / 2, 1.0),
                                 .forward = timing(cycles, cycles > 120 ? 0.5 : 1.0),
                                 .latency = {cycles * 10, cycles * 20, cycles * 30, {{512, 7}}},
-                                .half_latency = {cycles, cycles * 4, cycles * 8, {{64, 3}}}});
+                                .half_latency = {cycles, cycles * 4, cycles * 8, {{64, 3}}},
+                                .without_ftp = timing(100, 1.0),
+                                .receiver_share = 0.4});
     return results;
 }
 
@@ -93,6 +96,36 @@ TEST(Json, HasTheLatencyOfBurstsAtFullAndAtHalfLoad) {
     EXPECT_EQ(object.at("latency_ns").at("histogram").as_array().at(0).at("bursts"), 21);
 }
 
+TEST(Json, HasWhatMemoryIsComposedOf) {
+    const auto object = parsed(to_json(Options{}, three_runs()));
+    EXPECT_NEAR(number(object.at("memory").as_object(), "buckets"), 27.5, 1e-6);
+    EXPECT_NEAR(number(object.at("memory").as_object(), "connections"), 64, 1e-6);
+    EXPECT_NEAR(number(object.at("memory").as_object(), "timers"), 12, 1e-6);
+    EXPECT_NEAR(number(object.at("memory").as_object(), "half_open"), 4, 1e-6);
+}
+
+TEST(Json, ComparesWithAndWithoutTheFtpHelperOnDemand) {
+    Options options;
+    EXPECT_FALSE(parsed(to_json(options, three_runs())).contains("app"));
+    options.ftp = true;
+    const auto object = parsed(to_json(options, three_runs()));
+    EXPECT_EQ(object.at("app"), "ftp");
+    EXPECT_NEAR(number(object, "ratio_to_without_app"), 100 / 110.0, 1e-4);
+    EXPECT_NE(to_table(options, three_runs()).find("ratio 0.909"), std::string::npos);
+}
+
+TEST(Json, DividesTheCyclesOfAHandOffOnDemand) {
+    Options options;
+    EXPECT_FALSE(parsed(to_json(options, three_runs())).contains("hand_off"));
+    options.hand_off = true;
+    const auto object = parsed(to_json(options, three_runs())).at("hand_off").as_object();
+    EXPECT_NEAR(number(object, "receiver_cycles_per_packet"), 44, 1e-6);
+    EXPECT_NEAR(number(object, "owner_cycles_per_packet"), 66, 1e-6);
+    EXPECT_NE(to_table(options, three_runs())
+                  .find("44.0 cycles a packet of the worker that receives, 66.0 of the one"),
+              std::string::npos);
+}
+
 TEST(Json, NamesTheMethod) {
     Options options;
     EXPECT_FALSE(parsed(to_json(options, three_runs())).contains("tunnel"));
@@ -138,7 +171,10 @@ TEST(Table, ShowsRatioAndMarks) {
     const std::string table = to_table(Options{}, three_runs());
     EXPECT_NE(table.find("50.0%"), std::string::npos) << table;
     EXPECT_NE(table.find("1 of 3 runs shared the CPU"), std::string::npos) << table;
-    EXPECT_NE(table.find("108 bytes a connection"), std::string::npos) << table;
+    EXPECT_NE(table.find("108 bytes a connection: 28 of buckets, 64 of connections, 12 of timers, "
+                         "4 for half-open ones"),
+              std::string::npos)
+        << table;
     EXPECT_NE(table.find("p50 110 ns, p99 440 ns (4.0 times p50)"), std::string::npos) << table;
 }
 

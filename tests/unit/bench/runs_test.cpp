@@ -40,5 +40,33 @@ TEST_P(EveryMethod, TakesTheLargestPacketWhole) {
     EXPECT_GT(measure_forward(options, [](const auto&) {}).runs[0].forward.packets, 0U);
 }
 
+TEST(HandOff, TheWorkerThatReceivesGivesEveryPacketToTheOther) {
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        Options options = quick(family, {});
+        options.hand_off = true;
+        const Results results = measure_forward(options, [](const auto&) {});
+        EXPECT_GT(results.runs[0].forward.packets, 0U);
+        EXPECT_GT(results.runs[0].receiver_share, 0.02);
+        EXPECT_LT(results.runs[0].receiver_share, 0.98);
+    }
+}
+
+TEST(FtpHelper, IsMeasuredAgainstItsAbsence) {
+    Options options = quick(Family::ipv4, {});
+    options.ftp = true;
+    const Results results = measure_forward(options, [](const auto&) {});
+    EXPECT_GT(results.runs[0].without_ftp.packets, 0U);
+    EXPECT_GT(results.runs[0].forward.packets, 0U);
+}
+
+TEST(Memory, IsTheSumOfItsParts) {
+    const Results results = measure_forward(quick(Family::ipv4, {}), [](const auto&) {});
+    const Results::Memory& m = results.memory;
+    EXPECT_GE(m.connections, 64);
+    for (const double part : {m.buckets, m.timers, m.half_open}) EXPECT_GT(part, 0);
+    EXPECT_NEAR(m.buckets + m.connections + m.timers + m.half_open, results.bytes_per_connection,
+                1e-6);
+}
+
 }  // namespace
 }  // namespace shunt::bench
