@@ -96,14 +96,26 @@ class ConnTable {
 
     /// Visits at most `most` connections whose timers came due. Those whose expiry moved on are
     /// filed again; for the others `expired(conn)` is called, and they are erased after it, unless
-    /// it has moved conn.expires on.
+    /// it has moved conn.expires on. It may erase others, and makes none.
     template <class Fn>
     void advance_timers(TickTime now, std::uint32_t most, Fn&& expired) noexcept {
-        wheel_.advance(now, most, [&](std::uint32_t index) {
-            Conn<F>& conn = conns_[index];
-            if (conn.expires <= now) expired(conn);
-            conn.expires > now ? wheel_.arm(index, conn.expires) : release(index);
-        });
+        // All that the next few need comes from memory together.
+        std::array<std::uint32_t, 32> due;
+        while (most > 0) {
+            const auto room = std::span(due).first(std::min<std::size_t>(most, due.size()));
+            const auto taken = room.first(wheel_.take_due(now, room));
+            for (const auto index : taken) prefetch_conn(index);
+            for (const auto index : taken)
+                if (conns_[index].expires <= now) prefetch_keys(conns_[index]);
+            for (const auto index : taken) {
+                Conn<F>& conn = conns_[index];
+                if (conn.protocol == Protocol::none) continue;  // erased meanwhile
+                if (conn.expires <= now) expired(conn);
+                conn.expires > now ? wheel_.arm(index, conn.expires) : release(index);
+            }
+            if (taken.size() < room.size()) return;
+            most -= static_cast<std::uint32_t>(taken.size());
+        }
     }
 
     /// Calls `over(Conn&)` for the live connections in slots [from, from+count) and erases those
@@ -170,6 +182,15 @@ class ConnTable {
     }
     [[nodiscard]] static unsigned matches(const Bucket& bucket, std::uint16_t tag) noexcept;
     [[nodiscard]] ConnRef<F> confirm(std::uint32_t ref, const FlowTuple<F>& tuple) noexcept;
+    void prefetch_conn(std::uint32_t index) const noexcept {
+        const char* conn = reinterpret_cast<const char*>(&conns_[index]);
+        for (std::size_t line = 0; line < sizeof(Conn<F>); line += 64)
+            __builtin_prefetch(conn + line, 1);
+    }
+    void prefetch_keys(const Conn<F>& conn) const noexcept {
+        for (const auto d : {Direction::from_client, Direction::from_server})
+            prefetch(hash(conn.tuple(d)));
+    }
     void file(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint32_t ref) noexcept;
     void file_later(std::uint32_t hash, std::uint32_t ref) noexcept;
     /// Files what was to be filed later.
@@ -238,11 +259,7 @@ void ConnTable<F>::find_burst(std::span<const FlowTuple<F>* const> tuples,
         candidate[i] = m != 0               ? bucket.refs[lowest(m)]
                        : bucket.passed == 0 ? nowhere
                                             : no_candidate;
-        if (m != 0) {
-            const char* conn = reinterpret_cast<const char*>(&conns_[candidate[i] >> 1]);
-            for (std::size_t line = 0; line < sizeof(Conn<F>); line += 64)
-                __builtin_prefetch(conn + line, 1);
-        }
+        if (m != 0) prefetch_conn(candidate[i] >> 1);
     }
     for (std::size_t i = 0; i < tuples.size(); ++i) {
         ConnRef<F> ref{};

@@ -24,6 +24,21 @@ void TimerWheel::arm(std::uint32_t item, TickTime when) noexcept {
     links_[head].previous = item;
 }
 
+std::size_t TimerWheel::take_due(TickTime now, std::span<std::uint32_t> due) noexcept {
+    std::size_t count = 0;
+    while (position_ <= now) {
+        const std::uint32_t head = slot(position_);
+        while (links_[head].next != head) {
+            if (count == due.size()) return count;
+            const std::uint32_t item = links_[head].next;
+            disarm(item);
+            due[count++] = item;
+        }
+        position_ += Ticks(1);
+    }
+    return count;
+}
+
 void TimerWheel::disarm(std::uint32_t item) noexcept {
     Link& link = links_[item];
     links_[link.next].previous = link.previous;

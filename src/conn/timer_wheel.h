@@ -4,7 +4,7 @@
 // connection's expiry stamp; the wheel looks at the stamp when the armed tick comes round and files
 // the connection again if it is still alive. Nothing here is touched for a packet.
 #include <cstdint>
-#include <vector>
+#include <span>
 
 #include "base/pages.h"
 #include "base/time.h"
@@ -27,24 +27,9 @@ class TimerWheel {
         return links_[item].when;
     }
 
-    /// Takes out items that are due at `now`, at most `most`, and calls `due(item)` for each, which
-    /// may arm or disarm any item. Returns how many came due.
-    template <class Fn>
-    std::uint32_t advance(TickTime now, std::uint32_t most, Fn&& due) noexcept {
-        std::uint32_t count = 0;
-        while (position_ <= now) {
-            const std::uint32_t head = slot(position_);
-            while (links_[head].next != head) {
-                if (count == most) return count;
-                const std::uint32_t item = links_[head].next;
-                disarm(item);
-                due(item);
-                ++count;
-            }
-            position_ += Ticks(1);
-        }
-        return count;
-    }
+    /// Takes out items that are due at `now`, as many as `due` has room for; they are not armed
+    /// any more. Returns how many there are in `due`.
+    std::size_t take_due(TickTime now, std::span<std::uint32_t> due) noexcept;
 
     [[nodiscard]] std::size_t bytes() const noexcept { return links_.bytes(); }
 

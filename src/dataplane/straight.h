@@ -2,7 +2,7 @@
 #pragma once
 // The straight way: what stages 5 to 7 do with the packets that nearly all are, at one go and with
 // the same result. They are segments of an established TCP connection without SYN, FIN and RST,
-// in plain frames, to a server that is there or, with NAT, from it; the next hop is known, and they
+// in plain frames of one buffer, to a server that is there or, with NAT, from it; the next hop is known, and they
 // fit. Fewer questions are asked than in advance.cpp and forward.cpp, and the connection,
 // the headers and the next hop are each touched once.
 #include "dataplane/advance.h"
@@ -46,6 +46,10 @@ class StraightWay {
             return false;
         const NextHop& hop = next_hops_[conn.next_hop[d]];
         advance(conn, direction, meta.l3_length);
+        // Cuts off padding, which most segments without data have; without a branch, as they come
+        // mixed with others.
+        packet->data_len = static_cast<std::uint16_t>(l3 + meta.l3_length);
+        packet->pkt_len = packet->data_len;
         const auto headers = PacketWriter(first_bytes(packet)).at<plain_headers<F>>(0);
         const auto ttl = static_cast<std::uint8_t>(meta.ttl - 1);
         rewrite(headers, ttl, conn, direction);
@@ -81,7 +85,7 @@ class StraightWay {
     [[nodiscard]] static bool is_plain(const rte_mbuf* packet, const PacketMeta& meta,
                                        std::uint16_t fits) noexcept {
         return meta.is_middle_segment() && meta.ttl > 1 && meta.l3_length <= fits &&
-               packet->pkt_len == l3 + meta.l3_length;
+               packet->nb_segs == 1;
     }
 
     [[gnu::always_inline]] void advance(Conn<F>& conn, Direction direction,
