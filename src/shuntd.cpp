@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // shuntd: the command line of the daemon.
-#include <spdlog/spdlog.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "ctl/daemon.h"
-#include "ctl/log_setup.h"
+#include "ctl/log/log_setup.h"
 #include "sched/registry.h"
 
 namespace {
@@ -35,12 +33,12 @@ int serve(const Options& options) {
             config.socket_path = options.socket;
             config.socket_given = true;
         }
-        config.log_level = shunt::ctl::more_verbose(config.log_level, options.verbose);
-        spdlog::set_level(spdlog::level::from_str(config.log_level));
+        config.verbose = options.verbose;
+        shunt::ctl::set_log_level(config.log_level, config.verbose);
         shunt::ctl::Daemon daemon(config);
         return daemon.run() ? 0 : 1;
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "shuntd: %s\n", error.what());
+        shunt::ctl::report_start_failure(error.what());
         return 1;
     }
 }

@@ -4,7 +4,6 @@
 #include <cap-ng.h>
 #include <rte_cycles.h>
 #include <rte_ring_elem.h>
-#include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <optional>
 
 #include "ctl/device/dataplane.h"
+#include "ctl/log/log_line.h"
 #include "ctl/methods/limit_watch.h"
 #include "ctl/methods/methods.h"
 #include "ctl/methods/service_watch.h"
@@ -57,10 +57,11 @@ std::unique_ptr<Eal> start_eal(const Config& config, const Sizes& sizes) {
                          .pci_devices = {}};
     for (const auto& port : config.ports)
         if (is_pci_device(port.device)) options.pci_devices.push_back(port.device);
-    spdlog::info("memory: pages={}",
-                 options.memory == MemoryMode::huge_pages
-                     ? "huge"
-                     : "ordinary reason=\"huge pages are not free, or switched off\"");
+    if (options.memory == MemoryMode::huge_pages)
+        write_log(spdlog::level::info, "memory", {{"pages", "huge"}});
+    else
+        write_log(spdlog::level::info, "memory",
+                  {{"pages", "ordinary"}, {"reason", "huge pages are not free, or switched off"}});
     return std::make_unique<Eal>(options);
 }
 
@@ -73,7 +74,7 @@ std::vector<std::string> port_names(const Config& config) {
 Sizes sizes_of(const Config& config) {
     const std::uint64_t available = available_memory();
     const Sizes sizes = compute_sizes(config, available);
-    spdlog::info("sizes: {}", describe(sizes));
+    write_log_line(spdlog::level::info, describe(sizes));
     if (sizes.tables_mb > available >> 20)
         throw StartError(fmt::format(
             "connections = {}: the tables for them take {} MB, but only {} MB of memory are free",
@@ -108,12 +109,7 @@ std::vector<const AppCounters*> app_counters_of(const std::vector<WorkerState*>&
 
 /// What was changed by whom is written whatever the level of the log is.
 void write_audit(const AuditRecord& record) {
-    static const auto log = [] {
-        auto clone = spdlog::default_logger()->clone("audit");
-        clone->set_level(spdlog::level::info);
-        return clone;
-    }();
-    log->info("{}", audit_line(record));
+    write_log_line_always(audit_line(record));
 }
 
 RpcServer::Options socket_options(const Config& config) {
@@ -126,9 +122,8 @@ RpcServer::Options socket_options(const Config& config) {
             .limits = {.rate = config.socket_rate},
             .audit = write_audit,
             .refused = [log = LogLimit()](const Credentials& who, const std::string&) mutable {
-                log.write(spdlog::level::warn,
-                          fmt::format("control socket: refused uid={} user={} pid={}", who.uid,
-                                      quoted(user_name(who.uid)), who.pid));
+                log.write(spdlog::level::warn, "client_refused",
+                          {{"uid", who.uid}, {"user", user_name(who.uid)}, {"pid", who.pid}});
             }};
 }
 
@@ -159,6 +154,9 @@ class Daemon::Impl {
     void serve_reports();
     void watch();
     void feed_watchdog();
+    [[nodiscard]] std::string status() const;
+    void tell_status();
+    void tell_ready();
     void sweep_templates();
     void watch_idle();
     void await_signal();
@@ -200,6 +198,7 @@ class Daemon::Impl {
     std::uint64_t seen_packets_ = 0;
     std::chrono::steady_clock::time_point last_packet_;
     std::unique_ptr<MetricsExporter> metrics_;
+    std::string told_status_;  ///< to systemd
 };
 
 Daemon::Impl::Impl(const Config& config)
@@ -228,11 +227,15 @@ Daemon::Impl::Impl(const Config& config)
     await_signal();
     for (const auto& port : dataplane_.ports()) {
         const PortStatus status = port->status();
-        spdlog::info(
-            "port {}: device={} mac={} mtu={} receive_queues={} transmit_queues={} "
-            "steering=\"{}\" twin={}",
-            status.name, status.device, to_string(status.mac), status.mtu, status.receive_queues,
-            status.transmit_queues, status.steering, status.twin ? status.name : "none");
+        write_log(spdlog::level::info, "port",
+                  {{"port", status.name},
+                   {"device", status.device},
+                   {"mac", to_string(status.mac)},
+                   {"mtu", status.mtu},
+                   {"receive_queues", status.receive_queues},
+                   {"transmit_queues", status.transmit_queues},
+                   {"steering", status.steering},
+                   {"twin", status.twin ? status.name : "none"}});
     }
     publisher_.set_tunables(config_.tunables);
     marks_.set(config_.marks);
@@ -297,7 +300,7 @@ void Daemon::Impl::start_network() {
         io_, std::move(twins),
         [this](std::shared_ptr<const NetTable> network) { network_changed(std::move(network)); },
         [log = LogLimit()](const std::string& what) mutable {
-            log.write(spdlog::level::warn, "network: " + what);
+            log.write(spdlog::level::warn, "network_problem", {{"reason", what}});
         });
     // Workers need a first table; clients of the socket are served meanwhile.
     while (!network_known_ && !io_.stopped()) io_.run_one();
@@ -322,7 +325,7 @@ void Daemon::Impl::start_metrics() {
                           .servers = config_.metrics_servers},
             [c = context()] { return take_metrics_sample(c); });
     } catch (const std::runtime_error& error) {
-        spdlog::warn("{}", error.what());
+        write_log(spdlog::level::warn, "metrics_off", {{"reason", error.what()}});
     }
 }
 
@@ -356,13 +359,33 @@ void Daemon::Impl::watch() {
     for (const WorkerCounters* c : dataplane_.counters())
         partial += c->dropped[static_cast<std::size_t>(DropReason::partial_checksum)].value();
     if (partial != partial_checksums_)
-        checksum_log_.write(
-            spdlog::level::warn,
-            fmt::format("packets came with a checksum that their sender left to its network card; "
-                        "switch that off on the sender: ethtool -K IF tx off: packets={}",
-                        partial - partial_checksums_));
+        checksum_log_.write(spdlog::level::warn, "partial_checksum",
+                            {{"packets", partial - partial_checksums_},
+                             {"reason", "their sender left the checksum to its network card"},
+                             {"advice", "on the sender: ethtool -K IF tx off"}});
     partial_checksums_ = partial;
     feed_watchdog();
+    tell_status();
+}
+
+/// What `systemctl status` shows.
+std::string Daemon::Impl::status() const {
+    const std::string& problem = config_control_.reload_problem();
+    return fmt::format("STATUS=forwarding: ports={} workers={} services={}{}{}",
+                       dataplane_.ports().size(), config_.workers, registry_.services(),
+                       problem.empty() ? "" : "; the last reload was refused: ", problem);
+}
+
+void Daemon::Impl::tell_status() {
+    std::string now = status();
+    if (now == told_status_) return;
+    told_status_ = std::move(now);
+    sd_notify(0, told_status_.c_str());
+}
+
+void Daemon::Impl::tell_ready() {
+    told_status_ = status();
+    sd_notify(0, ("READY=1\n" + told_status_).c_str());
 }
 
 /// systemd starts the daemon again when this does not come for a while: because the control thread
@@ -371,8 +394,8 @@ void Daemon::Impl::feed_watchdog() {
     constexpr unsigned worth_a_line = 3;
     if (liveness_.check()) sd_notify(0, "WATCHDOG=1");
     for (const WorkerId worker : liveness_.still_for(worth_a_line))
-        spdlog::error("worker {} stands still: no turn of its loop in {} s", worker.value(),
-                      worth_a_line);
+        write_log(spdlog::level::err, "worker_stands_still",
+                  {{"worker", worker.value()}, {"seconds", worth_a_line}});
 }
 
 /// Templates and expectations of which the time is over, and which no client asked for since;
@@ -420,28 +443,28 @@ void Daemon::Impl::reload() {
     } catch (const std::exception&) {
         // The log has it, and nothing has changed.
     }
-    sd_notify(0, "READY=1");
+    tell_ready();
 }
 
 void Daemon::Impl::stop(const std::string& why) {
-    spdlog::info("stopping: {}", why);
+    write_log(spdlog::level::info, "stopping", {{"reason", why}});
     sd_notify(0, "STOPPING=1");
     io_.stop();
 }
 
 bool Daemon::Impl::run() {
-    spdlog::info("ready: version={} pid={} workers={} services={} socket={}", SHUNT_VERSION,
-                 getpid(), config_.workers, registry_.services(), config_.socket_path);
-    sd_notifyf(0, "READY=1\nSTATUS=forwarding: ports=%zu workers=%u services=%zu",
-               dataplane_.ports().size(), unsigned{config_.workers}, registry_.services());
+    write_log(spdlog::level::info, "ready",
+              {{"version", SHUNT_VERSION},
+               {"pid", getpid()},
+               {"workers", config_.workers},
+               {"services", registry_.services()},
+               {"socket", config_.socket_path}});
+    tell_ready();
     if (!io_.stopped()) io_.run();
     dataplane_.shut_down();
     launched_ = false;
     const Conservation sum = dataplane_.conservation();
-    if (sum.holds)
-        spdlog::info("{}", describe(sum));
-    else
-        spdlog::error("{}", describe(sum));
+    write_log_line(sum.holds ? spdlog::level::info : spdlog::level::err, describe(sum));
     return sum.holds;
 }
 

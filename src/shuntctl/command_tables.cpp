@@ -188,6 +188,13 @@ std::string timeout_text(const json::value& result, std::size_t width) {
     return table.text(width);
 }
 
+std::string log_text(const json::value& result, std::size_t width) {
+    Table table({{"LEVEL"}, {"-v", Align::right}, {"WRITTEN"}});
+    table.add({member_text(result, "level"), member_text(result, "verbose"),
+               member_text(result, "written")});
+    return table.text(width);
+}
+
 std::string tunables_text(const json::value& result, std::size_t width) {
     Table table({{"TUNABLE"}, {"VALUE", Align::right}, {"DEFAULT", Align::right}, {"RANGE"}});
     std::string meanings;

@@ -29,6 +29,7 @@ json::value number_or_text(const std::string& given) {
 void TuningCommands::add_to(CommandTree& tree) {
     add_timeouts(tree);
     add_tunables(tree);
+    add_log(tree);
 }
 
 void TuningCommands::add_timeouts(CommandTree& tree) {
@@ -76,6 +77,22 @@ void TuningCommands::add_tunables(CommandTree& tree) {
     take_name(set);
     set->add_option("VALUE", value_, "a whole number in its range, or a text")
         ->required()
+        ->type_name("");
+}
+
+void TuningCommands::add_log(CommandTree& tree) {
+    const auto show = context_.ask("log.get", log_text);
+    auto* const log = tree.noun("log", "which messages the daemon writes", show);
+    tree.verb(log, "show", "print the level", show, "shuntctl log show");
+    tree.verb(log, "set", "change the level, until the next reload or restart",
+              context_.ask("log.set", log_text,
+                           [this] {
+                               return json::object{{"level", level_}};
+                           }),
+              "shuntctl log set debug")
+        ->add_option("LEVEL", level_, "the least important messages that are written")
+        ->required()
+        ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
         ->type_name("");
 }
 

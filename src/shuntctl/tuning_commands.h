@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// `shuntctl timeout` and `shuntctl tunable`: what changes while packets flow.
+// `shuntctl timeout`, `shuntctl tunable` and `shuntctl log`: what changes while packets flow.
 #include <boost/json/object.hpp>
 #include <string>
 
@@ -23,11 +23,13 @@ class TuningCommands {
   private:
     void add_timeouts(CommandTree& tree);
     void add_tunables(CommandTree& tree);
+    void add_log(CommandTree& tree);
 
     CommandContext& context_;
     boost::json::object timeouts_;  ///< those that are given
     std::string tunable_;
     std::string value_;
+    std::string level_;
 };
 
 }  // namespace shunt::cli

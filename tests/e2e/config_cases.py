@@ -117,8 +117,8 @@ def reload(context):
         with CurlLoop(lab, url(VIP4)) as loop:
             included.write_text(services_file(lab, (0, 0, 1)))
             lab.daemon.send_signal(signal.SIGHUP)
-            wait_until(lambda: "reload: " in lab.daemon_output(), "the log tells of the reload")
-            check("3 changes" in lab.daemon_output(), lab.daemon_output())
+            wait_until(lambda: "event=reload " in lab.daemon_output(), "the log tells of the reload")
+            check("changes=3 " in lab.daemon_output(), lab.daemon_output())
             equal(lab.call("tunable.get", name="sloppy_tcp")["value"], 0,
                   "a tunable that the file does not name")
             equal(set(fetch(lab.client, url(VIP4), 20)), {"server3"}, "who answers")

@@ -219,6 +219,11 @@ class Server:
         process.wait()
 
 
+# What every line of the daemon's log looks like.
+LOG_LINE = re.compile(r'\d\d:\d\d:\d\d\.\d{3} [a-z]+: event=[a-z_]+'
+                      r'( [a-z_]+=("([^"\\]|\\.)*"|[^" =]+))*')
+
+
 @dataclass
 class DaemonExit:
     """How the daemon ended."""
@@ -230,7 +235,7 @@ class DaemonExit:
     @property
     def conservation(self):
         """The line that accounts for every packet, or None."""
-        lines = [line for line in self.output.splitlines() if "conservation:" in line]
+        lines = [line for line in self.output.splitlines() if "event=conservation " in line]
         return lines[-1] if lines else None
 
     def fault(self):
@@ -242,9 +247,12 @@ class DaemonExit:
         if self.seconds - self.starved >= END_SECONDS:
             return (f"shuntd took {self.seconds:.2f} s to end, {self.starved:.2f} s of them for "
                     f"want of a CPU; without these it has to be under {END_SECONDS:.0f} s")
+        odd = [line for line in self.output.splitlines() if not LOG_LINE.fullmatch(line)]
+        if odd:
+            return f"lines of the log are not key=value: {odd}"
         if self.conservation is None:
             return "shuntd printed no conservation line"
-        if not self.conservation.rstrip().endswith(": ok"):
+        if not self.conservation.rstrip().endswith(" result=ok"):
             return f"packets are unaccounted for: {self.conservation}"
         return None
 

@@ -69,11 +69,11 @@ def rights_on_the_socket(context):
         error = ask_as(lab, STRANGER, (7,), "status.get")["error"]
         equal((error["code"], error["data"]["errno"]), (-32001, "EPERM"), "a stranger")
         equal(configuration(lab), [], "services afterwards")
-        audit = [line.split("audit ", 1)[1] for line in lab.daemon_output().splitlines()
-                 if ": audit " in line]
+        audit = [line.split("event=audit ", 1)[1] for line in lab.daemon_output().splitlines()
+                 if ": event=audit " in line]
         what = f'what="service.protocol=tcp service.address={VIP4}:81"'
         done = [(f"uid={STRANGER} user=\"\" ", f"method=service.add {what} result=ok"),
-                ("uid=0 user=\"root\" ", f"method=service.delete {what} result=ok")]
+                ("uid=0 user=root ", f"method=service.delete {what} result=ok")]
         refused = (f"uid={STRANGER} user=\"\" ", f"method=service.add {what} result=EPERM")
         expected = [*done, *done, refused, refused]
         equal(len(audit), len(expected), f"audit lines {audit}")

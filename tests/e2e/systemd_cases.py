@@ -88,7 +88,7 @@ def systemd_is_told(context):
         with stopped_thread(lab.daemon.pid, "rte-worker-2"):
             manager.hear_for(2)
             equal(manager.hear_for(4), [], "messages while a worker stands still")
-            check("worker 1 stands still" in lab.daemon_output(), "the log does not say so")
+            check("event=worker_stands_still worker=1 " in lab.daemon_output(), "the log does not say so")
         wait_until(lambda: manager.hear(2) == "WATCHDOG=1", "the watchdog is fed again")
         equal(sum(fetch(lab.client, url(VIP4), 30).values()), 30, "answers")
         fault = lab.stop_daemon().fault()

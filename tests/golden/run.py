@@ -248,9 +248,9 @@ def compare_connections(expected, actual, age):
 
 def check_exit_line(log, counters):
     """What shuntd says about all packets when it ends."""
-    found = re.search(r"conservation: (.*): ok", log)
+    found = re.search(r"event=conservation (.*) result=ok", log)
     if not found:
-        raise Failure("no line 'conservation: ...: ok' at the end")
+        raise Failure("no line 'event=conservation ... result=ok' at the end")
     line = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", found[1])}
     wanted = {"received": counters["received"], "generated": counters["generated"],
               "forwarded": counters["forwarded"],

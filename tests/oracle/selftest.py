@@ -780,7 +780,7 @@ class Replaying(unittest.TestCase):
     def replays_with_daemon(self, pid):
         """The processes of the two scenarios, once their daemons serve."""
         logs = [self.out / name / "shuntd.log" for name in "ab"]
-        ready = all(log.exists() and "ready:" in log.read_text() for log in logs)
+        ready = all(log.exists() and "event=ready " in log.read_text() for log in logs)
         replays = [child for child in self.children(pid) if self.children(child)]
         return replays if ready and len(replays) == 2 else None
 

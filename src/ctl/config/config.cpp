@@ -565,11 +565,9 @@ Keys<Config> socket_keys() {
 }
 
 Keys<Config> log_keys() {
-    Words<std::string> levels;
-    for (const char* level : {"trace", "debug", "info", "warn", "error"})
-        levels.emplace_back(level, level);
     Keys<Config> keys;
-    keys.choice("level", &Config::log_level, levels, "least important message that is written");
+    keys.choice("level", &Config::log_level, log_level_words(),
+                "least important message that is written");
     return keys;
 }
 

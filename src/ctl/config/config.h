@@ -146,6 +146,7 @@ struct Config {
     std::uint32_t socket_rate = 20'000;          ///< requests a second that one client may make
 
     std::string log_level = "info";  ///< trace, debug, info, warn, error
+    std::size_t verbose = 0;         ///< of the command line: so many levels more are written
 
     std::string metrics_address = "127.0.0.1:9736";  ///< an Endpoint for HTTP; empty: none
     bool metrics_servers = true;                     ///< show each real server

@@ -55,6 +55,16 @@ inline const Words<MaglevOrder>& maglev_order_words() {
     return words;
 }
 
+/// Of messages, the least important first.
+inline const Words<std::string>& log_level_words() {
+    static const Words<std::string> words{{"trace", "trace"},
+                                          {"debug", "debug"},
+                                          {"info", "info"},
+                                          {"warn", "warn"},
+                                          {"error", "error"}};
+    return words;
+}
+
 /// The protocols of services.
 inline const Words<Protocol>& protocol_words() {
     static const Words<Protocol> words{

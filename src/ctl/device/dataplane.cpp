@@ -13,6 +13,7 @@
 #include <chrono>
 #include <thread>
 
+#include "ctl/log/log_line.h"
 #include "dataplane/ring.h"
 
 namespace shunt::ctl {
@@ -47,11 +48,16 @@ int run_worker(void* worker) {
 }  // namespace
 
 std::string describe(const Conservation& c) {
-    return fmt::format(
-        "conservation: received={} generated={} split={} = forwarded={} to_host={} from_host={} "
-        "joined={} dropped={} held={}: {}",
-        c.received, c.generated, c.split, c.forwarded, c.to_host, c.from_host, c.joined, c.dropped,
-        c.held + c.between, c.holds ? "ok" : "BROKEN");
+    return log_line("conservation", {{"received", c.received},
+                                     {"generated", c.generated},
+                                     {"split", c.split},
+                                     {"forwarded", c.forwarded},
+                                     {"to_host", c.to_host},
+                                     {"from_host", c.from_host},
+                                     {"joined", c.joined},
+                                     {"dropped", c.dropped},
+                                     {"held", c.held + c.between},
+                                     {"result", c.holds ? "ok" : "BROKEN"}});
 }
 
 Dataplane::Dataplane(const Config& config, const Sizes& sizes)

@@ -5,11 +5,12 @@
 #include <rte_errno.h>
 #include <rte_log.h>
 #include <sched.h>
-#include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+
+#include "ctl/log/log_line.h"
 
 namespace shunt::ctl {
 
@@ -47,7 +48,7 @@ class DpdkLog {
         for (auto end = line_.find('\n'); end != std::string::npos; end = line_.find('\n')) {
             const std::string line = line_.substr(0, end);
             line_.erase(0, end + 1);
-            spdlog::debug("dpdk: {}", line);
+            write_log(spdlog::level::debug, "dpdk", {{"text", line}});
             if (tells_of_failure(line)) error_ = line;
         }
     }

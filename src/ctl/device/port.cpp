@@ -2,7 +2,6 @@
 #include "ctl/device/port.h"
 
 #include <net/if.h>
-#include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +11,8 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+
+#include "ctl/log/log_line.h"
 
 namespace shunt::ctl {
 
@@ -71,7 +72,9 @@ std::unique_ptr<QuietDevice> make_quiet(const PortConfig& config) {
     const auto interface = kernel_interface_of(config.device);
     if (!interface || !config.twin) return nullptr;
     auto quiet = std::make_unique<QuietDevice>(*interface);
-    if (!quiet->problem().empty()) spdlog::warn("port {}: {}", config.name, quiet->problem());
+    if (!quiet->problem().empty())
+        write_log(spdlog::level::warn, "port_not_quiet",
+                  {{"port", config.name}, {"reason", quiet->problem()}});
     return quiet;
 }
 

@@ -2,11 +2,11 @@
 #include "ctl/device/sizing.h"
 
 #include <rte_mbuf.h>
-#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <fstream>
 
+#include "ctl/log/log_line.h"
 #include "dataplane/app_state.h"
 
 namespace shunt::ctl {
@@ -151,13 +151,20 @@ Sizes compute_sizes(const Config& config, std::uint64_t available_bytes) {
 }
 
 std::string describe(const Sizes& s) {
-    return fmt::format(
-        "connections={} per_worker={} templates={} expectations={} helpers={} "
-        "helpers_mb={} packet_buffers={} buffer_bytes={} ring_depth={} "
-        "descriptors={} held_packets={} fragment_buffers={} memory_mb={} without_huge_pages_mb={}",
-        s.connections, s.connections_per_worker, s.templates, s.expectations, s.helpers,
-        s.helpers_mb, s.packet_buffers, s.buffer_bytes, s.ring_depth, s.descriptors, s.held_packets,
-        s.fragment_buffers, s.huge_memory_mb, s.ordinary_memory_mb);
+    return log_line("sizes", {{"connections", s.connections},
+                              {"per_worker", s.connections_per_worker},
+                              {"templates", s.templates},
+                              {"expectations", s.expectations},
+                              {"helpers", s.helpers},
+                              {"helpers_mb", s.helpers_mb},
+                              {"packet_buffers", s.packet_buffers},
+                              {"buffer_bytes", s.buffer_bytes},
+                              {"ring_depth", s.ring_depth},
+                              {"descriptors", s.descriptors},
+                              {"held_packets", s.held_packets},
+                              {"fragment_buffers", s.fragment_buffers},
+                              {"memory_mb", s.huge_memory_mb},
+                              {"without_huge_pages_mb", s.ordinary_memory_mb}});
 }
 
 }  // namespace shunt::ctl

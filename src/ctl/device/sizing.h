@@ -32,7 +32,7 @@ std::uint64_t available_memory();
 /// Pure.
 Sizes compute_sizes(const Config& config, std::uint64_t available_bytes);
 
-/// One line for the log.
+/// A line of the log.
 std::string describe(const Sizes& sizes);
 
 }  // namespace shunt::ctl

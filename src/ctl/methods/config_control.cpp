@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ctl/methods/config_control.h"
 
-#include <spdlog/spdlog.h>
-
 #include <cerrno>
 
+#include "ctl/log/log_line.h"
+#include "ctl/log/log_setup.h"
 #include "ctl/methods/conn_methods.h"
 
 namespace shunt::ctl {
@@ -30,11 +30,10 @@ AppRegistry::Prepared prepare_apps(const AppRegistry& apps, const Config& wanted
     }
 }
 
-/// "12 changes; workers, ports: only a restart changes them"
-std::string describe(const ConfigDiff& diff) {
-    std::string text = std::to_string(diff.size()) + " changes";
-    for (const auto& key : diff.needs_restart)
-        text += (&key == &diff.needs_restart.front() ? "; only a restart changes: " : ", ") + key;
+/// "workers,ports"
+std::string joined(const std::vector<std::string>& keys) {
+    std::string text;
+    for (const auto& key : keys) text += (text.empty() ? "" : ",") + key;
     return text;
 }
 
@@ -81,10 +80,7 @@ ConfigDiff ConfigControl::apply(const Config& wanted) {
     parts_.registry.apply(diff.services, std::move(others));
     if (diff.marks_differ) parts_.marks.accept(std::move(marks));
     parts_.apps.accept(apps);
-    if (running_.log_level != wanted.log_level) {
-        running_.log_level = wanted.log_level;
-        spdlog::set_level(spdlog::level::from_str(wanted.log_level));
-    }
+    set_log_level(wanted.log_level);
     parts_.defence.update();
     if (diff.removes_servers()) end_orphans(parts_.publisher, parts_.lister);
     parts_.events.publish(EventKind::config_applied,
@@ -92,20 +88,36 @@ ConfigDiff ConfigControl::apply(const Config& wanted) {
     return diff;
 }
 
+void ConfigControl::set_log_level(const std::string& level) {
+    if (running_.log_level == level) return;
+    running_.log_level = level;
+    ctl::set_log_level(level, running_.verbose);
+}
+
 ConfigDiff ConfigControl::reload() {
     try {
         ConfigDiff diff = reload_quietly();
-        spdlog::log(diff.needs_restart.empty() ? spdlog::level::info : spdlog::level::warn,
-                    "reload: {}: {}", running_.file, describe(diff));
+        write_log(diff.needs_restart.empty() ? spdlog::level::info : spdlog::level::warn, "reload",
+                  {{"file", running_.file},
+                   {"changes", diff.size()},
+                   {"needs_restart", joined(diff.needs_restart)}});
+        reload_problem_.clear();
         return diff;
     } catch (const ConfigError& error) {
-        spdlog::error("reload: nothing has changed: {}", error.what());
+        reload_failed(error.what());
         throw;
     } catch (const RpcError& error) {
-        spdlog::error("reload: nothing has changed: {}: {}: {}", running_.file, error.path(),
-                      error.what());
+        std::string place;
+        for (const std::string& part : {running_.file, error.path()})
+            if (!part.empty()) place += part + ": ";
+        reload_failed(place + error.what());
         throw;
     }
+}
+
+void ConfigControl::reload_failed(std::string reason) {
+    write_log(spdlog::level::err, "reload_refused", {{"reason", reason}});
+    reload_problem_ = std::move(reason);
 }
 
 ConfigDiff ConfigControl::reload_quietly() {

@@ -46,6 +46,14 @@ class ConfigControl {
     /// Applies the file that the daemon was started with as it is now, and writes a line to the
     /// log, whatever the end. Throws RpcError and ConfigError, and has changed nothing then.
     ConfigDiff reload();
+    /// What was wrong with the file when it was last applied; empty: nothing.
+    [[nodiscard]] const std::string& reload_problem() const noexcept { return reload_problem_; }
+
+    /// As it is configured, whatever the command line adds to it.
+    [[nodiscard]] const std::string& log_level() const noexcept { return running_.log_level; }
+    [[nodiscard]] std::size_t verbose() const noexcept { return running_.verbose; }
+    /// One of log_levels; in force until another one is set, or the file is read again.
+    void set_log_level(const std::string& level);
 
     /// A configuration file that leads to the state of now; an event tells of it.
     [[nodiscard]] std::string save() const;
@@ -56,10 +64,12 @@ class ConfigControl {
     [[nodiscard]] RunningState state(std::span<const ServiceConfig> services,
                                      std::span<const AppConfig> apps) const;
     ConfigDiff reload_quietly();
+    void reload_failed(std::string reason);
 
     Parts parts_;
     Config running_;  ///< services, marks and the like as they once were
     std::vector<std::string> schedulers_;
+    std::string reload_problem_;
 };
 
 }  // namespace shunt::ctl

@@ -17,6 +17,7 @@
 #include "ctl/methods/drop_methods.h"
 #include "ctl/methods/event_methods.h"
 #include "ctl/methods/explain_methods.h"
+#include "ctl/methods/log_methods.h"
 #include "ctl/methods/rpc_read.h"
 #include "ctl/methods/rpc_write.h"
 #include "ctl/methods/watch_methods.h"
@@ -409,3 +410,4 @@ MethodTable make_methods(const MethodContext& context) {
 }
 
 }  // namespace shunt::ctl
+    for (auto& method : log_methods(context.config)) methods.push_back(std::move(method));

@@ -4,8 +4,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <cstdio>
 #include <cstring>
+
+#include "ctl/log/log_line.h"
 
 namespace shunt::ctl {
 
@@ -64,28 +65,14 @@ std::string describe_params(const json::object& params, std::size_t most) {
     return std::move(describer).text();
 }
 
-std::string quoted(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (c >= ' ' && c <= '~') {
-            out += c;
-        } else {
-            char hex[5];
-            std::snprintf(hex, sizeof(hex), "\\x%02x", static_cast<unsigned char>(c));
-            out += hex;
-        }
-    }
-    return out + '"';
-}
-
 std::string audit_line(const AuditRecord& record) {
     const Credentials& who = record.caller.who;
-    return "audit uid=" + std::to_string(who.uid) + " user=" + quoted(user_name(who.uid)) +
-           " pid=" + std::to_string(who.pid) + " method=" + std::string(record.method) +
-           " what=" + quoted(record.what) + " result=" + result_of(record.error);
+    return log_line("audit", {{"uid", who.uid},
+                              {"user", user_name(who.uid)},
+                              {"pid", who.pid},
+                              {"method", record.method},
+                              {"what", record.what},
+                              {"result", result_of(record.error)}});
 }
 
 }  // namespace shunt::ctl

@@ -27,12 +27,8 @@ using Audit = std::function<void(const AuditRecord&)>;
 [[nodiscard]] std::string describe_params(const boost::json::object& params,
                                           std::size_t most = 400);
 
-/// In quotes, with quotes, backslashes and what cannot be printed escaped: it stays in its place on
-/// one line, whatever a client sends.
-[[nodiscard]] std::string quoted(std::string_view text);
-
-/// `audit uid=1000 user="ann" pid=4711 method=dest.add what="..." result=ok`. What was refused has
-/// the name of its errno in the place of "ok".
+/// `event=audit uid=1000 user=ann pid=4711 method=dest.add what="..." result=ok`. What was refused
+/// has the name of its errno in the place of "ok".
 [[nodiscard]] std::string audit_line(const AuditRecord& record);
 
 }  // namespace shunt::ctl

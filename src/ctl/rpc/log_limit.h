@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "ctl/log/log_line.h"
 #include "ctl/rpc/token_bucket.h"
 
 namespace shunt::ctl {
@@ -24,13 +26,14 @@ class LogLimit {
         return std::nullopt;
     }
 
-    void write(spdlog::level::level_enum level, const std::string& message) {
+    void write(spdlog::level::level_enum level, std::string_view event, LogFields fields) {
         const auto suppressed = pass(Clock::now());
         if (!suppressed) return;
+        const std::string line = log_line(event, fields);
         if (*suppressed == 0)
-            spdlog::log(level, "{}", message);
+            spdlog::log(level, "{}", line);
         else
-            spdlog::log(level, "{} suppressed={}", message, *suppressed);
+            spdlog::log(level, "{} suppressed={}", line, *suppressed);
     }
 
   private:

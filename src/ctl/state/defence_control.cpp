@@ -2,10 +2,11 @@
 #include "ctl/state/defence_control.h"
 
 #include <rte_mempool.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <limits>
+
+#include "ctl/log/log_line.h"
 
 namespace shunt::ctl {
 
@@ -63,9 +64,10 @@ void DefenceControl::update() {
     const Want buffers = want(last_.buffers, last_.all_buffers, threshold);
     const Want& worse = connections.missing > buffers.missing ? connections : buffers;
     if (std::exchange(short_, worse.missing > 0) != short_)
-        spdlog::warn(
-            "room for new connections: short={} free_pages_connections={} free_pages_buffers={}",
-            short_, last_.connections, last_.buffers);
+        write_log(spdlog::level::warn, "room_for_new_connections",
+                  {{"short", short_},
+                   {"free_pages_connections", last_.connections},
+                   {"free_pages_buffers", last_.buffers}});
 
     bool changed = false;
     for (std::int64_t Tunables::*mode :

@@ -174,7 +174,7 @@ TEST(Sizing, TheLogLineHasEveryNumber) {
                       .huge_memory_mb = 18,
                       .ordinary_memory_mb = 19};
     EXPECT_EQ(describe(sizes),
-              "connections=11 per_worker=12 templates=21 expectations=22 helpers=23 "
+              "event=sizes connections=11 per_worker=12 templates=21 expectations=22 helpers=23 "
               "helpers_mb=24 packet_buffers=13 buffer_bytes=14 ring_depth=15 descriptors=16 "
               "held_packets=17 fragment_buffers=20 "
               "memory_mb=18 "

@@ -2,6 +2,7 @@
 #include "ctl/methods/config_control.h"
 
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -314,6 +315,50 @@ TEST_F(ConfigControlTest, IncludesComeWithTheRequest) {
               "/etc/shunt/web.conf:2: services[0].address: is missing");
 }
 
+/// Puts the level of the whole program back.
+class LogLevelTest : public ConfigControlTest {
+  protected:
+    ~LogLevelTest() override { spdlog::set_level(spdlog::level::info); }
+};
+
+TEST_F(LogLevelTest, ChangesWhileTheDaemonRuns) {
+    EXPECT_EQ(result("log.get", {}),
+              (json::value{{"level", "info"}, {"verbose", 0}, {"written", "info"}}));
+    EXPECT_EQ(result("log.set", {{"level", "error"}}).at("written"), "error");
+    EXPECT_EQ(spdlog::get_level(), spdlog::level::err);
+    const auto publications_before = publications();
+    EXPECT_EQ(error("log.set", {{"level", "loud"}}).at("message"),
+              "level: \"loud\" is not known, expected one of trace, debug, info, warn, error");
+    EXPECT_EQ(error("log.set", {}).at("data").at("path"), "level");
+    EXPECT_EQ(spdlog::get_level(), spdlog::level::err);
+    EXPECT_EQ(publications(), publications_before) << "workers have nothing to do with it";
+    EXPECT_NE(control.config.save().find("level = \"error\""), std::string::npos);
+}
+
+TEST_F(LogLevelTest, TheLastOneThatWasSaidCounts) {
+    result("log.set", {{"level", "debug"}});
+    EXPECT_EQ(apply("log = { level = \"warn\"; };").values.size(), 1U);
+    EXPECT_EQ(result("log.get", {}).at("level"), "warn");
+    result("log.set", {{"level", "debug"}});
+    EXPECT_EQ(apply("").values.size(), 1U) << "a configuration without a level sets the default";
+    EXPECT_EQ(spdlog::get_level(), spdlog::level::info);
+}
+
+TEST_F(LogLevelTest, VerboseIsAddedWhoeverSetsTheLevel) {
+    auto started = test::Control::started();
+    started.verbose = 1;
+    ConfigControl verbose({control.registry, control.publisher, control.marks, control.apps,
+                           control.defence, control.lister, control.events},
+                          started, scheduler_names());
+    verbose.set_log_level("warn");
+    EXPECT_EQ(spdlog::get_level(), spdlog::level::info);
+    EXPECT_TRUE(verbose.diff(verbose.parse(fixed + "log = { level = \"warn\"; };", "FILE", {}))
+                    .values.empty())
+        << "it is no difference between the file and what runs";
+    verbose.apply(verbose.parse(fixed, "FILE", {}));
+    EXPECT_EQ(spdlog::get_level(), spdlog::level::debug);
+}
+
 TEST_F(ConfigControlTest, ReloadNeedsAFile) {
     EXPECT_EQ(error("config.reload", {}).at("data").at("errno"), "ENOENT");
 }
@@ -337,6 +382,11 @@ TEST_F(ConfigControlTest, ReloadReadsTheFileAgain) {
     write(fixed + "tunables = { drop_entry = 9; };");
     EXPECT_THROW(of_file.reload(), ConfigError);
     EXPECT_EQ(control.registry.services(), 2U);
+    EXPECT_NE(of_file.reload_problem().find(":3: tunables.drop_entry: "), std::string::npos)
+        << of_file.reload_problem();
+    write(fixed + web);
+    EXPECT_EQ(of_file.reload().size(), 0U);
+    EXPECT_EQ(of_file.reload_problem(), "");
     std::filesystem::remove(path);
     EXPECT_THROW(of_file.reload(), ConfigError);
     EXPECT_EQ(control.registry.services(), 2U);

@@ -34,20 +34,14 @@ TEST(Audit, WhateverAClientSendsTheTextIsBounded) {
     EXPECT_EQ(described(R"({"text":")" + std::string(100'000, 'x') + R"("})").size(), 403U);
 }
 
-TEST(Audit, WhatIsQuotedStaysOnItsLine) {
-    EXPECT_EQ(quoted("plain text"), "\"plain text\"");
-    EXPECT_EQ(quoted("a\"b\\c"), R"("a\"b\\c")");
-    EXPECT_EQ(quoted("a\nb\x1b[31m\xc3\xa4"), R"("a\x0ab\x1b[31m\xc3\xa4")");
-}
-
 TEST(Audit, ALineSaysWhoDidWhat) {
     const Caller root{.who = {.uid = 0, .gid = 0, .pid = 47}};
     EXPECT_EQ(audit_line({.caller = root, .method = "service.flush", .what = ""}),
-              R"(audit uid=0 user="root" pid=47 method=service.flush what="" result=ok)");
+              R"(event=audit uid=0 user=root pid=47 method=service.flush what="" result=ok)");
     const Caller unknown{.who = {.uid = 4'000'000'000U, .gid = 0, .pid = 1}};
     const auto error = refused(EEXIST, "it is there", "service");
     EXPECT_EQ(audit_line({unknown, "service.add", "service.mark=1\nresult=ok", &error}),
-              R"(audit uid=4000000000 user="" pid=1 method=service.add )"
+              R"(event=audit uid=4000000000 user="" pid=1 method=service.add )"
               R"(what="service.mark=1\x0aresult=ok" result=EEXIST)");
     const RpcError internal(RpcCode::internal, "internal error", "", 0);
     EXPECT_TRUE(audit_line({root, "x", "", &internal}).ends_with(" result=-32603"));
@@ -80,7 +74,7 @@ TEST_F(AuditTest, ChangesAreToldAndReadingIsNot) {
     ask("service.list");
     ask("no.such");
     ask("conn.flush", R"({"all":true})");
-    const std::string start = R"(audit uid=0 user="root" pid=5 method=)";
+    const std::string start = R"(event=audit uid=0 user=root pid=5 method=)";
     EXPECT_EQ(told, (std::vector<std::string>{
                         start + R"(service.add what="service.mark=7 scheduler=rr" result=ok)",
                         start + R"(service.add what="service.mark=7 scheduler=rr" result=EEXIST)",

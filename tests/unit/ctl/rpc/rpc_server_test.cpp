@@ -584,8 +584,8 @@ TEST_F(RpcServerRights, MembersOfTheGroupMayChange) {
     EXPECT_EQ(change(stranger, {7, changers}), answer(1, "2")) << "supplementary groups count";
     stop();
     ASSERT_EQ(told.size(), 2U);
-    EXPECT_TRUE(told[0].starts_with("audit uid=54321 user=\"\" pid=" + std::to_string(getpid()) +
-                                    " method=count what=\"\" result=ok"))
+    EXPECT_TRUE(told[0].starts_with("event=audit uid=54321 user=\"\" pid=" +
+                                    std::to_string(getpid()) + " method=count what=\"\" result=ok"))
         << told[0];
 }
 

@@ -20,4 +20,10 @@ namespace shunt::ctl {
 /// To be called once.
 void set_up_log();
 
+/// Says why the daemon does not start: to a person on standard error, to the journal as a message.
+void report_start_failure(const std::string& reason);
+
+/// From now on messages of `level` and above are written, and of `verbose` levels below.
+void set_log_level(std::string_view level, std::size_t verbose);
+
 }  // namespace shunt::ctl

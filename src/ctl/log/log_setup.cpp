@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "ctl/log_setup.h"
+#include "ctl/log/log_setup.h"
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -9,8 +9,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
+
+#include "ctl/log/log_line.h"
 
 namespace shunt::ctl {
 
@@ -32,6 +35,11 @@ class PriorityFlag : public spdlog::custom_flag_formatter {
     }
 };
 
+bool writes_to_journal() {
+    const char* const stream = std::getenv("JOURNAL_STREAM");
+    return is_journal(STDOUT_FILENO, stream == nullptr ? "" : stream);
+}
+
 }  // namespace
 
 bool is_journal(int file, std::string_view stream) {
@@ -49,8 +57,7 @@ std::string more_verbose(std::string_view level, std::size_t steps) {
 
 void set_up_log() {
     auto log = spdlog::stdout_color_mt("shuntd");
-    const char* const stream = std::getenv("JOURNAL_STREAM");
-    if (is_journal(STDOUT_FILENO, stream == nullptr ? "" : stream)) {
+    if (writes_to_journal()) {
         auto formatter = std::make_unique<spdlog::pattern_formatter>();
         formatter->add_flag<PriorityFlag>('*').set_pattern("%*%v");
         log->set_formatter(std::move(formatter));
@@ -60,6 +67,17 @@ void set_up_log() {
     // A pipe shows lines as they come.
     log->flush_on(spdlog::level::trace);
     spdlog::set_default_logger(log);
+}
+
+void report_start_failure(const std::string& reason) {
+    if (writes_to_journal())
+        write_log(spdlog::level::err, "start_failed", {{"reason", reason}});
+    else
+        std::fprintf(stderr, "shuntd: %s\n", reason.c_str());
+}
+
+void set_log_level(std::string_view level, std::size_t verbose) {
+    spdlog::set_level(spdlog::level::from_str(more_verbose(level, verbose)));
 }
 
 }  // namespace shunt::ctl

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "ctl/log_setup.h"
+#include "ctl/log/log_setup.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
