@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "shuntctl/pages.h"
 #include "shuntctl/watch.h"
 
 namespace shunt::cli {
@@ -37,7 +38,7 @@ void CommandContext::add_to(CommandTree& tree) {
 
 json::value CommandContext::call(std::string_view method, const json::object& params) {
     if (!call_) call_ = world_.connect(world_.socket_path);
-    return call_(method, params);
+    return call_whole(call_, method, params);
 }
 
 CommandContext::Do CommandContext::asking(const char* method, Show show, Params params) {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "shuntctl/command_tables.h"
+#include "shuntctl/pages.h"
 #include "shuntctl/rows.h"
 
 namespace shunt::cli {
@@ -203,7 +204,7 @@ class Completer {
             if (const auto* text = name.if_string()) offer(std::string(*text));
     }
 
-    json::value ask(const char* method) { return connect_(line_.socket)(method, {}); }
+    json::value ask(const char* method) { return call_whole(connect_(line_.socket), method, {}); }
 
     std::vector<CommandInfo> commands_;
     std::vector<NounInfo> nouns_;

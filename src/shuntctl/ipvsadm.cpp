@@ -10,6 +10,7 @@
 #include "shuntctl/ipvsadm_request.h"
 #include "shuntctl/progress.h"
 
+#include "shuntctl/pages.h"
 namespace shunt::cli {
 
 namespace json = boost::json;
@@ -167,7 +168,7 @@ class Run {
 
     json::value call(std::string_view method, const json::object& params) {
         if (!call_) call_ = world_.connect(world_.socket_path);
-        return call_(method, params);
+        return call_whole(call_, method, params);
     }
 
     const IpvsadmWorld& world_;

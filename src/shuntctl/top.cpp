@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "shuntctl/nearest_word.h"
+#include "shuntctl/pages.h"
 #include "shuntctl/table.h"
 #include "shuntctl/watch.h"
 
@@ -58,7 +59,7 @@ class Top {
 
     json::value call(const char* method) {
         if (!call_) call_ = world_.connect();
-        return call_(method, {});
+        return call_whole(call_, method, {});
     }
 
     /// Asks the daemon for what the view and the summary need.

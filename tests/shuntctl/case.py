@@ -38,6 +38,7 @@ class Case(unittest.TestCase):
             "scheduler.list": {"schedulers": ["rr", "wlc", "wrr"]},
             "mark.list": {"rules": [{"mark": 1}, {"mark": 2}]},
             "conn.list": {"connections": [], "cursor": None},
+            "drop.list": {"drops": []},
             "conn.find": {"connection": None},
             "config.save": {"text": "workers = 1;\n"},
         }

@@ -18,6 +18,7 @@
 #include "ctl/methods/event_methods.h"
 #include "ctl/methods/explain_methods.h"
 #include "ctl/methods/log_methods.h"
+#include "ctl/methods/paging.h"
 #include "ctl/methods/rpc_read.h"
 #include "ctl/methods/rpc_write.h"
 #include "ctl/methods/watch_methods.h"
@@ -216,6 +217,11 @@ json::object service_flush(const MethodContext& c) {
     return end_orphans(c);
 }
 
+json::object dest_list(const MethodContext& c, const Params& p) {
+    json::object view = to_json(c.registry.view(read_service(p)));
+    return {{"servers", std::move(view.at("servers"))}};
+}
+
 json::object dest_add(const MethodContext& c, const Params& p) {
     c.registry.add_server(read_service(p), read_server_config(p));
     return {};
@@ -362,10 +368,12 @@ MethodTable make_methods(const MethodContext& context) {
     };
     const auto on = [&c](auto run) { return [c, run](const Params& p) { return run(*c, p); }; };
     const auto get = [&c](auto run) { return [c, run](const Params&) { return run(*c); }; };
-    const auto list = [&c](std::string key, auto run) {
-        return [c, key = std::move(key), run](const Params&) {
-            return json::object{{key, run(*c)}};
-        };
+    const auto list = [&c](std::string method, std::string key, auto run) {
+        return paged(direct(std::move(method), {},
+                            [c, key, run](const Params&) {
+                                return json::object{{key, run(*c)}};
+                            }),
+                     key);
     };
     std::vector<Method> methods{
         direct("status.get", {}, get(status_get)),
@@ -374,6 +382,7 @@ MethodTable make_methods(const MethodContext& context) {
         direct("service.edit", service_options, on(service_edit)),
         direct("service.delete", {service}, on(service_delete)),
         direct("service.flush", {}, get(service_flush)),
+        paged(direct("dest.list", {service}, on(dest_list)), "servers"),
         direct("dest.add", server_options, on(dest_add)),
         direct("dest.edit", server_options, on(dest_edit)),
         direct("dest.delete", {service, server}, on(dest_delete)),
@@ -381,7 +390,7 @@ MethodTable make_methods(const MethodContext& context) {
         conn_count(context.lister, context.registry),
         conn_find(context.lister),
         conn_flush(context.lister, context.registry),
-        drop_list(context.workers, context.shared, port_names),
+        paged(drop_list(context.workers, context.shared, port_names), "drops"),
         explain_method(context.lister, context.publisher, context.marks, context.shared,
                        port_names),
         events_subscribe(context.events),
@@ -392,22 +401,22 @@ MethodTable make_methods(const MethodContext& context) {
                    return timeouts_json(m.publisher.current().tunables);
                })),
         direct("timeout.set", {{"tcp"}, {"tcp_fin"}, {"udp"}}, on(timeout_set)),
-        direct("tunable.list", {}, list("tunables", tunables_json)),
+        list("tunable.list", "tunables", tunables_json),
         direct("tunable.get", {name}, on(tunable_get)),
         direct("tunable.set", {name, {"value", true}}, on(tunable_set)),
-        direct("scheduler.list", {}, list("schedulers", schedulers_json)),
-        direct("mark.list", {}, list("rules", marks_json)),
+        list("scheduler.list", "schedulers", schedulers_json),
+        list("mark.list", "rules", marks_json),
         direct("mark.set", {{"rules", true}}, on(mark_set)),
-        direct("app.list", {}, get(app_list)),
+        paged(direct("app.list", {}, get(app_list)), "apps"),
         direct("app.add", {name, {"port"}}, on(app_add)),
         direct("app.remove", {name, {"port"}}, on(app_remove)),
-        direct("worker.list", {}, list("workers", workers_json)),
-        direct("port.list", {}, list("ports", ports_json))};
+        list("worker.list", "workers", workers_json),
+        list("port.list", "ports", ports_json)};
     for (auto& method : config_methods(context.config)) methods.push_back(std::move(method));
+    for (auto& method : log_methods(context.config)) methods.push_back(std::move(method));
     for (auto& method : watch_methods(context.watch, [c] { return watch_ports(*c); }))
         methods.push_back(std::move(method));
     return MethodTable(std::move(methods));
 }
 
 }  // namespace shunt::ctl
-    for (auto& method : log_methods(context.config)) methods.push_back(std::move(method));

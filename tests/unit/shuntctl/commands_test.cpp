@@ -126,8 +126,8 @@ TEST(Commands, VerbsBecomeRequests) {
     const std::string service = R"("service":{"protocol":"tcp","address":"192.0.2.1:80"})";
     const std::string server = service + R"(,"server":{"address":"[2001:db8::1]:8080"})";
     for (const auto& [line, request] : std::vector<std::pair<std::string, std::string>>{
-             {"service list", "service.list {}"},
-             {"service", "service.list {}"},
+             {"service list", R"(service.list {"limit":500})"},
+             {"service", R"(service.list {"limit":500})"},
              {"service list tcp 192.0.2.1:80", "service.list {" + service + "}"},
              {"service add tcp 192.0.2.1:80", "service.add {" + service + "}"},
              {"service add tcp 192.0.2.1:80 --scheduler rr",
@@ -189,7 +189,7 @@ TEST(Commands, VerbsBecomeRequests) {
              {"app add ftp", R"(app.add {"name":"ftp"})"},
              {"app add ftp 21", R"(app.add {"name":"ftp","port":21})"},
              {"app remove tftp 69", R"(app.remove {"name":"tftp","port":69})"},
-             {"mark", "mark.list {}"},
+             {"mark", R"(mark.list {"limit":10000})"},
              {"mark clear", R"(mark.set {"rules":[]})"},
              {"conn list", R"(conn.list {"limit":1000})"},
              {"conn", R"(conn.list {"limit":1000})"},
@@ -592,8 +592,8 @@ TEST(Commands, MarkRulesAreChangedAsAWhole) {
         Bench bench;
         bench.results["mark.list"] = two_rules;
         EXPECT_EQ(bench.run(line), 0) << line << bench.err;
-        EXPECT_EQ(bench.requests,
-                  (Requests{"mark.list {}", "mark.set {\"rules\":[" + rules + "]}"}))
+        EXPECT_EQ(bench.requests, (Requests{R"(mark.list {"limit":10000})",
+                                            "mark.set {\"rules\":[" + rules + "]}"}))
             << line;
         EXPECT_EQ(bench.out, "");
     }
@@ -601,7 +601,7 @@ TEST(Commands, MarkRulesAreChangedAsAWhole) {
         Bench bench;
         bench.results["mark.list"] = two_rules;
         EXPECT_EQ(bench.run(line), 2) << line;
-        EXPECT_EQ(bench.requests, Requests{"mark.list {}"}) << line;
+        EXPECT_EQ(bench.requests, Requests{R"(mark.list {"limit":10000})"}) << line;
         EXPECT_NE(bench.err.find("there are 2 rules"), std::string::npos) << bench.err;
     }
 }
