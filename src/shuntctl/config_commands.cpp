@@ -10,6 +10,7 @@
 #include <iostream>
 #include <string>
 
+#include "shuntctl/command_args.h"
 #include "shuntctl/config_text.h"
 #include "shuntctl/rows.h"
 
@@ -48,25 +49,37 @@ void ConfigCommands::add_to(CommandTree& tree) {
             ->type_name("");
         return app;
     };
+    const auto take_rows = [this](CLI::App* app) {
+        app->add_option("--rows", rows_, "list so many services and servers; default 1000")
+            ->type_name("NUMBER");
+    };
     const auto of_file = [this] { return config_params(context_.file()); };
-    take_file(tree.verb(config, "apply",
-                        "change the running daemon to what a file says, all at once",
-                        context_.ask("config.apply", config_diff_text,
-                                     [this] {
-                                         auto params = config_params(context_.file());
-                                         if (dry_run_) params["dry_run"] = true;
-                                         return params;
-                                     }),
-                        "shuntctl config apply new.conf --dry-run"))
-        ->add_flag("--dry-run", dry_run_, "only show what would change");
+    auto* const apply = take_file(
+        tree.verb(config, "apply", "change the running daemon to what a file says, all at once",
+                  context_.ask("config.apply", config_diff_text,
+                               [this] {
+                                   auto params = config_params(context_.file());
+                                   if (dry_run_) params["dry_run"] = true;
+                                   put(params, "rows", rows_);
+                                   return params;
+                               }),
+                  "shuntctl config apply new.conf --dry-run"));
+    apply->add_flag("--dry-run", dry_run_, "only show what would change, all of it");
+    take_rows(apply);
     take_file(tree.verb(config, "diff", "show what `config apply` would change",
                         context_.ask("config.diff", config_diff_text, of_file),
                         "shuntctl config diff new.conf"));
     take_file(tree.verb(config, "check", "say what is wrong with a file",
                         context_.ask("config.check", nullptr, of_file),
                         "shuntctl config check new.conf"));
-    tree.verb(config, "reload", "apply the daemon's own file as it is now",
-              context_.ask("config.reload", config_diff_text), "shuntctl config reload");
+    take_rows(tree.verb(config, "reload", "apply the daemon's own file as it is now",
+                        context_.ask("config.reload", config_diff_text,
+                                     [this] {
+                                         json::object params;
+                                         put(params, "rows", rows_);
+                                         return params;
+                                     }),
+                        "shuntctl config reload"));
 }
 
 void ConfigCommands::save_config() {

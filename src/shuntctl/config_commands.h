@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // `shuntctl config`: the configuration of the daemon, and files that hold one.
+#include <cstdint>
+#include <optional>
+
 #include "shuntctl/command_context.h"
 #include "shuntctl/command_tree.h"
 #include "shuntctl/import_command.h"
@@ -22,6 +25,7 @@ class ConfigCommands {
     CommandContext& context_;
     ImportArgs import_;
     bool dry_run_ = false;
+    std::optional<std::int64_t> rows_;
 };
 
 }  // namespace shunt::cli

@@ -129,6 +129,8 @@ std::string config_diff_text(const json::value& result) {
                 member_word(row, "name") + ' ' + shown(member(row, "port")) + '\n';
     text += mark_lines(member(result, "marks"));
     for (const auto& row : member_rows(result, "services")) text += service_lines(row);
+    if (const auto left_out = member_count(result, "left_out"); left_out != 0)
+        text += "  and " + std::to_string(left_out) + " more services and servers\n";
     for (const auto& key : member_rows(result, "needs_restart"))
         text += "! " + shown(key) + ": changes only with a restart\n";
     const auto count = member_count(result, "changes");

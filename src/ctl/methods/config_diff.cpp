@@ -6,6 +6,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/monotonic_resource.hpp>
 #include <concepts>
+#include <span>
 
 #include "ctl/config/config_shape.h"
 #include "ctl/methods/rpc_write.h"
@@ -117,16 +118,40 @@ json::object to_json(const ServerChange& change, const Memory& memory) {
     return row;
 }
 
-json::object to_json(const ServiceChange& change, const Memory& memory) {
+/// With the first so many servers.
+json::object to_json(const ServiceChange& change, std::size_t most_servers, const Memory& memory) {
     json::object row(memory);
     row.reserve(5);
     row["service"] = ctl::to_json(change.key);
     put_change(row, change.before, change.after, settings_json);
     json::array servers(memory);
-    servers.reserve(change.servers.size());
-    for (const auto& server : change.servers) servers.emplace_back(to_json(server, memory));
+    servers.reserve(most_servers);
+    for (const auto& server : std::span(change.servers).first(most_servers))
+        servers.emplace_back(to_json(server, memory));
     row["servers"] = std::move(servers);
     return row;
+}
+
+struct ServiceRows {
+    json::array rows;
+    std::size_t left_out = 0;
+};
+
+/// The rows about services and servers, the first `most` of them.
+ServiceRows rows_of(const std::vector<ServiceChange>& services, std::size_t most,
+                    const Memory& memory) {
+    ServiceRows out{.rows = json::array(memory)};
+    for (const auto& service : services) {
+        if (most == 0) {
+            out.left_out += service.servers.size() + 1;
+            continue;
+        }
+        const std::size_t servers = std::min(service.servers.size(), --most);
+        out.rows.emplace_back(to_json(service, servers, memory));
+        out.left_out += service.servers.size() - servers;
+        most -= servers;
+    }
+    return out;
 }
 
 json::array to_json(const std::vector<MarkConfig>& marks) {
@@ -263,11 +288,9 @@ ConfigDiff diff_config(const RunningState& now, const Config& running, const Con
     return diff;
 }
 
-json::object to_json(const ConfigDiff& diff) {
+json::object to_json(const ConfigDiff& diff, std::size_t most_rows) {
     const auto memory = json::make_shared_resource<json::monotonic_resource>();
-    json::array services(memory);
-    services.reserve(diff.services.size());
-    for (const auto& service : diff.services) services.emplace_back(to_json(service, memory));
+    ServiceRows services = rows_of(diff.services, most_rows, memory);
     json::array values(memory);
     for (const auto& [key, before, after] : diff.values)
         values.push_back({{"key", key}, {"before", before}, {"after", after}});
@@ -281,7 +304,8 @@ json::object to_json(const ConfigDiff& diff) {
     out["marks"] = diff.marks_differ ? json::value{{"before", to_json(diff.marks_before)},
                                                    {"after", to_json(diff.marks_after)}}
                                      : json::value(nullptr);
-    out["services"] = std::move(services);
+    out["services"] = std::move(services.rows);
+    out["left_out"] = services.left_out;
     out["needs_restart"] = json::array(diff.needs_restart.begin(), diff.needs_restart.end());
     return out;
 }

@@ -40,7 +40,8 @@ struct ConfigDiff {
                                      const Config& wanted);
 
 /// As config.diff answers (docs/protocol.md).
-[[nodiscard]] boost::json::object to_json(const ConfigDiff& diff);
+/// `most_rows`: of services and servers; its "left_out" is how many more differ.
+[[nodiscard]] boost::json::object to_json(const ConfigDiff& diff, std::size_t most_rows = SIZE_MAX);
 
 /// How the running daemon takes a change of a key.
 enum class KeyChange : std::uint8_t { at_once, with_restart };

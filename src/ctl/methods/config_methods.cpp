@@ -56,21 +56,32 @@ Config read_wanted(const ConfigControl& control, const Params& p) {
     }
 }
 
-json::object result_of(const ConfigDiff& diff, bool applied) {
-    json::object result = to_json(diff);
+/// So many rows of services and servers an answer has unless another number is asked for: of what
+/// was done, few read many; of what would be done, all are to be read.
+constexpr std::size_t rows_of_what_was_done = 1000;
+
+std::size_t read_rows(const Params& p, std::size_t otherwise) {
+    return p.has("rows") ? p.number("rows", 0, SIZE_MAX) : otherwise;
+}
+
+json::object result_of(const ConfigDiff& diff, bool applied, std::size_t most_rows) {
+    json::object result = to_json(diff, most_rows);
     result["applied"] = applied;
     return result;
 }
 
 json::object apply(ConfigControl& control, const Params& p) {
+    const bool dry_run = p.flag("dry_run");
+    const std::size_t rows = read_rows(p, dry_run ? SIZE_MAX : rows_of_what_was_done);
     const Config wanted = read_wanted(control, p);
-    if (p.flag("dry_run")) return result_of(control.diff(wanted), false);
-    return result_of(control.apply(wanted), true);
+    return dry_run ? result_of(control.diff(wanted), false, rows)
+                   : result_of(control.apply(wanted), true, rows);
 }
 
-json::object reload(ConfigControl& control) {
+json::object reload(ConfigControl& control, const Params& p) {
+    const std::size_t rows = read_rows(p, rows_of_what_was_done);
     try {
-        return result_of(control.reload(), true);
+        return result_of(control.reload(), true, rows);
     } catch (const ConfigError& error) {
         throw refused(EINVAL, error.what(), is_key(error.key()) ? error.key() : "");
     }
@@ -80,7 +91,9 @@ json::object reload(ConfigControl& control) {
 
 std::vector<Method> config_methods(ConfigControl& control) {
     const std::vector<Parameter> source{{"text"}, {"name"}, {"includes"}, {"state"}};
-    auto with_dry_run = source;
+    auto with_rows = source;
+    with_rows.push_back({"rows"});
+    auto with_dry_run = with_rows;
     with_dry_run.push_back({"dry_run"});
     return {direct("config.apply", with_dry_run,
                    [&control](const Params& p) { return apply(control, p); }),
@@ -89,11 +102,13 @@ std::vector<Method> config_methods(ConfigControl& control) {
                        read_wanted(control, p);
                        return json::object();
                    }),
-            direct("config.diff", source,
+            direct("config.diff", with_rows,
                    [&control](const Params& p) {
-                       return result_of(control.diff(read_wanted(control, p)), false);
+                       const std::size_t rows = read_rows(p, SIZE_MAX);
+                       return result_of(control.diff(read_wanted(control, p)), false, rows);
                    }),
-            direct("config.reload", {}, [&control](const Params&) { return reload(control); }),
+            direct("config.reload", {{"rows"}},
+                   [&control](const Params& p) { return reload(control, p); }),
             direct("config.save", {}, [&control](const Params&) {
                 return json::object{{"text", control.save()}};
             })};

@@ -472,6 +472,8 @@ TEST(Commands, ConfigurationsAreSentWithWhatTheyInclude) {
               Requests{"config.apply " + text.substr(0, text.size() - 1) + ",\"dry_run\":true}"});
     EXPECT_EQ(bench.run("config reload"), 0);
     EXPECT_EQ(bench.requests, Requests{"config.reload {}"});
+    EXPECT_EQ(bench.run("config reload --rows 0"), 0);
+    EXPECT_EQ(bench.requests, Requests{R"(config.reload {"rows":0})"});
     EXPECT_EQ(bench.run("config apply"), 2);
     EXPECT_EQ(bench.run("config check /nonexistent/file"), 1);
     EXPECT_EQ(bench.err,

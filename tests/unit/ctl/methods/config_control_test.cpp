@@ -6,6 +6,7 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_to.hpp>
 #include <filesystem>
 #include <fstream>
 
@@ -313,6 +314,39 @@ TEST_F(ConfigControlTest, IncludesComeWithTheRequest) {
     bad["includes"] = {{{"name", "/etc/shunt/web.conf"}, {"text", "\nservices = ( { } );\n"}}};
     EXPECT_EQ(error("config.diff", bad).at("message"),
               "/etc/shunt/web.conf:2: services[0].address: is missing");
+}
+
+TEST_F(ConfigControlTest, AnAnswerHasAsManyRowsAsAreWanted) {
+    const auto all = result("config.diff", {{"text", fixed + web}});
+    EXPECT_EQ(all.at("left_out"), 0);
+    ASSERT_EQ(all.at("services").as_array().size(), 2U);
+    const auto rows = [&](int most) {
+        const auto some = result("config.diff", {{"text", fixed + web}, {"rows", most}});
+        EXPECT_EQ(some.at("changes"), all.at("changes")) << "whatever is listed";
+        std::size_t listed = 0;
+        for (const auto& service : some.at("services").as_array())
+            listed += 1 + service.at("servers").as_array().size();
+        EXPECT_EQ(listed + json::value_to<std::size_t>(some.at("left_out")), 5U) << most;
+        return listed;
+    };
+    for (const int most : {0, 1, 2, 3, 4, 5}) EXPECT_EQ(rows(most), std::size_t(most));
+    EXPECT_EQ(rows(1'000'000), 5U);
+    EXPECT_EQ(result("config.diff", {{"text", fixed + web}, {"rows", 3}}).at("services").at(0),
+              all.at("services").at(0));
+    EXPECT_EQ(error("config.diff", {{"text", fixed}, {"rows", -1}}).at("data").at("path"), "rows");
+}
+
+TEST_F(ConfigControlTest, WhatWasDoneIsListedInPartUnlessMoreIsAskedFor) {
+    std::string many = fixed + "services = (\n";
+    for (int i = 0; i < 1100; ++i)
+        many += (i == 0 ? "{ mark = " : ",{ mark = ") + std::to_string(i + 1) + "; }";
+    many += ");\n";
+    EXPECT_EQ(result("config.apply", {{"text", many}, {"dry_run", true}}).at("left_out"), 0);
+    const auto done = result("config.apply", {{"text", many}});
+    EXPECT_EQ(done.at("changes"), 1100);
+    EXPECT_EQ(done.at("services").as_array().size(), 1000U);
+    EXPECT_EQ(done.at("left_out"), 100);
+    EXPECT_EQ(result("config.apply", {{"text", fixed}, {"rows", 5000}}).at("left_out"), 0);
 }
 
 /// Puts the level of the whole program back.
