@@ -22,7 +22,7 @@ LAB_UNPACKED=(pure-ftpd)
 UNPACKED_DIR=$SOURCE_DIR/build-packages
 # testpmd; installed, its package would also set up devices for DPDK.
 BENCH_UNPACKED=(dpdk-dev)
-TEST_PACKAGES=(nftables prometheus valgrind man-db mandoc zsh clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache tshark)
+TEST_PACKAGES=(nftables systemd-container prometheus valgrind man-db mandoc zsh clang-14 clang-format-14 libclang-rt-14-dev llvm-14 ccache tshark)
 
 # What was compiled in one checkout need not be compiled again in another.
 export CCACHE_BASEDIR=$SOURCE_DIR CCACHE_NOHASHDIR=1

@@ -5,7 +5,7 @@ import ctypes
 import os
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from case import case, check, equal, fetch, service, url
@@ -55,7 +55,8 @@ def told(manager):
 
 @contextmanager
 def stopped_thread(pid, name):
-    """One thread of a process stands still, the others go on."""
+    """One thread of a process stands still, the others go on. Yields its number: should the process
+    end meanwhile, it is gone only when reap() has seen that."""
     tid = next(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()
                if (task / "comm").read_text().strip() == name)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -68,9 +69,15 @@ def stopped_thread(pid, name):
     trace(PTRACE_INTERRUPT)
     os.waitpid(tid, WAIT_FOR_ANY_THREAD)
     try:
-        yield
+        yield tid
     finally:
-        trace(PTRACE_DETACH)
+        libc.ptrace(PTRACE_DETACH, tid, None, None)  # fails when the process has ended
+
+
+def reap(tid):
+    """Lets go of a stopped thread whose process was killed."""
+    with suppress(ChildProcessError):
+        os.waitpid(tid, os.WNOHANG | WAIT_FOR_ANY_THREAD)
 
 
 @case()
