@@ -2,15 +2,17 @@
 #include "shuntctl/ipvsadm.h"
 
 #include <boost/json/object.hpp>
+#include <functional>
 #include <istream>
 #include <map>
+#include <optional>
 #include <ostream>
 #include <sstream>
 
 #include "shuntctl/ipvsadm_request.h"
+#include "shuntctl/pages.h"
 #include "shuntctl/progress.h"
 
-#include "shuntctl/pages.h"
 namespace shunt::cli {
 
 namespace json = boost::json;
@@ -153,6 +155,8 @@ class Run {
     }
 
     int restore();
+    void send(const Command& command, const std::function<void(int status)>& done);
+    void settle();
     int perform(const Command& command);
     void execute(const Command& command);
     void keep_own_options(json::object& edit);
@@ -160,7 +164,7 @@ class Run {
     void list_services(const Command& command);
     void list_connections(const Command& command);
     void save(const Command& command);
-    void explain(const Command& command, const Refused& refusal) const;
+    void explain(Action action, const Refused& refusal) const;
 
     [[nodiscard]] EndpointText endpoint_text(const Command& command) const {
         return command.list.numeric ? EndpointText(numeric_text) : world_.names;
@@ -173,7 +177,25 @@ class Run {
 
     const IpvsadmWorld& world_;
     Call call_;
+    std::optional<Stream> stream_;
 };
+
+/// Takes the command one request, whatever else there is?
+bool is_one_request(const Command& command) {
+    switch (command.action) {
+        case Action::add_service:
+        case Action::delete_service:
+        case Action::flush:
+        case Action::add_server:
+        case Action::edit_server:
+        case Action::delete_server:
+        case Action::zero:
+        case Action::set_timeouts:
+            return command.unsupported.empty();
+        default:
+            return false;
+    }
+}
 
 std::vector<std::string> restore_words(const std::string& line) {
     std::vector<std::string> words;
@@ -187,26 +209,53 @@ std::vector<std::string> restore_words(const std::string& line) {
 /// done; a line that is wrong in itself does, except for an unknown option.
 int Run::restore() {
     int status = 0;
-    std::size_t count = 0;
+    std::size_t lines = 0;
     Progress progress(world_.err, world_.progress);
+    const std::function<void(int)> done = [&](int with) {
+        status = with;
+        progress.tell(std::to_string(++lines) + " lines");
+    };
     for (std::string line; std::getline(world_.in, line);) {
-        progress.tell(std::to_string(count++) + " lines");
         const auto words = restore_words(line);
         if (words.empty()) continue;
         try {
             const auto command = parse(words);
             if (command.action == Action::restore)
                 throw ArgsError(ArgsError::Kind::usage, help_advice(world_.program));
-            status = perform(command);
+            if (is_one_request(command)) {
+                send(command, done);
+                continue;
+            }
+            settle();
+            done(perform(command));
             const bool ends = command.action == Action::help || command.action == Action::version;
             if (ends || status == list_failed_status) return status;
         } catch (const ArgsError& error) {
+            settle();
             if (error.kind() != ArgsError::Kind::option) throw;
             world_.err << error.what() << '\n';
             status = error.status();
         }
     }
+    settle();
     return status;
+}
+
+/// A change goes on its way before what came of the ones before is known. When the answer is there,
+/// what is wrong is said, and `done` is told the status; so all come in the order of the lines.
+void Run::send(const Command& command, const std::function<void(int status)>& done) {
+    if (!stream_) stream_ = world_.stream(world_.socket_path);
+    auto request = request_of(command);
+    stream_->send(request.method, request.params,
+                  [this, &done, action = command.action](const Refused* refusal) {
+                      if (refusal != nullptr) explain(action, *refusal);
+                      done(refusal == nullptr ? 0 : refused_status);
+                  });
+}
+
+/// Waits for what is on its way.
+void Run::settle() {
+    if (stream_) stream_->finish();
 }
 
 int Run::perform(const Command& command) {
@@ -224,14 +273,14 @@ int Run::perform(const Command& command) {
         execute(command);
         return 0;
     } catch (const Refused& refusal) {
-        explain(command, refusal);
+        explain(command.action, refusal);
         const bool lists = command.action == Action::list || command.action == Action::save;
         return lists ? list_failed_status : refused_status;
     }
 }
 
-void Run::explain(const Command& command, const Refused& refusal) const {
-    const auto text = errno_text(command.action, refusal.errno_name());
+void Run::explain(Action action, const Refused& refusal) const {
+    const auto text = errno_text(action, refusal.errno_name());
     world_.err << (text.empty() ? refusal.what() : text) << '\n';
     if (refusal.errno_name() == "EINVAL") world_.err << "shuntd: " << refusal.what() << '\n';
 }

@@ -15,6 +15,7 @@ struct IpvsadmWorld {
     std::string program;  ///< as texts name the command: "ipvsadm"
     std::string socket_path;
     Connect connect;
+    OpenStream stream;   ///< for -R
     Resolver resolver;   ///< names on the command line
     EndpointText names;  ///< names in tables
     std::istream& in;    ///< for -R

@@ -54,10 +54,10 @@ Call connect_quickly(const std::string& path) {
 int as_ipvsadm(const std::vector<std::string>& args, const std::string& program,
                const std::string& socket_path) {
     const bool progress = isatty(STDERR_FILENO) != 0;
-    return run_ipvsadm(
-        args,
-        {program, socket_path, progress ? Connect(connect_with_progress) : Connect(connect_daemon),
-         system_resolver(), system_names(), std::cin, std::cout, std::cerr, progress});
+    return run_ipvsadm(args, {program, socket_path,
+                              progress ? Connect(connect_with_progress) : Connect(connect_daemon),
+                              open_daemon_stream, system_resolver(), system_names(), std::cin,
+                              std::cout, std::cerr, progress});
 }
 
 int run(const std::string& program, const std::vector<std::string>& args) {

@@ -8,7 +8,9 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdlib>
+#include <exception>
 #include <memory>
+#include <utility>
 
 namespace shunt::cli {
 
@@ -60,11 +62,17 @@ RpcClient::RpcClient(std::string socket_path, Limits limits)
 }
 
 json::value RpcClient::call(std::string_view method, const json::object& params) {
-    const auto id = ++last_id_;
-    json::object request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}};
-    if (!params.empty()) request["params"] = params;
-    const auto line = exchange(json::serialize(request) + "\n");
+    const auto request = next_request(method, params);
+    return result_in(exchange(request), last_id_);
+}
 
+std::string RpcClient::next_request(std::string_view method, const json::object& params) {
+    json::object request{{"jsonrpc", "2.0"}, {"id", ++last_id_}, {"method", method}};
+    if (!params.empty()) request["params"] = params;
+    return json::serialize(request) + "\n";
+}
+
+json::value RpcClient::result_in(const std::string& line, std::int64_t id) const {
     error_code broken;
     const auto reply = json::parse(line, broken);
     const auto* object = broken ? nullptr : reply.if_object();
@@ -97,6 +105,64 @@ std::string RpcClient::exchange(const std::string& request) {
                            });
     run(limits_.reply, "answer");
     return take_line(length, result);
+}
+
+void RpcClient::send(std::string_view method, const json::object& params, Answered answered) {
+    // While the daemon works on one batch, this side makes the next.
+    constexpr std::size_t batch = 256;
+    gathered_ += next_request(method, params);
+    sent_.push_back({last_id_, std::move(answered)});
+    if (++gathered_requests_ == batch) turn(batch);
+}
+
+void RpcClient::finish() {
+    if (!sent_.empty()) turn(0);
+}
+
+void RpcClient::turn(std::size_t awaited) {
+    gathered_requests_ = 0;
+    const std::size_t answers = sent_.size() - std::min(sent_.size(), awaited);
+    exchange_many(std::exchange(gathered_, {}), answers, [this](const std::string& line) {
+        const Sent request = std::move(sent_.front());
+        sent_.pop_front();
+        try {
+            result_in(line, request.id);
+        } catch (const Refused& refusal) {
+            return request.answered(&refusal);
+        }
+        request.answered(nullptr);
+    });
+}
+
+void RpcClient::exchange_many(const std::string& requests, std::size_t answers,
+                              const std::function<void(const std::string& line)>& take) {
+    error_code result;
+    std::exception_ptr thrown;
+    asio::async_write(socket_, asio::buffer(requests), [&](const error_code& e, std::size_t) {
+        if (e && !result) result = e;
+    });
+    const std::function<void()> read_next = [&] {
+        if (answers == 0) return;
+        asio::async_read_until(socket_, asio::dynamic_buffer(input_, limits_.reply_bytes), '\n',
+                               [&](const error_code& e, std::size_t bytes) {
+                                   if (e) {
+                                       result = e;
+                                       return;
+                                   }
+                                   --answers;
+                                   // What is under way refers to this frame, and has to end first.
+                                   try {
+                                       take(take_line(bytes, e));
+                                       read_next();
+                                   } catch (...) {
+                                       thrown = std::current_exception();
+                                   }
+                               });
+    };
+    read_next();
+    run(limits_.reply, "answer");
+    if (thrown) std::rethrow_exception(thrown);
+    if (answers != 0 || result) take_line(0, result);
 }
 
 json::object RpcClient::next_event() {
@@ -152,6 +218,14 @@ Call connect_daemon(const std::string& socket_path) {
     return [client](std::string_view method, const json::object& params) {
         return client->call(method, params);
     };
+}
+
+Stream open_daemon_stream(const std::string& socket_path) {
+    auto client = std::make_shared<RpcClient>(socket_path);
+    return {
+        .send = [client](std::string_view method, const json::object& params,
+                         Answered answered) { client->send(method, params, std::move(answered)); },
+        .finish = [client] { client->finish(); }};
 }
 
 void listen_to_daemon(const std::string& socket_path, const json::object& params,

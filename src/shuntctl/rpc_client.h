@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// A blocking JSON-RPC 2.0 client on the daemon's UNIX socket (docs/protocol.md). One connection,
-// one request at a time. Not thread safe.
+// A blocking JSON-RPC 2.0 client on the daemon's UNIX socket (docs/protocol.md). One connection;
+// one request at a time, or many whose answers nobody waits for before the next. Not thread safe.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace shunt::cli {
 
@@ -48,6 +50,21 @@ using Call =
 /// Opens the daemon at a socket path. Throws Unreachable.
 using Connect = std::function<Call(const std::string& socket_path)>;
 
+/// Told what came of a request; null: it was done.
+using Answered = std::function<void(const Refused* refusal)>;
+
+/// Many requests on their way at once, answered in their order. Both throw Unreachable, and nothing
+/// is told any more of the requests that were not answered by then.
+struct Stream {
+    /// Sends, now or a little later; tells meanwhile of earlier requests.
+    std::function<void(std::string_view method, const boost::json::object& params, Answered)> send;
+    /// Returns when all are answered.
+    std::function<void()> finish;
+};
+
+/// Opens the daemon at a socket path. Throws Unreachable.
+using OpenStream = std::function<Stream(const std::string& socket_path)>;
+
 /// Takes an event; returns false when it wants no more.
 using TakeEvent = std::function<bool(const boost::json::object& event)>;
 
@@ -72,11 +89,28 @@ class RpcClient {
     /// Throws Refused, after which the connection can go on being used, or Unreachable, after which
     /// it can not.
     boost::json::value call(std::string_view method, const boost::json::object& params);
+    /// Like call() without waiting; see Stream. Between the first and finish() there is no call().
+    void send(std::string_view method, const boost::json::object& params, Answered answered);
+    void finish();
     /// After events.subscribe: waits for the next event, for ever. Throws Unreachable.
     boost::json::object next_event();
 
   private:
+    struct Sent {
+        std::int64_t id;
+        Answered answered;
+    };
+
+    std::string next_request(std::string_view method, const boost::json::object& params);
+    /// The result in the answer to a request. Throws Refused or Unreachable.
+    boost::json::value result_in(const std::string& line, std::int64_t id) const;
     std::string exchange(const std::string& request);
+    /// Sends what is gathered, and takes answers until only so many are awaited.
+    void turn(std::size_t awaited);
+    /// Sends lines while it takes so many that come back. Throws Unreachable, and what `take`
+    /// throws.
+    void exchange_many(const std::string& requests, std::size_t answers,
+                       const std::function<void(const std::string& line)>& take);
     /// The first `length` bytes of input_, without the newline; 0: none came, as `result` says.
     std::string take_line(std::size_t length, const boost::system::error_code& result);
     void run(std::chrono::milliseconds limit, std::string_view awaited);
@@ -88,10 +122,16 @@ class RpcClient {
     boost::asio::local::stream_protocol::socket socket_;
     std::string input_;  ///< received, not yet used
     std::int64_t last_id_ = 0;
+    std::string gathered_;  ///< requests to be sent
+    std::size_t gathered_requests_ = 0;
+    std::deque<Sent> sent_;  ///< those not answered, with what is gathered
 };
 
 /// A Connect that opens an RpcClient with the usual limits.
 Call connect_daemon(const std::string& socket_path);
+
+/// An OpenStream of an RpcClient.
+Stream open_daemon_stream(const std::string& socket_path);
 
 /// The Listen of an RpcClient.
 void listen_to_daemon(const std::string& socket_path, const boost::json::object& params,

@@ -7,13 +7,39 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <deque>
 #include <map>
+#include <memory>
 #include <sstream>
 
 namespace shunt::cli {
 namespace {
 
 namespace json = boost::json;
+
+/// Answers a request only when three others have come, or none will.
+Stream late_stream(const Call& call) {
+    auto waiting = std::make_shared<std::deque<std::function<void()>>>();
+    const auto answer_until = [waiting](std::size_t left) {
+        while (waiting->size() > left) {
+            waiting->front()();
+            waiting->pop_front();
+        }
+    };
+    return {.send =
+                [=](std::string_view method, const json::object& params, Answered answered) {
+                    waiting->push_back([=, method = std::string(method)] {
+                        try {
+                            call(method, params);
+                            answered(nullptr);
+                        } catch (const Refused& refusal) {
+                            answered(&refusal);
+                        }
+                    });
+                    answer_until(3);
+                },
+            .finish = [=] { answer_until(0); }};
+}
 
 /// The command in front of a daemon that answers as a test says.
 struct Bench {
@@ -35,6 +61,7 @@ struct Bench {
             .program = "/sbin/ipvsadm",
             .socket_path = "/sock",
             .connect = [this](const std::string& path) { return connect(path); },
+            .stream = [this](const std::string& path) { return late_stream(connect(path)); },
             .resolver = {[](const std::string&) { return std::nullopt; },
                          [](const std::string&, Protocol) { return std::nullopt; }},
             .names = [](const Endpoint& e, Protocol) { return "name-of-" + to_string(e); },
@@ -305,6 +332,7 @@ TEST(Ipvsadm, ConnectionsComeInPages) {
                                      "/sock",
                                      [&](const std::string&) { return call; },
                                      {},
+                                     {},
                                      numeric_text,
                                      in,
                                      out,
@@ -344,6 +372,33 @@ TEST(Ipvsadm, RestoreGoesOnAfterRefusals) {
     EXPECT_EQ(bench.requests.size(), 2U);
     EXPECT_EQ(bench.run("-R", "-A -z\n"), 255) << "unless it is in the last line";
     EXPECT_EQ(bench.run("-R", ""), 0);
+}
+
+TEST(Ipvsadm, RestoreSaysWhatIsWrongInTheOrderOfTheLines) {
+    Bench bench;
+    bench.refusals.emplace("service.add", refused("EEXIST"));
+    bench.refusals.emplace("dest.add", refused("EINVAL", "no such port"));
+    bench.refusals.emplace("dest.delete", refused("ENOENT"));
+    const std::string invalid =
+        "Invalid operation.  Possibly wrong module version, address not unicast, ...\n"
+        "shuntd: no such port\n";
+    EXPECT_EQ(bench.run("-R",
+                        "-a -t 192.0.2.1:80 -r 10.0.0.1\n"
+                        "-A -t 192.0.2.1:80\n"
+                        "-A -z\n"
+                        "-C\n"
+                        "-a -t 192.0.2.1:80 -r 10.0.0.2\n"
+                        "-E -t 192.0.2.1:80\n"
+                        "-d -t 192.0.2.1:80 -r 10.0.0.1\n"),
+              255);
+    const auto option = bench.err.find("unknown option");
+    ASSERT_NE(option, std::string::npos) << bench.err;
+    EXPECT_TRUE(bench.err.starts_with(invalid + "Service already exists\n")) << bench.err;
+    EXPECT_LT(option, bench.err.rfind(invalid));
+    EXPECT_TRUE(bench.err.ends_with(invalid + "No such destination\n")) << bench.err;
+    ASSERT_EQ(bench.requests.size(), 7U);
+    EXPECT_TRUE(bench.requests[4].starts_with("service.list ")) << "after all that came before";
+    EXPECT_TRUE(bench.requests[5].starts_with("service.edit "));
 }
 
 /// A daemon that keeps services and servers as it is told, newest servers first.
@@ -394,9 +449,18 @@ TEST(Ipvsadm, SavedLinesAreRestored) {
                 return memory.call(method, params);
             };
         };
-        EXPECT_EQ(
-            run_ipvsadm({command}, {"ipvsadm", "/sock", connect, {}, numeric_text, in, out, err}),
-            0);
+        EXPECT_EQ(run_ipvsadm({command}, {"ipvsadm",
+                                          "/sock",
+                                          connect,
+                                          [&connect](const std::string& path) {
+                                              return late_stream(connect(path));
+                                          },
+                                          {},
+                                          numeric_text,
+                                          in,
+                                          out,
+                                          err}),
+                  0);
         EXPECT_EQ(err.str(), "");
         return out.str();
     };

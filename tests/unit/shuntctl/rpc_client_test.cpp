@@ -2,10 +2,13 @@
 #include "shuntctl/rpc_client.h"
 
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstring>
 #include <filesystem>
@@ -69,6 +72,11 @@ std::string receive(int connection) {
 void send_text(int connection, std::string_view text) {
     EXPECT_EQ(send(connection, text.data(), text.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(text.size()));
+}
+
+/// The id of a request, as it stands in it.
+std::string id_in(const std::string& request) {
+    return json::serialize(json::parse(request).at("id"));
 }
 
 /// Answers every request with the next of `answers`.
@@ -243,6 +251,54 @@ TEST(RpcClient, SocketPathComesFromTheEnvironment) {
     unsetenv("SHUNT_SOCKET");
     EXPECT_EQ(default_socket_path(), "/run/shunt/shunt.sock");
     if (before != nullptr) setenv("SHUNT_SOCKET", saved.c_str(), 1);
+}
+
+/// Takes requests in the kernel's time and refuses every third.
+TEST(RpcClient, ManyRequestsAreOnTheirWayAtOnce) {
+    constexpr int requests = 1000;
+    int most_at_once = 0;
+    const Peer peer([&most_at_once](int connection) {
+        for (int i = 0; i < requests; ++i) {
+            const auto request = receive(connection);
+            int more = 0;
+            if (ioctl(connection, FIONREAD, &more) == 0)
+                most_at_once = std::max(most_at_once, more / static_cast<int>(request.size()));
+            const bool refuses = json::parse(request).at("params").at("i").as_int64() % 3 == 0;
+            send_text(connection, R"({"jsonrpc":"2.0","id":)" + id_in(request) +
+                                      (refuses ? R"(,"error":{"code":-32000,"message":"no",)"
+                                                 R"("data":{"errno":"EEXIST"}})"
+                                               : R"(,"result":{})") +
+                                      "}\n");
+        }
+    });
+    const Stream stream = open_daemon_stream(peer.path());
+    std::vector<int> order;
+    int refused = 0;
+    for (int i = 0; i < requests; ++i)
+        stream.send("x", {{"i", i}}, [&, i](const Refused* refusal) {
+            order.push_back(i);
+            EXPECT_EQ(refusal != nullptr, i % 3 == 0) << i;
+            refused += refusal != nullptr && refusal->errno_name() == "EEXIST" ? 1 : 0;
+        });
+    stream.finish();
+    ASSERT_EQ(order.size(), std::size_t{requests});
+    EXPECT_TRUE(std::ranges::is_sorted(order));
+    EXPECT_EQ(refused, 334);
+    EXPECT_GT(most_at_once, 50);
+    stream.finish();
+}
+
+TEST(RpcClient, AStreamThatBreaksTellsOfWhatWasAnsweredOnly) {
+    const Peer peer([](int connection) {
+        for (int i = 0; i < 3; ++i)
+            send_text(connection, R"({"jsonrpc":"2.0","id":)" + id_in(receive(connection)) +
+                                      R"(,"result":{}})" + "\n");
+    });
+    const Stream stream = open_daemon_stream(peer.path());
+    int answered = 0;
+    for (int i = 0; i < 5; ++i) stream.send("x", {}, [&](const Refused*) { ++answered; });
+    EXPECT_THROW(stream.finish(), Unreachable);
+    EXPECT_EQ(answered, 3);
 }
 
 }  // namespace
