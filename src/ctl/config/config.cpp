@@ -395,6 +395,78 @@ auto service_timeout(Ticks ServiceTimeouts::*timeout) {
     };
 }
 
+/// The check of a service, which has one as soon as a key of it is read.
+HealthCheck& check_of(ServiceConfig& service) {
+    auto& check = service.settings.check;
+    if (!check) check.emplace();
+    return *check;
+}
+
+/// What `read` gives for the check.
+template <class Fn>
+auto into_check(Fn read) {
+    return [read](const Value& v, ServiceConfig& out) { read(v, check_of(out)); };
+}
+
+void add_http_keys(Keys<ServiceConfig>& keys) {
+    keys.value("path", Need::optional, "\"/PATH\"", show(HealthCheck().path),
+               "http: what is asked for",
+               into_check([](const Value& v, HealthCheck& check) { check.path = v.text(); }))
+        .value("host", Need::optional, "host name", "the server's address",
+               "http: the host of the request",
+               into_check([](const Value& v, HealthCheck& check) { check.host = v.text(); }))
+        .value("status", Need::optional, "\"STATUS\" or \"FIRST-LAST\"",
+               show(to_string(StatusRange())), "http: the status of a server that is well",
+               into_check([](const Value& v, HealthCheck& check) {
+                   const auto range = parse_status_range(v.view());
+                   if (!range)
+                       v.fail(quote(v.text()) +
+                              " is no range of status codes, expected such as 200 or 200-399");
+                   check.status = *range;
+               }));
+}
+
+Keys<ServiceConfig> check_keys() {
+    const auto milliseconds = [](std::chrono::milliseconds least, std::chrono::milliseconds most) {
+        return Range{least.count(), most.count()};
+    };
+    constexpr Range in_a_row{1, most_checks_in_a_row};
+    Keys<ServiceConfig> keys;
+    keys.value("type", Need::required, show(check_type_words()), "", "how servers are checked",
+               into_check([](const Value& v, HealthCheck& check) {
+                   check.type = v.word(check_type_words());
+               }))
+        .number(
+            "interval_ms", [](ServiceConfig & s) -> auto& { return check_of(s).interval; },
+            milliseconds(shortest_check_interval, longest_check_interval),
+            "milliseconds from the begin of a check to that of the next")
+        .number(
+            "timeout_ms", [](ServiceConfig & s) -> auto& { return check_of(s).timeout; },
+            milliseconds(shortest_check_timeout, longest_check_timeout),
+            "milliseconds that a check may take")
+        .number(
+            "rise", [](ServiceConfig & s) -> auto& { return check_of(s).rise; }, in_a_row,
+            "so many checks passed in a row bring a server up")
+        .number(
+            "fall", [](ServiceConfig & s) -> auto& { return check_of(s).fall; }, in_a_row,
+            "so many checks failed in a row take a server down")
+        .value("port", Need::optional, "1 to 65535", "the server's own", "the port that is checked",
+               into_check([](const Value& v, HealthCheck& check) { check.port = read_port(v); }))
+        .value(
+            "source", Need::optional, address_values, "chosen by the host",
+            "address that checks come from, for servers of its family",
+            into_check([](const Value& v, HealthCheck& check) { check.source = read_address(v); }));
+    add_http_keys(keys);
+    keys.choice(
+            "initially", [](ServiceConfig & s) -> auto& { return check_of(s).initially; },
+            health_words(), "what a server is that is new in the service, until checks tell")
+        .choice(
+            "all_down", [](ServiceConfig & s) -> auto& { return check_of(s).all_down; },
+            all_down_words(),
+            "when every server is down: refuse new connections, or take all for up");
+    return keys;
+}
+
 Keys<ServiceConfig> service_keys() {
     Keys<ServiceConfig> keys;
     keys.choice(
@@ -464,6 +536,7 @@ Keys<ServiceConfig> service_keys() {
             [](ServiceConfig & s) -> auto& { return s.settings.scheduler_options.load_bound; },
             {least_load_bound, most_load_bound},
             "percent of its fair share of the connections that a server of conhash may have")
+        .section("check", check_keys())
         .list("servers", Need::optional, &ServiceConfig::servers, server_keys(),
               "the real servers");
     return keys;

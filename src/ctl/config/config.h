@@ -13,6 +13,7 @@
 
 #include "app/app_table.h"
 #include "ctl/config/config_text.h"
+#include "ctl/config/health_check.h"
 #include "service/mark_rules.h"
 #include "service/service_table.h"
 #include "service/tunables.h"
@@ -66,6 +67,7 @@ struct ServiceSettings {
     /// How long the weight of a new server takes to grow to what is configured; 0: no time.
     std::chrono::seconds slow_start{0};
     SchedulerOptions scheduler_options{};
+    std::optional<HealthCheck> check{};  ///< of its servers; none: they are not checked
     bool operator==(const ServiceSettings&) const = default;
 };
 inline constexpr std::chrono::seconds longest_slow_start{86'400};

@@ -84,6 +84,27 @@ inline std::vector<std::string> flags_of(const ServiceSettings& settings) {
 }
 
 template <class Out>
+void write_check(const HealthCheck& check, Out& out) {
+    const HealthCheck standard;
+    out.text("type", word_of(check_type_words(), check.type));
+    out.number("interval_ms", check.interval.count(), standard.interval.count());
+    out.number("timeout_ms", check.timeout.count(), standard.timeout.count());
+    out.number("rise", check.rise, standard.rise);
+    out.number("fall", check.fall, standard.fall);
+    if (check.port != L4Port{}) out.number("port", check.port.value());
+    if (check.source) out.text("source", to_string(*check.source));
+    if (check.type == CheckType::http) {
+        out.text("path", check.path, standard.path);
+        if (!check.host.empty()) out.text("host", check.host);
+        out.text("status", to_string(check.status), to_string(standard.status));
+    }
+    out.text("initially", word_of(health_words(), check.initially),
+             word_of(health_words(), standard.initially));
+    out.text("all_down", word_of(all_down_words(), check.all_down),
+             word_of(all_down_words(), standard.all_down));
+}
+
+template <class Out>
 void write_settings(const ServiceSettings& settings, Out& out) {
     const auto seconds = [&out](std::string_view key, auto time) {
         out.number(key, std::chrono::duration_cast<std::chrono::seconds>(time).count(),
@@ -108,6 +129,8 @@ void write_settings(const ServiceSettings& settings, Out& out) {
     out.text("mh_order", word_of(maglev_order_words(), options.mh_order),
              word_of(maglev_order_words(), standard.mh_order));
     out.number("load_bound", options.load_bound, standard.load_bound);
+    if (settings.check)
+        out.section("check", [&](auto& inner) { write_check(*settings.check, inner); });
 }
 
 template <class Out>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ctl/config/check_rules.h"
 #include "ctl/config/words.h"
 #include "sched/registry.h"
 
@@ -162,6 +163,8 @@ std::optional<Problem> problem(const ServiceKey& key, const ServiceSettings& set
     if (settings.persistence)
         if (auto found = persistence_problem(*settings.persistence, key.endpoint.address))
             return found;
+    if (settings.check)
+        if (auto found = problem(key, *settings.check)) return found;
     return option_problem(settings);
 }
 

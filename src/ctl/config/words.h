@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "ctl/config/health_check.h"
 #include "net/address.h"
 #include "service/real_server.h"
 #include "service/scheduler_flags.h"
@@ -62,6 +63,23 @@ inline const Words<std::string>& log_level_words() {
                                           {"info", "info"},
                                           {"warn", "warn"},
                                           {"error", "error"}};
+    return words;
+}
+
+inline const Words<CheckType>& check_type_words() {
+    static const Words<CheckType> words{
+        {"tcp", CheckType::tcp}, {"http", CheckType::http}, {"udp", CheckType::udp}};
+    return words;
+}
+
+inline const Words<AllDown>& all_down_words() {
+    static const Words<AllDown> words{{"refuse", AllDown::refuse}, {"use_all", AllDown::use_all}};
+    return words;
+}
+
+/// What an operator can say of a server.
+inline const Words<Health>& health_words() {
+    static const Words<Health> words{{"up", Health::up}, {"down", Health::down}};
     return words;
 }
 

@@ -713,6 +713,38 @@ TEST(Config, ServicesReachTheirFields) {
               (ServiceKey{Protocol::none, {IpAddress(Ipv4Address{}), {}}, Mark(8)}));
 }
 
+TEST(Config, ChecksReachTheirFields) {
+    const auto check_of = [](const std::string& keys) {
+        const auto service =
+            "services = ( { address = \"192.0.2.10:80\"; check = { " + keys + " }; } );";
+        return parse(port_line + service).services.at(0).settings.check.value();
+    };
+    HealthCheck expected;
+    EXPECT_EQ(check_of("type = \"tcp\";"), expected) << "the defaults are those of the struct";
+    expected.type = CheckType::udp;
+    EXPECT_EQ(check_of("type = \"udp\";"), expected);
+    expected = {.type = CheckType::http,
+                .interval = std::chrono::milliseconds(100),
+                .timeout = std::chrono::milliseconds(60'000),
+                .rise = 4,
+                .fall = 5,
+                .port = L4Port(std::uint16_t{8080}),
+                .source = parse_address("10.1.0.1"),
+                .path = "/x",
+                .host = "h",
+                .status = {204, 204},
+                .initially = Health::down,
+                .all_down = AllDown::use_all};
+    EXPECT_EQ(
+        check_of("type = \"http\"; interval_ms = 100; timeout_ms = 60000; rise = 4; fall = 5; "
+                 "port = 8080; source = \"10.1.0.1\"; path = \"/x\"; host = \"h\"; "
+                 "status = \"204\"; initially = \"down\"; all_down = \"use_all\";"),
+        expected);
+    EXPECT_FALSE(parse(port_line + "services = ( { address = \"192.0.2.10:80\"; } );")
+                     .services.at(0)
+                     .settings.check);
+}
+
 TEST(Config, MethodsAndTunnelsReachTheirFields) {
     const auto servers =
         parse(port_line +

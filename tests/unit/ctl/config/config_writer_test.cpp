@@ -95,7 +95,10 @@ TEST(ConfigWriter, EveryKeyOfServicesAndMarksComesBack) {
                         { address = "10.1.0.13:80"; forward = "direct"; weight = 2147483647; } ); },
           { protocol = "udp"; address = "[2001:db8::10]:5060"; persistence = 60; engine = "sip";
             one_packet = true; timeout_udp = 7; scheduler = "wlc"; slow_start = 30; },
-          { mark = 7; family = "ipv6"; scheduler = "conhash"; load_bound = 150; },
+          { mark = 7; family = "ipv6"; scheduler = "conhash"; load_bound = 150;
+            check = { type = "http"; interval_ms = 1000; timeout_ms = 500; rise = 1; fall = 9;
+                      port = 8080; source = "2001:db8::1"; path = "/x?\"y"; host = "example.org";
+                      status = "204"; initially = "down"; all_down = "use_all"; }; },
           { protocol = "sctp"; address = "192.0.2.10:9"; } );)";
     const Config before = parse(text);
     const Config after = parse(saved(before));
@@ -125,7 +128,19 @@ TEST(ConfigWriter, EveryKeyOfServicesAndMarksComesBack) {
                             "forward = \"direct\"",
                             "family = \"ipv6\"",
                             "protocol = \"sctp\"",
-                            "address = \"[2001:db8::1]:80\""})
+                            "address = \"[2001:db8::1]:80\"",
+                            "type = \"http\"",
+                            "interval_ms = 1000",
+                            "timeout_ms = 500",
+                            "rise = 1",
+                            "fall = 9",
+                            "port = 8080",
+                            "source = \"2001:db8::1\"",
+                            "path = \"/x?\\\"y\"",
+                            "host = \"example.org\"",
+                            "status = \"204\"",
+                            "initially = \"down\"",
+                            "all_down = \"use_all\""})
         EXPECT_NE(written.find(key), std::string::npos) << key << " in\n" << written;
 }
 
