@@ -184,7 +184,7 @@ void ServiceRegistry::check(const ServiceKey& key, const ServiceSettings& settin
     refuse(problem(key, settings), [](const std::string& field) {
         if (field == "one_packet") return std::string("flags");
         if (field == "persistence") return std::string("persistence.timeout");
-        if (is_scheduler_option(field)) return field;
+        if (is_scheduler_option(field) || field.starts_with("check.")) return field;
         return (field == "granularity" ? "persistence." : "service.") + field;
     });
 }
@@ -312,7 +312,8 @@ void ServiceRegistry::take_settings(Service& service, ServiceSettings next,
             slots_.edit(server.real.id).timeouts = next.timeouts;
     if (next.slow_start.count() == 0)
         for (auto& server : service.servers) server.ramp.reset();
-    service.settings = std::move(next);
+    std::swap(service.settings, next);
+    take_check(service, next.check);
     open_ports(service);
     service.scheduler = &scheduler;
     if (state) service.state = std::move(state);
@@ -322,6 +323,8 @@ ServiceRegistry::Server ServiceRegistry::make_server(Service& service, const Ser
     Server server = revive_or_make(service, config.address);
     server.real.sequence = service.next_sequence++;
     server.real.last_weight = config.weight;
+    const auto& check = service.settings.check;
+    server.health = {.checked = check ? check->initially : Health::unchecked};
     configure(service, server.real, config);
     return server;
 }
@@ -405,7 +408,7 @@ void ServiceRegistry::remove_servers(Service& service) {
 }
 
 void ServiceRegistry::start_slowly(const Service& service, Server& server, std::uint32_t before) {
-    if (service.settings.slow_start.count() == 0 || server.real.weight == 0)
+    if (service.settings.slow_start.count() == 0 || server.real.weight == 0 || server.health.out)
         server.ramp.reset();
     else if (before == 0)
         server.ramp.emplace();
@@ -438,6 +441,7 @@ void ServiceRegistry::ramp(Clock::time_point now) {
 }
 
 void ServiceRegistry::rebuild(Service& service) {
+    decide_health(service);
     auto next = std::make_shared<VirtualService>();
     next->key = service.key;
     next->scheduler = service.scheduler;
@@ -449,6 +453,7 @@ void ServiceRegistry::rebuild(Service& service) {
     next->servers.reserve(service.servers.size());
     for (const auto& server : service.servers) next->servers.push_back(server.real);
     ramp_weights(service, next->servers);
+    quiesce(service, next->servers);
     next->table = table_for(*next, service.published.get());
     if (service.scheduler->compares_loads() && next->servers.size() >= LoadCache::least_servers)
         next->cache = std::make_shared<LoadCache>(next->servers, slots_.workers());
@@ -480,6 +485,7 @@ void ServiceRegistry::publish(Publisher::Changes others) {
     others.services = table_;
     const auto grace = publisher_.set(std::move(others));
     for (auto r = removed_.rbegin(); r != removed_.rend() && !r->grace; ++r) r->grace = grace;
+    if (told_for_health_) told_for_health_(changed);
     if (told_) told_(changed);
 }
 
@@ -642,6 +648,7 @@ ServiceView ServiceRegistry::view(const Service& service, const CountsByInstance
                     .timeouts = service.settings.timeouts,
                     .slow_start = service.settings.slow_start,
                     .scheduler_options = service.settings.scheduler_options,
+                    .check = service.settings.check,
                     .stats = {.counts = counted(service, removed) - service.zero,
                               .rates = service.rates.per_second()},
                     .servers = {}};
@@ -651,6 +658,7 @@ ServiceView ServiceRegistry::view(const Service& service, const CountsByInstance
         const auto active = std::min(slots_.active(server.real.id), total);
         out.servers.push_back(
             {.server = server.real,
+             .health = server.health,
              .ramping = server.ramp ? std::optional(server.ramp->percent()) : std::nullopt,
              .active = active,
              .inactive = total - active,

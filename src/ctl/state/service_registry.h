@@ -38,8 +38,43 @@ struct Stats {
     Traffic rates;
 };
 
+/// What the operator says of a server, whatever its checks say.
+enum class Forced : std::uint8_t { automatic, up, down };
+
+/// What a server is held for. Its configured weight stays: when it is out, schedulers see 0.
+struct HealthState {
+    Health checked = Health::unchecked;  ///< as its checks say; unchecked: its service has none
+    Forced forced = Forced::automatic;
+    bool out = false;  ///< it gets no new connections for that
+
+    [[nodiscard]] Health health() const noexcept {
+        if (forced == Forced::automatic) return checked;
+        return forced == Forced::up ? Health::up : Health::down;
+    }
+};
+
+/// What checks found out.
+struct HealthChange {
+    ServiceKey service;
+    Endpoint server;
+    Health health = Health::up;  ///< up or down
+};
+
+/// How the servers of a service are, without its statistics.
+struct ServiceHealth {
+    struct Server {
+        Endpoint address;
+        std::uint32_t weight = 0;  ///< configured
+        HealthState state;
+    };
+    ServiceKey key;
+    std::optional<HealthCheck> check;
+    std::vector<Server> servers;  ///< newest first
+};
+
 struct ServerView {
     RealServer server;
+    HealthState health{};
     std::optional<std::uint32_t> ramping{};  ///< percent of its weight that count by now
     std::uint32_t active = 0;  ///< connections, as schedulers weigh them (ipvs-behaviour 2.11)
     std::uint32_t inactive = 0;
@@ -56,6 +91,7 @@ struct ServiceView {
     ServiceTimeouts timeouts{};
     std::chrono::seconds slow_start{0};
     SchedulerOptions scheduler_options{};
+    std::optional<HealthCheck> check{};
     Stats stats;
     std::vector<ServerView> servers;  ///< newest first
 };
@@ -99,11 +135,23 @@ class ServiceRegistry {
     /// and what is said to be there before is; new servers stand behind those that stay.
     void apply(std::span<const ServiceChange> changes, Publisher::Changes others = {});
 
+    using Told = std::function<void(const std::set<ServiceKey>&)>;
     /// `told` is called with the services that changed, servers and all, after each publication of
     /// a change, also when only weights in slow start did.
-    void on_change(std::function<void(const std::set<ServiceKey>&)> told) {
-        told_ = std::move(told);
-    }
+    void on_change(Told told) { told_ = std::move(told); }
+    /// The same for who checks the servers; called before the other one.
+    void on_change_for_health(Told told) { told_for_health_ = std::move(told); }
+
+    /// What checks found out, in at most one publication; what names no checked server is passed
+    /// over.
+    void set_health(std::span<const HealthChange> changes);
+    /// Until it is said otherwise, or the server leaves its service. ESRCH, ENOENT.
+    void force_health(const ServiceKey& key, const Endpoint& server, Forced forced);
+    /// Of one service; nothing when it is not there.
+    [[nodiscard]] std::optional<ServiceHealth> health(const ServiceKey& key) const;
+    /// As list(), of the services that have checks or a server that is forced.
+    [[nodiscard]] std::vector<ServiceHealth> health_list(const std::optional<ServiceKey>& after,
+                                                         std::size_t most) const;
 
     /// Counts of every service, its servers and the total start again at 0, rates too.
     void zero();
@@ -149,6 +197,7 @@ class ServiceRegistry {
         Traffic zero;   ///< the same at the last zero()
         RateEstimator rates;
         std::optional<Ramp> ramp{};  ///< while it is in slow start
+        HealthState health{};
     };
     struct Service {
         ServiceKey key;
@@ -218,6 +267,13 @@ class ServiceRegistry {
     void limit(const RealServer& server);
     /// After its weight was set, which was `before`, or 0 when it was not in the service.
     static void start_slowly(const Service& service, Server& server, std::uint32_t before);
+    /// Whether servers are out, by what they are held for; one that comes back starts slowly.
+    static void decide_health(Service& service);
+    /// Of the service that has other checks now, or none.
+    static void take_check(Service& service, const std::optional<HealthCheck>& before);
+    /// Gives the servers that are out a weight of 0, and their slots what holds.
+    void quiesce(const Service& service, std::span<RealServer> servers);
+    [[nodiscard]] static ServiceHealth health(const Service& service);
     /// Gives servers the weights that schedulers are to see.
     static void ramp_weights(const Service& service, std::span<RealServer> servers);
     void rebuild(Service& service);
@@ -248,7 +304,8 @@ class ServiceRegistry {
     DestSlots slots_;
     std::map<ServiceKey, Service, ServiceOrder> services_;
     std::set<ServiceKey> changed_;  ///< since the last publication
-    std::function<void(const std::set<ServiceKey>&)> told_;
+    Told told_;
+    Told told_for_health_;
     std::shared_ptr<const ServiceTable> table_ = std::make_shared<const ServiceTable>();
     RemovedList removed_;
     std::map<std::pair<Endpoint, ServiceKey>, RemovedList::iterator> find_removed_;
