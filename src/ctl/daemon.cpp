@@ -14,6 +14,7 @@
 
 #include "ctl/device/dataplane.h"
 #include "ctl/log/log_line.h"
+#include "ctl/methods/health_methods.h"
 #include "ctl/methods/limit_watch.h"
 #include "ctl/methods/methods.h"
 #include "ctl/methods/service_watch.h"
@@ -182,6 +183,7 @@ class Daemon::Impl {
     ConnectionLister lister_;
     WatchControl watch_;
     ConfigControl config_control_;
+    HealthControl health_;
     MethodTable methods_;
     RpcServer server_;
     boost::asio::signal_set signals_;
@@ -221,6 +223,7 @@ Daemon::Impl::Impl(const Config& config)
       watch_(io_, config_.workers, post_to(workers_)),
       config_control_({registry_, publisher_, marks_, apps_, defence_, lister_, events_}, config_,
                       scheduler_names()),
+      health_(io_, registry_, tell_health(events_), HealthControl::limits_of_process()),
       methods_(make_methods(context())),
       server_(io_, methods_, socket_options(config_)),
       signals_(io_, SIGTERM, SIGINT, SIGHUP) {
@@ -244,6 +247,7 @@ Daemon::Impl::Impl(const Config& config)
     start_network();
     dataplane_.launch();
     launched_ = true;
+    health_.start();
     defence_.update();
     service_watch_.emplace(io_, registry_, events_);
     limit_watch_.emplace(events_, dataplane_.counters(), publisher_, dataplane_.shared().overload,
@@ -280,6 +284,7 @@ MethodContext Daemon::Impl::context() {
             .config = config_control_,
             .events = events_,
             .watch = &watch_,
+            .health = &health_,
             .version = SHUNT_VERSION,
             .started = started_};
 }

@@ -17,6 +17,7 @@
 #include "ctl/methods/drop_methods.h"
 #include "ctl/methods/event_methods.h"
 #include "ctl/methods/explain_methods.h"
+#include "ctl/methods/health_methods.h"
 #include "ctl/methods/log_methods.h"
 #include "ctl/methods/paging.h"
 #include "ctl/methods/rpc_read.h"
@@ -197,8 +198,12 @@ json::object service_add(const MethodContext& c, const Params& p) {
     return {};
 }
 
+/// Checks have a method of their own, so an edit that does not know them does not end them.
 json::object service_edit(const MethodContext& c, const Params& p) {
-    c.registry.edit_service(read_service(p), read_settings(p));
+    const ServiceKey key = read_service(p);
+    ServiceSettings settings = read_settings(p);
+    if (const auto now = c.registry.health(key)) settings.check = now->check;
+    c.registry.edit_service(key, settings);
     return {};
 }
 
@@ -414,6 +419,8 @@ MethodTable make_methods(const MethodContext& context) {
         list("port.list", "ports", ports_json)};
     for (auto& method : config_methods(context.config)) methods.push_back(std::move(method));
     for (auto& method : log_methods(context.config)) methods.push_back(std::move(method));
+    for (auto& method : health_methods(context.registry, context.health))
+        methods.push_back(std::move(method));
     for (auto& method : watch_methods(context.watch, [c] { return watch_ports(*c); }))
         methods.push_back(std::move(method));
     return MethodTable(std::move(methods));

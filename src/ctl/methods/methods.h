@@ -9,6 +9,7 @@
 
 #include "ctl/conn/conn_listing.h"
 #include "ctl/device/port_status.h"
+#include "ctl/health/health_control.h"
 #include "ctl/methods/config_control.h"
 #include "ctl/rpc/events.h"
 #include "ctl/rpc/rpc_dispatch.h"
@@ -40,7 +41,8 @@ struct MethodContext {
     const SharedState& shared;
     ConfigControl& config;
     EventBus& events;
-    WatchControl* watch = nullptr;  ///< null: no packets can be watched
+    WatchControl* watch = nullptr;    ///< null: no packets can be watched
+    HealthControl* health = nullptr;  ///< null: no server is checked
     std::string version;
     std::chrono::steady_clock::time_point started;
 };

@@ -236,6 +236,69 @@ ServiceSettings read_settings(const Params& p) {
     return settings;
 }
 
+namespace {
+
+std::chrono::milliseconds read_time(const Params& p, std::string_view name,
+                                    std::chrono::milliseconds least, std::chrono::milliseconds most,
+                                    std::chrono::milliseconds missing) {
+    const auto count = [](std::chrono::milliseconds time) {
+        return static_cast<std::uint64_t>(time.count());
+    };
+    return std::chrono::milliseconds(p.number_or(name, count(least), count(most), count(missing)));
+}
+
+IpAddress read_source(const Params& p) {
+    const auto text = p.text("source");
+    const auto address = parse_address(text);
+    if (!address)
+        p.fail("source", quote(text) + " is no address, expected such as 192.0.2.1 or 2001:db8::1");
+    return *address;
+}
+
+StatusRange read_status(const Params& p) {
+    const auto text = p.text("status");
+    const auto range = parse_status_range(text);
+    if (!range)
+        p.fail("status",
+               quote(text) + " is no range of status codes, expected such as 200 or 200-399");
+    return *range;
+}
+
+}  // namespace
+
+std::optional<HealthCheck> read_check(const Params& p) {
+    static const std::vector<Parameter> known{
+        {"type", true}, {"interval_ms"}, {"timeout_ms"}, {"rise"},   {"fall"},      {"port"},
+        {"source"},     {"path"},        {"host"},       {"status"}, {"initially"}, {"all_down"}};
+    if (!p.has_value("check")) return {};
+    const Params given = p.object("check", known);
+    HealthCheck check;
+    check.type = read_word(given, "type", check_type_words());
+    check.interval = read_time(given, "interval_ms", shortest_check_interval,
+                               longest_check_interval, check.interval);
+    check.timeout = read_time(given, "timeout_ms", shortest_check_timeout, longest_check_timeout,
+                              check.timeout);
+    const auto in_a_row = [&given](std::string_view name, std::uint32_t missing) {
+        return static_cast<std::uint32_t>(given.number_or(name, 1, most_checks_in_a_row, missing));
+    };
+    check.rise = in_a_row("rise", check.rise);
+    check.fall = in_a_row("fall", check.fall);
+    check.port = L4Port(static_cast<std::uint16_t>(given.number_or("port", 1, 65535, 0)));
+    if (given.has_value("source")) check.source = read_source(given);
+    check.path = given.text_or("path", check.path);
+    check.host = given.text_or("host", check.host);
+    if (given.has("status")) check.status = read_status(given);
+    check.initially = read_word_or(given, "initially", health_words(), check.initially);
+    check.all_down = read_word_or(given, "all_down", all_down_words(), check.all_down);
+    return check;
+}
+
+Forced read_forced(const Params& p) {
+    static const Words<Forced> words{
+        {"up", Forced::up}, {"down", Forced::down}, {"auto", Forced::automatic}};
+    return read_word(p, "state", words);
+}
+
 Endpoint read_server(const Params& p) {
     static const std::array<Parameter, 1> known{{{"address", true}}};
     return read_endpoint(p.object("server", known), "address");

@@ -7,6 +7,7 @@
 #include "ctl/config/config.h"
 #include "ctl/conn/conn_request.h"
 #include "ctl/rpc/rpc_params.h"
+#include "ctl/state/service_registry.h"
 #include "net/packet_filter.h"
 
 namespace shunt::ctl {
@@ -15,6 +16,10 @@ namespace shunt::ctl {
 ServiceKey read_service(const Params& p, std::string_view name = "service");
 /// What a service has besides its name.
 ServiceSettings read_settings(const Params& p);
+/// "check"; nothing for null.
+std::optional<HealthCheck> read_check(const Params& p);
+/// "state": up, down, or auto.
+Forced read_forced(const Params& p);
 /// "server".
 Endpoint read_server(const Params& p);
 /// "server", "forward", "tunnel", "weight", "upper" and "lower".

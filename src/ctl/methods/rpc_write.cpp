@@ -33,6 +33,7 @@ json::object to_json(const ServerView& view) {
                      {"forward", word_of(forward_words(), view.server.forward)}};
     if (view.server.forward == ForwardMethod::tunnel) out["tunnel"] = to_json(view.server.tunnel);
     out["weight"] = view.server.weight;
+    put_health(out, view.health);
     const Thresholds& thresholds = view.server.thresholds;
     if (thresholds.upper != 0) out["upper"] = thresholds.upper;
     if (thresholds.lower != 0) out["lower"] = thresholds.lower;
@@ -103,6 +104,35 @@ json::object to_json(const ServiceTimeouts& timeouts) {
             {"udp", seconds(timeouts.udp)}};
 }
 
+json::object to_json(const HealthCheck& check) {
+    json::object out{{"type", word_of(check_type_words(), check.type)},
+                     {"interval_ms", check.interval.count()},
+                     {"timeout_ms", check.timeout.count()},
+                     {"rise", check.rise},
+                     {"fall", check.fall}};
+    if (check.port != L4Port{}) out["port"] = check.port.value();
+    if (check.source) out["source"] = to_string(*check.source);
+    if (check.type == CheckType::http) {
+        out["path"] = check.path;
+        if (!check.host.empty()) out["host"] = check.host;
+        out["status"] = to_string(check.status);
+    }
+    out["initially"] = word_of(health_words(), check.initially);
+    out["all_down"] = word_of(all_down_words(), check.all_down);
+    return out;
+}
+
+std::string_view health_word(Health health) noexcept {
+    return health == Health::unchecked ? "unchecked" : health == Health::up ? "up" : "down";
+}
+
+void put_health(json::object& out, const HealthState& state) {
+    out["health"] = health_word(state.health());
+    if (state.forced != Forced::automatic)
+        out["forced"] = state.forced == Forced::up ? "up" : "down";
+    if (state.out) out["effective_weight"] = 0;
+}
+
 json::object to_json(const ServiceView& view) {
     json::array servers;
     servers.reserve(view.servers.size());
@@ -117,6 +147,7 @@ json::object to_json(const ServiceView& view) {
     if (view.timeouts != ServiceTimeouts{}) out["timeouts"] = to_json(view.timeouts);
     if (view.slow_start.count() != 0) out["slow_start"] = view.slow_start.count();
     put_options(out, view.scheduler_options);
+    if (view.check) out["check"] = to_json(*view.check);
     out["stats"] = to_json(view.stats);
     out["servers"] = std::move(servers);
     return out;

@@ -183,6 +183,27 @@ void add_total(Families& out, const MetricsSample& sample) {
     out.add(Metric::bytes_total, {{"direction", "out"}}, counts.bytes_out);
 }
 
+double seconds(std::chrono::steady_clock::duration time) {
+    return std::chrono::duration<double>(time).count();
+}
+
+void add_checks(Families& out, const CheckNumbers& checks) {
+    static constexpr std::array<std::pair<const char*, CheckEnd>, 4> ends{
+        {{"passed", CheckEnd::passed},
+         {"failed", CheckEnd::failed},
+         {"timed_out", CheckEnd::timed_out},
+         {"not_made", CheckEnd::not_made}}};
+    for (const auto& [name, end] : ends)
+        out.add(Metric::health_checks_total, {{"end", name}},
+                checks.ends[static_cast<std::size_t>(end)]);
+    out.add(Metric::health_check_seconds_total, {}, seconds(checks.took));
+    out.add(Metric::health_servers, {}, checks.servers);
+    out.add(Metric::health_checks_running, {}, checks.running);
+    out.add(Metric::health_checks_waiting, {}, checks.waiting);
+}
+
+using CheckTimes = std::vector<std::chrono::steady_clock::duration>;
+
 void add_server(Families& out, const Label& service, const ServerView& view) {
     const Label server{"server", to_string(view.server.endpoint)};
     const Traffic& counts = view.stats.counts;
@@ -190,7 +211,9 @@ void add_server(Families& out, const Label& service, const ServerView& view) {
         out.add(metric, {service, server, {"direction", "in"}}, in);
         out.add(metric, {service, server, {"direction", "out"}}, back);
     };
-    out.add(Metric::server_weight, {service, server}, view.server.weight);
+    out.add(Metric::server_weight, {service, server}, view.health.out ? 0 : view.server.weight);
+    if (const Health health = view.health.health(); health != Health::unchecked)
+        out.add(Metric::server_up, {service, server}, health == Health::up ? 1 : 0);
     out.add(Metric::server_connections, {service, server, {"state", "active"}}, view.active);
     out.add(Metric::server_connections, {service, server, {"state", "inactive"}}, view.inactive);
     out.add(Metric::server_templates, {service, server}, view.persistent);
@@ -199,7 +222,17 @@ void add_server(Families& out, const Label& service, const ServerView& view) {
     both(Metric::server_bytes_total, counts.bytes_in, counts.bytes_out);
 }
 
-void add_service(Families& out, const ServiceView& view, bool servers) {
+/// Of the servers that were checked already.
+void add_check_times(Families& out, const Label& service, const ServiceView& view,
+                     const CheckTimes& times) {
+    for (std::size_t i = 0; i < times.size(); ++i)
+        if (times[i].count() != 0)
+            out.add(Metric::server_check_seconds,
+                    {service, {"server", to_string(view.servers[i].server.endpoint)}},
+                    seconds(times[i]));
+}
+
+void add_service(Families& out, const ServiceView& view, bool servers, const CheckTimes& times) {
     const Label service{"service", service_label(view.key)};
     std::uint64_t active = 0;
     std::uint64_t inactive = 0;
@@ -207,9 +240,10 @@ void add_service(Families& out, const ServiceView& view, bool servers) {
     for (const ServerView& server : view.servers) {
         active += server.active;
         inactive += server.inactive;
-        usable += server.server.weight != 0 ? 1 : 0;
+        usable += server.server.weight != 0 && !server.health.out ? 1 : 0;
         if (servers) add_server(out, service, server);
     }
+    if (servers) add_check_times(out, service, view, times);
     out.add(Metric::service_connections, {service, {"state", "active"}}, active);
     out.add(Metric::service_connections, {service, {"state", "inactive"}}, inactive);
     out.add(Metric::service_servers, {service, {"usable", "yes"}}, usable);
@@ -243,7 +277,11 @@ void add_sample(Families& out, const MetricsSample& sample, bool servers) {
     for (const PortStatus& port : sample.ports) add_port(out, port);
     add_apps(out, sample);
     if (servers) reserve_servers(out, sample);
-    for (const ServiceView& service : sample.services) add_service(out, service, servers);
+    add_checks(out, sample.checks);
+    const CheckTimes none;
+    for (std::size_t i = 0; i < sample.services.size(); ++i)
+        add_service(out, sample.services[i], servers,
+                    i < sample.check_times.size() ? sample.check_times[i] : none);
 }
 
 }  // namespace

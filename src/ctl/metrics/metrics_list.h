@@ -55,15 +55,25 @@ namespace shunt::ctl {
     X(app_connections, gauge, "app, port", "connections that an application looks into")           \
     X(app_expected_connections, gauge, "", "announced data connections that have not come yet")    \
     X(app_events_total, counter, "event", "what applications met with; see \"Applications\"")      \
+    X(health_checks_total, counter, "end",                                                         \
+      "checks of real servers: passed, failed, timed_out, not_made")                               \
+    X(health_check_seconds_total, counter, "", "time that all of these took together")             \
+    X(health_servers, gauge, "", "real servers that are checked")                                  \
+    X(health_checks_running, gauge, "", "checks under way")                                        \
+    X(health_checks_waiting, gauge, "", "checks that are due and wait until fewer are under way")  \
     X(service_connections, gauge, "service, state", "connections that exist now")                  \
     X(service_servers, gauge, "service, usable",                                                   \
-      "real servers, by whether they have a weight other than 0")                                  \
+      "real servers, by whether they have a weight other than 0 and are not down")                 \
     X(service_scheduled_connections_total, counter, "service", "connections that were scheduled")  \
     X(service_packets_total, counter, "service, direction",                                        \
       "packets from clients (in) and from servers (out)")                                          \
     X(service_bytes_total, counter, "service, direction",                                          \
       "bytes of these, from the network header on")                                                \
-    X(server_weight, gauge, "service, server", "share of new connections; 0: none")                \
+    X(server_weight, gauge, "service, server",                                                     \
+      "share of new connections that is in force; 0: none, or the server is down")                 \
+    X(server_up, gauge, "service, server",                                                         \
+      "1 while a server that is checked or forced is up, 0 while it is down")                      \
+    X(server_check_seconds, gauge, "service, server", "how long its last check took")              \
     X(server_connections, gauge, "service, server, state", "connections that exist now")           \
     X(server_templates, gauge, "service, server", "clients that are brought back to the server")   \
     X(server_scheduled_connections_total, counter, "service, server",                              \

@@ -3,6 +3,24 @@
 
 namespace shunt::ctl {
 
+namespace {
+
+void take_checks(MetricsSample& sample, const HealthControl& health) {
+    sample.checks = health.numbers();
+    sample.check_times.reserve(sample.services.size());
+    for (const ServiceView& service : sample.services) {
+        auto& times = sample.check_times.emplace_back();
+        if (!service.check) continue;
+        times.reserve(service.servers.size());
+        for (const ServerView& server : service.servers) {
+            const auto report = health.report(service.key, server.server.endpoint);
+            times.push_back(report ? report->took : std::chrono::steady_clock::duration::zero());
+        }
+    }
+}
+
+}  // namespace
+
 MetricsSample take_metrics_sample(const MethodContext& context) {
     const Tunables& tunables = context.publisher.current().tunables;
     MetricsSample sample{
@@ -17,7 +35,10 @@ MetricsSample take_metrics_sample(const MethodContext& context) {
         .short_of_room = context.defence.short_of_room(),
         .defence = {{{"drop_entry", tunables.drop_entry},
                      {"drop_packet", tunables.drop_packet},
-                     {"secure_tcp", tunables.secure_tcp}}}};
+                     {"secure_tcp", tunables.secure_tcp}}},
+        .checks = {},
+        .check_times = {}};
+    if (context.health != nullptr) take_checks(sample, *context.health);
     for (std::size_t w = 0; w < context.workers.size(); ++w)
         sample.worker_connections.push_back(
             context.registry.connections(WorkerId(static_cast<std::uint16_t>(w))));

@@ -29,6 +29,9 @@ struct MetricsSample {
     Room room;
     bool short_of_room = false;
     std::array<DefenceLevel, 3> defence{};
+    CheckNumbers checks{};
+    /// Of services[i].servers[j] at [i][j]; 0: it is not checked, or not yet.
+    std::vector<std::vector<std::chrono::steady_clock::duration>> check_times;
 };
 
 /// Thread: control.

@@ -42,13 +42,13 @@ struct EventKindText {
 /// By kind.
 inline constexpr auto event_kind_texts = std::to_array<EventKindText>({
     {"service.added", "a service came, with so many servers"},
-    {"service.edited", "its scheduler, persistence, timeouts or options changed"},
+    {"service.edited", "its scheduler, persistence, timeouts, checks or options changed"},
     {"service.deleted", "it went, with so many servers"},
     {"server.added", "a server came into a service that was there"},
     {"server.edited", "its weight, method, tunnel or thresholds changed"},
     {"server.deleted", "it went, and its service stays"},
-    {"server.down", "its weight is 0 now: it gets no new connections"},
-    {"server.up", "its weight was 0 and is not any more"},
+    {"server.down", "its weight is 0 now, or its checks failed: it gets no new connections"},
+    {"server.up", "its weight was 0 or its checks failed, and that is over"},
     {"server.overloaded", "it has as many connections as its upper threshold"},
     {"server.relieved", "it has fewer than its lower threshold again"},
     {"limit.reached", "packets are dropped for want of room, after 10 s without"},

@@ -56,6 +56,7 @@ class MetricFamiliesTest : public ::testing::Test {
         control.registry.add_server(web, {.address = *parse_endpoint("10.1.0.11:8080")});
         control.registry.add_server(web,
                                     {.address = *parse_endpoint("10.1.0.12:8080"), .weight = 0});
+        control.registry.force_health(web, *parse_endpoint("10.1.0.11:8080"), Forced::up);
         ServiceKey marked;
         marked.protocol = Protocol::none;
         marked.endpoint.address = Ipv6Address{};
@@ -98,7 +99,8 @@ class MetricFamiliesTest : public ::testing::Test {
 };
 
 TEST_F(MetricFamiliesTest, AreThoseOfTheListWithItsLabelsAndNoOther) {
-    const auto taken = sample();
+    auto taken = sample();
+    taken.check_times = {{std::chrono::milliseconds(5)}};
     const auto families = metric_families(source, &taken);
     ASSERT_EQ(families.size(), metric_list.size());
     for (std::size_t i = 0; i < metric_list.size(); ++i) {
@@ -178,6 +180,39 @@ TEST_F(MetricFamiliesTest, ShowServicesAndServersAsTheRegistryHasThem) {
     EXPECT_EQ(v.at("shunt_services"), 2);
     EXPECT_EQ(v.at(R"(shunt_packets_total{direction="in"})"), 111);
     EXPECT_EQ(v.at(R"(shunt_worker_connections{worker="1"})"), 5);
+}
+
+TEST_F(MetricFamiliesTest, ShowChecksAndWhatTheyFoundOut) {
+    const Endpoint first = *parse_endpoint("10.1.0.11:8080");
+    const ServiceKey web{.protocol = Protocol::tcp, .endpoint = *parse_endpoint("192.0.2.10:80")};
+    const std::string server = R"({service="tcp 192.0.2.10:80",server="10.1.0.11:8080"})";
+    const std::string other = R"({service="tcp 192.0.2.10:80",server="10.1.0.12:8080"})";
+    auto taken = sample();
+    taken.checks = {.ends = {7, 6, 5, 4},
+                    .took = std::chrono::milliseconds(1500),
+                    .servers = 3,
+                    .running = 2,
+                    .waiting = 1};
+    // Newest first; the older one has not been checked yet.
+    taken.check_times = {{std::chrono::milliseconds(250), {}}};
+    auto v = values_of(metric_families(source, &taken));
+    EXPECT_EQ(v.at("shunt_server_up" + server), 1);
+    EXPECT_FALSE(v.contains("shunt_server_up" + other)) << "nobody looks at it";
+    EXPECT_EQ(v.at("shunt_server_check_seconds" + other), 0.25);
+    EXPECT_FALSE(v.contains("shunt_server_check_seconds" + server));
+    EXPECT_EQ(v.at(R"(shunt_health_checks_total{end="passed"})"), 7);
+    EXPECT_EQ(v.at(R"(shunt_health_checks_total{end="failed"})"), 6);
+    EXPECT_EQ(v.at(R"(shunt_health_checks_total{end="timed_out"})"), 5);
+    EXPECT_EQ(v.at(R"(shunt_health_checks_total{end="not_made"})"), 4);
+    EXPECT_EQ(v.at("shunt_health_check_seconds_total"), 1.5);
+    EXPECT_EQ(v.at("shunt_health_servers"), 3);
+    EXPECT_EQ(v.at("shunt_health_checks_running"), 2);
+    EXPECT_EQ(v.at("shunt_health_checks_waiting"), 1);
+    control.registry.force_health(web, first, Forced::down);
+    v = values();
+    EXPECT_EQ(v.at("shunt_server_up" + server), 0);
+    EXPECT_EQ(v.at("shunt_server_weight" + server), 0) << "what is in force";
+    EXPECT_EQ(v.at(R"(shunt_service_servers{service="tcp 192.0.2.10:80",usable="yes"})"), 0);
 }
 
 TEST_F(MetricFamiliesTest, ShowPortsRoomAndDefence) {
