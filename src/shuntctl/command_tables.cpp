@@ -87,7 +87,7 @@ std::string service_options(const ServiceRow& service) {
     return options;
 }
 
-/// "gue:6080 full upper 100 lower 50 local".
+/// "gue:6080 full upper 100 lower 50 down local".
 std::string server_options(const ServerRow& server) {
     std::string options = server.tunnel.type;
     const auto& checksum = server.tunnel.checksum;
@@ -95,6 +95,8 @@ std::string server_options(const ServerRow& server) {
     if (!checksum.empty() && checksum != "none") append(options, checksum);
     if (server.upper != 0) append(options, "upper " + std::to_string(server.upper));
     if (server.lower != 0) append(options, "lower " + std::to_string(server.lower));
+    if (server.forced || server.health == "down")
+        append(options, (server.forced ? "forced " : "") + server.health);
     if (server.ramping) append(options, "ramping " + std::to_string(*server.ramping) + '%');
     if (server.local) append(options, "local");
     return options;

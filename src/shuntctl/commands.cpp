@@ -12,6 +12,7 @@
 #include "shuntctl/completion.h"
 #include "shuntctl/config_commands.h"
 #include "shuntctl/conn_commands.h"
+#include "shuntctl/health_commands.h"
 #include "shuntctl/live_commands.h"
 #include "shuntctl/machine_commands.h"
 #include "shuntctl/mark_commands.h"
@@ -74,6 +75,7 @@ class Shuntctl {
         context_.add_to(tree_);
         // In the order of the help.
         services_.add_to(tree_);
+        health_.add_to(tree_);
         connections_.add_to(tree_);
         stats_.add_to(tree_);
         tuning_.add_to(tree_);
@@ -147,6 +149,7 @@ class Shuntctl {
     CommandContext context_;
     CommandTree tree_;
     ServiceCommands services_{context_};
+    HealthCommands health_{context_};
     ConnCommands connections_{context_};
     StatsCommands stats_{context_};
     TuningCommands tuning_{context_};

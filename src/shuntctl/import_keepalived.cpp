@@ -9,6 +9,8 @@
 #include <map>
 #include <optional>
 
+#include "shuntctl/import_check.h"
+
 namespace shunt::cli {
 
 namespace {
@@ -33,37 +35,21 @@ std::string word(const Statement& statement, std::size_t i) {
     return i < statement.words.size() ? statement.words[i] : "";
 }
 
-/// Settings of virtual and real servers that say how keepalived looks after servers, or mean
-/// something to nobody else.
+/// Settings of virtual and real servers that mean something to nobody else.
 struct Left {
     const char* name;
     const char* why;
 };
-constexpr const char* no_checks = "servers are not checked";
+constexpr const char* no_scripts = "events tell of servers that go down and come up";
 constexpr const char* no_counterpart = "there is no counterpart";
 constexpr std::array left_out{Left{"sorry_server", "there is no server of last resort"},
                               Left{"sorry_server_inhibit", "there is no server of last resort"},
                               Left{"sorry_server_lvs_method", "there is no server of last resort"},
-                              Left{"quorum", no_checks},
-                              Left{"quorum_up", no_checks},
-                              Left{"quorum_down", no_checks},
-                              Left{"hysteresis", no_checks},
-                              Left{"alpha", no_checks},
-                              Left{"omega", no_checks},
-                              Left{"inhibit_on_failure", no_checks},
-                              Left{"ha_suspend", no_checks},
-                              Left{"delay_loop", no_checks},
-                              Left{"delay_before_retry", no_checks},
-                              Left{"retry", no_checks},
-                              Left{"warmup", no_checks},
-                              Left{"connect_timeout", no_checks},
-                              Left{"virtualhost", no_checks},
-                              Left{"notify_up", no_checks},
-                              Left{"notify_down", no_checks},
-                              Left{"smtp_alert", no_checks}};
+                              Left{"notify_up", no_scripts},
+                              Left{"notify_down", no_scripts},
+                              Left{"smtp_alert", no_scripts}};
 
 std::string why_left(const std::string& name) {
-    if (name.ends_with("_CHECK") || name.ends_with("_GET")) return no_checks;
     const auto* const at = std::ranges::find(left_out, name, [](const Left& l) { return l.name; });
     return at != left_out.end() ? at->why : no_counterpart;
 }
@@ -91,6 +77,7 @@ class Importer {
         std::string granularity;
         Family family = Family::ipv4;
         bool has_family = false;
+        ImportedCheck check;  ///< but for its type
         std::vector<const Statement*> real_servers;
     };
 
@@ -167,7 +154,7 @@ class Importer {
             v.real_servers.push_back(&s);
         } else if (const auto flag = parse_scheduler_flag(name)) {
             v.options.flags |= *flag;
-        } else if (!name.starts_with("no_")) {
+        } else if (!read_check_setting(s, v.check, plan_) && !name.starts_with("no_")) {
             plan_.note(s.place, name + " is not carried over: " + why_left(name));
         }
     }
@@ -334,11 +321,16 @@ class Importer {
         if (s.words.size() > 2) port = port_of(s.words[2], service.protocol);
         if (!address || !port) return plan_.note(s.place, "left out: no real server is so named");
         ServerOptions options = v.server;
-        for (const auto& inner : s.block) read_server_setting(inner, options);
+        ImportedCheck check = v.check;
+        for (const auto& inner : s.block) read_server_setting(inner, options, check);
         plan_.put_server(s.place, service, {*address, *port}, options);
+        for (const auto& inner : s.block)
+            if (is_checker(inner))
+                if (const auto checked = read_checker(inner, check, plan_))
+                    plan_.put_check(inner.place, service, *checked);
     }
 
-    void read_server_setting(const Statement& s, ServerOptions& options) {
+    void read_server_setting(const Statement& s, ServerOptions& options, ImportedCheck& check) {
         const auto& name = s.words[0];
         if (name == "weight")
             read_number(s, options.weight);
@@ -348,7 +340,7 @@ class Importer {
             read_number(s, options.lower);
         else if (name == "lb_kind" || name == "lvs_method")
             read_method(s, options);
-        else if (!name.starts_with("no_"))
+        else if (!is_checker(s) && !read_check_setting(s, check, plan_) && !name.starts_with("no_"))
             plan_.note(s.place, name + " is not carried over: " + why_left(name));
     }
 

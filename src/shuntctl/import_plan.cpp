@@ -108,6 +108,32 @@ void mend(ServerOptions& options, Note&& note) {
         tunnel.checksum = TunnelChecksum::none;
 }
 
+/// A request line has no room for other paths and hosts.
+template <class Note>
+void mend(ImportedCheck& check, Note&& note) {
+    const auto printable = [](const std::string& text) {
+        return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; });
+    };
+    const auto in_host = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view(".-_:[]").find(c) != std::string_view::npos;
+    };
+    if (!check.path.empty() &&
+        (check.path.front() != '/' || check.path.size() > 1024 || !printable(check.path))) {
+        note("a path begins with / and has no blanks; / takes its place");
+        check.path = "/";
+    }
+    if (check.host.size() > 255 || !std::ranges::all_of(check.host, in_host)) {
+        note("the host is none, and left out");
+        check.host.clear();
+    }
+    if (check.source.empty()) return;
+    const auto source = parse_address(check.source);
+    if (source && !not_one_host(*source)) return;
+    note("the source is no address of a host, and left out");
+    check.source.clear();
+}
+
 }  // namespace
 
 std::string import_name(const ServiceName& name) {
@@ -148,7 +174,7 @@ bool ImportPlan::put_service(const ImportPlace& place, const ServiceName& name,
     if (edit) {
         at->second.service.options = std::move(options);
     } else {
-        services_[key_of(name)] = {{name, std::move(options), {}}, {}, next_order_++};
+        services_[key_of(name)] = {{name, std::move(options), {}, {}}, {}, next_order_++};
     }
     return true;
 }
@@ -183,6 +209,22 @@ bool ImportPlan::put_server(const ImportPlace& place, const ServiceName& service
         ++servers_;
     }
     return true;
+}
+
+void ImportPlan::put_check(const ImportPlace& place, const ServiceName& service,
+                           ImportedCheck check) {
+    Entry* const entry = find(place, service);
+    if (entry == nullptr) return;
+    mend(check, [&](const std::string& what) { note(place, "check: " + what); });
+    auto& there = entry->service.check;
+    if (!there && check.port == 0 && (service.mark != 0 || service.address.port == L4Port{}))
+        return note(place, "the check is left out: that of a mark or of every port needs a port");
+    if (!there)
+        there = std::move(check);
+    else if (*there != check)
+        note(place,
+             "another check is in force: the servers of a service have one, that of the "
+             "first of them");
 }
 
 void ImportPlan::remove_service(const ImportPlace& place, const ServiceName& name) {
@@ -286,6 +328,27 @@ std::string options_text(const ServiceName& name, const ServiceOptions& options)
     return text;
 }
 
+std::string check_text(const ImportedCheck& check) {
+    std::string text = "    check = { type = " + quoted(check.type) + ";";
+    const auto number = [&text](const char* key, std::uint32_t value) {
+        text += std::string(" ") + key + " = " + std::to_string(value) + ";";
+    };
+    const auto word = [&text](const char* key, const std::string& value) {
+        if (!value.empty()) text += std::string(" ") + key + " = " + quoted(value) + ";";
+    };
+    if (check.interval_ms) number("interval_ms", *check.interval_ms);
+    if (check.timeout_ms) number("timeout_ms", *check.timeout_ms);
+    number("rise", 1);
+    if (check.fall) number("fall", *check.fall);
+    if (check.port != 0) number("port", check.port);
+    word("source", check.source);
+    word("path", check.path);
+    word("host", check.host);
+    word("status", check.status);
+    if (check.initially_down) word("initially", "down");
+    return text + " };\n";
+}
+
 std::string service_text(const ImportedService& service) {
     const ServiceName& name = service.name;
     std::string text = "  {\n";
@@ -298,6 +361,7 @@ std::string service_text(const ImportedService& service) {
         text += "    address = " + quoted(to_string(name.address)) + ";\n";
     }
     text += options_text(name, service.options);
+    if (service.check) text += check_text(*service.check);
     std::string servers;
     for (const auto& server : service.servers)
         servers += (servers.empty() ? "" : ",\n") + server_text(server);

@@ -25,6 +25,22 @@ struct ImportNote {
     std::string text;  ///< one sentence without its full stop
 };
 
+/// How the servers of a service are checked. What is not set has Shunt's default, but a server
+/// comes up with its first good check.
+struct ImportedCheck {
+    std::string type;  ///< "tcp", "http", "udp"
+    std::optional<std::uint32_t> interval_ms{};
+    std::optional<std::uint32_t> timeout_ms{};
+    std::optional<std::uint32_t> fall{};
+    std::uint16_t port = 0;  ///< 0: the server's own
+    std::string source{};    ///< empty: not given; likewise the others
+    std::string path{};
+    std::string host{};
+    std::string status{};
+    bool initially_down = false;
+    bool operator==(const ImportedCheck&) const = default;
+};
+
 struct ImportedServer {
     Endpoint address;
     ServerOptions options;
@@ -34,6 +50,7 @@ struct ImportedService {
     ServiceName name;
     ServiceOptions options;
     std::vector<ImportedServer> servers;
+    std::optional<ImportedCheck> check{};
 };
 
 class ImportPlan {
@@ -52,6 +69,8 @@ class ImportPlan {
     /// The same for a server of a service that is here.
     bool put_server(const ImportPlace& place, const ServiceName& service, Endpoint address,
                     ServerOptions options, bool edit = false);
+    /// The check of a service that is here; of several that differ the first is kept.
+    void put_check(const ImportPlace& place, const ServiceName& service, ImportedCheck check);
     void remove_service(const ImportPlace& place, const ServiceName& name);
     void remove_server(const ImportPlace& place, const ServiceName& service,
                        const Endpoint& address);

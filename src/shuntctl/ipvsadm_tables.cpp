@@ -172,6 +172,11 @@ std::string service_line(const ServiceRow& service, const ListOptions& options,
     }
 }
 
+/// Of a server that is down: what the schedulers see, as when keepalived has taken it out.
+std::uint64_t weight_in_force(const ServerRow& server) {
+    return server.effective_weight.value_or(server.weight);
+}
+
 std::string server_line(const ServerRow& server, Protocol protocol, const ListOptions& options,
                         const EndpointText& text) {
     const auto name = server_name(server, protocol, text);
@@ -188,12 +193,13 @@ std::string server_line(const ServerRow& server, Protocol protocol, const ListOp
         case ListView::thresholds:
             return name + column(server.upper, 10) + column(server.lower, 10) + connections;
         case ListView::persistence:
-            return name + column(server.weight, 9) + column(server.persistent, 11) + connections;
-        case ListView::tunnels:
-            return name + method + ' ' + left(tunnel_info(server), 13) + column(server.weight, 6) +
+            return name + column(weight_in_force(server), 9) + column(server.persistent, 11) +
                    connections;
+        case ListView::tunnels:
+            return name + method + ' ' + left(tunnel_info(server), 13) +
+                   column(weight_in_force(server), 6) + connections;
         default:
-            return name + method + column(server.weight, 6) + connections;
+            return name + method + column(weight_in_force(server), 6) + connections;
     }
 }
 

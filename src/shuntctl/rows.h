@@ -40,8 +40,11 @@ struct ServerRow {
     bool local = false;   ///< the balancer itself
     TunnelRow tunnel;
     std::uint64_t weight = 0;
-    std::optional<std::uint64_t> ramping;  ///< percent of its weight, in slow start
-    std::uint64_t upper = 0;               ///< 0: no limit
+    std::optional<std::uint64_t> effective_weight;  ///< where its health makes it another one
+    std::string health;                             ///< "up", "down", "unchecked"; empty: not told
+    bool forced = false;                            ///< the operator says so, not its checks
+    std::optional<std::uint64_t> ramping;           ///< percent of its weight, in slow start
+    std::uint64_t upper = 0;                        ///< 0: no limit
     std::uint64_t lower = 0;
     std::uint64_t active = 0;
     std::uint64_t inactive = 0;

@@ -125,97 +125,112 @@ TEST(Commands, TraceShowsDecisions) {
 TEST(Commands, VerbsBecomeRequests) {
     const std::string service = R"("service":{"protocol":"tcp","address":"192.0.2.1:80"})";
     const std::string server = service + R"(,"server":{"address":"[2001:db8::1]:8080"})";
-    for (const auto& [line, request] : std::vector<std::pair<std::string, std::string>>{
-             {"service list", R"(service.list {"limit":500})"},
-             {"service", R"(service.list {"limit":500})"},
-             {"service list tcp 192.0.2.1:80", "service.list {" + service + "}"},
-             {"service add tcp 192.0.2.1:80", "service.add {" + service + "}"},
-             {"service add tcp 192.0.2.1:80 --scheduler rr",
-              "service.add {" + service + R"(,"scheduler":"rr"})"},
-             {"service edit --scheduler rr tcp 192.0.2.1:80",
-              "service.edit {" + service + R"(,"scheduler":"rr"})"},
-             {"service delete tcp 192.0.2.1:80", "service.delete {" + service + "}"},
-             {"service flush", "service.flush {}"},
-             {"dest add tcp 192.0.2.1:80 [2001:db8::1]:8080", "dest.add {" + server + "}"},
-             {"dest add tcp 192.0.2.1:80 [2001:db8::1]:8080 --weight 0 --forward nat",
-              "dest.add {" + server + R"(,"forward":"nat","weight":0})"},
-             {"dest edit tcp 192.0.2.1:80 [2001:db8::1]:8080 --weight 7",
-              "dest.edit {" + server + R"(,"weight":7})"},
-             {"dest delete tcp 192.0.2.1:80 [2001:db8::1]:8080", "dest.delete {" + server + "}"},
-             {"service list --mark 7", R"(service.list {"service":{"mark":7,"family":"ipv4"}})"},
-             {"service add --mark 4294967295 --ipv6 --one-packet",
-              R"(service.add {"service":{"mark":4294967295,"family":"ipv6"},)"
-              R"("flags":["one_packet"]})"},
-             {"service add tcp 192.0.2.1:80 --flag sh-port --flag sh-fallback --scheduler sh",
-              "service.add {" + service +
-                  R"(,"scheduler":"sh","flags":["sh-port","sh-fallback"]})"},
-             {"service edit tcp 192.0.2.1:80 --persistent 60 --granularity 0 --engine sip",
-              "service.edit {" + service +
-                  R"(,"persistence":{"timeout":60,"granularity":0},"engine":"sip"})"},
-             {"service add tcp 192.0.2.1:80 --persistent 60",
-              "service.add {" + service + R"(,"persistence":{"timeout":60}})"},
-             {"service add tcp 192.0.2.1:80 --slow-start 30",
-              "service.add {" + service + R"(,"slow_start":30})"},
-             {"service edit tcp 192.0.2.1:80 --slow-start 0",
-              "service.edit {" + service + R"(,"slow_start":0})"},
-             {"service add tcp 192.0.2.1:80 --scheduler mh --mh-size 65521 --mh-order address",
-              "service.add {" + service +
-                  R"(,"scheduler":"mh","mh_size":65521,"mh_order":"address"})"},
-             {"service add tcp 192.0.2.1:80 --scheduler conhash --load-bound 150 --flag "
-              "conhash-port",
-              "service.add {" + service +
-                  R"(,"scheduler":"conhash","flags":["conhash-port"],"load_bound":150})"},
-             {"service delete --ipv6 --mark 7",
-              R"(service.delete {"service":{"mark":7,"family":"ipv6"}})"},
-             {"stats zero --mark 7", R"(stats.zero {"service":{"mark":7,"family":"ipv4"}})"},
-             {"dest add --mark 7 10.0.0.1:0 --forward direct",
-              R"(dest.add {"service":{"mark":7,"family":"ipv4"},)"
-              R"("server":{"address":"10.0.0.1:0"},"forward":"direct"})"},
-             {"dest delete 10.0.0.1:0 --mark 7",
-              R"(dest.delete {"service":{"mark":7,"family":"ipv4"},)"
-              R"("server":{"address":"10.0.0.1:0"}})"},
-             {"dest add tcp 192.0.2.1:80 [2001:db8::1]:8080 --forward tunnel --tunnel-type gue "
-              "--tunnel-port 6080 --tunnel-checksum full --upper 9 --lower 0",
-              "dest.add {" + server +
-                  R"(,"forward":"tunnel","tunnel":{"type":"gue","port":6080,"checksum":"full"},)"
-                  R"("upper":9,"lower":0})"},
-             {"tunable", "tunable.list {}"},
-             {"tunable get sloppy_tcp", R"(tunable.get {"name":"sloppy_tcp"})"},
-             {"tunable set sloppy_tcp 1", R"(tunable.set {"name":"sloppy_tcp","value":1})"},
-             {"tunable set est_nice -20", R"(tunable.set {"name":"est_nice","value":-20})"},
-             {"tunable set est_cpulist 0-1", R"(tunable.set {"name":"est_cpulist","value":"0-1"})"},
-             {"app", "app.list {}"},
-             {"app list", "app.list {}"},
-             {"app add ftp", R"(app.add {"name":"ftp"})"},
-             {"app add ftp 21", R"(app.add {"name":"ftp","port":21})"},
-             {"app remove tftp 69", R"(app.remove {"name":"tftp","port":69})"},
-             {"mark", R"(mark.list {"limit":10000})"},
-             {"mark clear", R"(mark.set {"rules":[]})"},
-             {"conn list", R"(conn.list {"limit":1000})"},
-             {"conn", R"(conn.list {"limit":1000})"},
-             {"conn list --limit 3", R"(conn.list {"limit":3})"},
-             {"conn list tcp 192.0.2.1:80 --client 10.0.0.0/8 --server 10.1.0.1:0 --limit 3",
-              R"(conn.list {"filter":{)" + service +
-                  R"(,"client":"10.0.0.0/8","server":{"address":"10.1.0.1:0"}},"limit":3})"},
-             {"conn count", "conn.count {}"},
-             {"conn count --mark 7 --state syn_recv --idle 0 --protocol sctp --forward bypass "
-              "--kind template",
-              R"(conn.count {"filter":{"service":{"mark":7,"family":"ipv4"},"state":"SYN_RECV",)"
-              R"("idle":0,"protocol":"sctp","forward":"bypass","kind":"template"}})"},
-             {"conn find udp [2001:db8::7]:1 [2001:db8::10]:53",
-              R"(conn.find {"protocol":"udp","client":"[2001:db8::7]:1",)"
-              R"("virtual":"[2001:db8::10]:53"})"},
-             {"conn flush", "conn.flush {}"},
-             {"conn flush --all", R"(conn.flush {"all":true})"},
-             {"conn flush --idle 60", R"(conn.flush {"filter":{"idle":60}})"},
-             {"stats", "stats.get {}"},
-             {"stats zero", "stats.zero {}"},
-             {"stats zero tcp 192.0.2.1:80", "stats.zero {" + service + "}"},
-             {"timeout show", "timeout.get {}"},
-             {"timeout set --udp 5 --tcp-fin 0", R"(timeout.set {"tcp_fin":0,"udp":5})"},
-             {"worker list", "worker.list {}"},
-             {"port", "port.list {}"},
-             {"status", "status.get {}"}}) {
+    for (
+        const auto& [line, request] : std::vector<std::pair<std::string, std::string>>{
+            {"service list", R"(service.list {"limit":500})"},
+            {"service", R"(service.list {"limit":500})"},
+            {"service list tcp 192.0.2.1:80", "service.list {" + service + "}"},
+            {"service add tcp 192.0.2.1:80", "service.add {" + service + "}"},
+            {"service add tcp 192.0.2.1:80 --scheduler rr",
+             "service.add {" + service + R"(,"scheduler":"rr"})"},
+            {"service edit --scheduler rr tcp 192.0.2.1:80",
+             "service.edit {" + service + R"(,"scheduler":"rr"})"},
+            {"service delete tcp 192.0.2.1:80", "service.delete {" + service + "}"},
+            {"service flush", "service.flush {}"},
+            {"dest add tcp 192.0.2.1:80 [2001:db8::1]:8080", "dest.add {" + server + "}"},
+            {"dest add tcp 192.0.2.1:80 [2001:db8::1]:8080 --weight 0 --forward nat",
+             "dest.add {" + server + R"(,"forward":"nat","weight":0})"},
+            {"dest edit tcp 192.0.2.1:80 [2001:db8::1]:8080 --weight 7",
+             "dest.edit {" + server + R"(,"weight":7})"},
+            {"dest delete tcp 192.0.2.1:80 [2001:db8::1]:8080", "dest.delete {" + server + "}"},
+            {"health", "health.list {}"},
+            {"health list tcp 192.0.2.1:80", "health.list {" + service + "}"},
+            {"health set tcp 192.0.2.1:80 --type tcp",
+             "health.set {" + service + R"(,"check":{"type":"tcp"}})"},
+            {"health set tcp 192.0.2.1:80 --type http --interval-ms 1000 --timeout-ms 500 --rise 1 "
+             "--fall 4 --port 8080 --source 10.1.0.1 --path /x --host h --status 200 "
+             "--initially down --all-down use_all",
+             "health.set {" + service +
+                 R"(,"check":{"type":"http","interval_ms":1000,"timeout_ms":500,"rise":1,)"
+                 R"("fall":4,"port":8080,"source":"10.1.0.1","path":"/x","host":"h",)"
+                 R"("status":"200","initially":"down","all_down":"use_all"}})"},
+            {"health set --mark 7 --off",
+             R"(health.set {"service":{"mark":7,"family":"ipv4"},"check":null})"},
+            {"health force tcp 192.0.2.1:80 [2001:db8::1]:8080 --state down",
+             "health.force {" + server + R"(,"state":"down"})"},
+            {"service list --mark 7", R"(service.list {"service":{"mark":7,"family":"ipv4"}})"},
+            {"service add --mark 4294967295 --ipv6 --one-packet",
+             R"(service.add {"service":{"mark":4294967295,"family":"ipv6"},)"
+             R"("flags":["one_packet"]})"},
+            {"service add tcp 192.0.2.1:80 --flag sh-port --flag sh-fallback --scheduler sh",
+             "service.add {" + service + R"(,"scheduler":"sh","flags":["sh-port","sh-fallback"]})"},
+            {"service edit tcp 192.0.2.1:80 --persistent 60 --granularity 0 --engine sip",
+             "service.edit {" + service +
+                 R"(,"persistence":{"timeout":60,"granularity":0},"engine":"sip"})"},
+            {"service add tcp 192.0.2.1:80 --persistent 60",
+             "service.add {" + service + R"(,"persistence":{"timeout":60}})"},
+            {"service add tcp 192.0.2.1:80 --slow-start 30",
+             "service.add {" + service + R"(,"slow_start":30})"},
+            {"service edit tcp 192.0.2.1:80 --slow-start 0",
+             "service.edit {" + service + R"(,"slow_start":0})"},
+            {"service add tcp 192.0.2.1:80 --scheduler mh --mh-size 65521 --mh-order address",
+             "service.add {" + service +
+                 R"(,"scheduler":"mh","mh_size":65521,"mh_order":"address"})"},
+            {"service add tcp 192.0.2.1:80 --scheduler conhash --load-bound 150 --flag "
+             "conhash-port",
+             "service.add {" + service +
+                 R"(,"scheduler":"conhash","flags":["conhash-port"],"load_bound":150})"},
+            {"service delete --ipv6 --mark 7",
+             R"(service.delete {"service":{"mark":7,"family":"ipv6"}})"},
+            {"stats zero --mark 7", R"(stats.zero {"service":{"mark":7,"family":"ipv4"}})"},
+            {"dest add --mark 7 10.0.0.1:0 --forward direct",
+             R"(dest.add {"service":{"mark":7,"family":"ipv4"},)"
+             R"("server":{"address":"10.0.0.1:0"},"forward":"direct"})"},
+            {"dest delete 10.0.0.1:0 --mark 7",
+             R"(dest.delete {"service":{"mark":7,"family":"ipv4"},)"
+             R"("server":{"address":"10.0.0.1:0"}})"},
+            {"dest add tcp 192.0.2.1:80 [2001:db8::1]:8080 --forward tunnel --tunnel-type gue "
+             "--tunnel-port 6080 --tunnel-checksum full --upper 9 --lower 0",
+             "dest.add {" + server +
+                 R"(,"forward":"tunnel","tunnel":{"type":"gue","port":6080,"checksum":"full"},)"
+                 R"("upper":9,"lower":0})"},
+            {"tunable", "tunable.list {}"},
+            {"tunable get sloppy_tcp", R"(tunable.get {"name":"sloppy_tcp"})"},
+            {"tunable set sloppy_tcp 1", R"(tunable.set {"name":"sloppy_tcp","value":1})"},
+            {"tunable set est_nice -20", R"(tunable.set {"name":"est_nice","value":-20})"},
+            {"tunable set est_cpulist 0-1", R"(tunable.set {"name":"est_cpulist","value":"0-1"})"},
+            {"app", "app.list {}"},
+            {"app list", "app.list {}"},
+            {"app add ftp", R"(app.add {"name":"ftp"})"},
+            {"app add ftp 21", R"(app.add {"name":"ftp","port":21})"},
+            {"app remove tftp 69", R"(app.remove {"name":"tftp","port":69})"},
+            {"mark", R"(mark.list {"limit":10000})"},
+            {"mark clear", R"(mark.set {"rules":[]})"},
+            {"conn list", R"(conn.list {"limit":1000})"},
+            {"conn", R"(conn.list {"limit":1000})"},
+            {"conn list --limit 3", R"(conn.list {"limit":3})"},
+            {"conn list tcp 192.0.2.1:80 --client 10.0.0.0/8 --server 10.1.0.1:0 --limit 3",
+             R"(conn.list {"filter":{)" + service +
+                 R"(,"client":"10.0.0.0/8","server":{"address":"10.1.0.1:0"}},"limit":3})"},
+            {"conn count", "conn.count {}"},
+            {"conn count --mark 7 --state syn_recv --idle 0 --protocol sctp --forward bypass "
+             "--kind template",
+             R"(conn.count {"filter":{"service":{"mark":7,"family":"ipv4"},"state":"SYN_RECV",)"
+             R"("idle":0,"protocol":"sctp","forward":"bypass","kind":"template"}})"},
+            {"conn find udp [2001:db8::7]:1 [2001:db8::10]:53",
+             R"(conn.find {"protocol":"udp","client":"[2001:db8::7]:1",)"
+             R"("virtual":"[2001:db8::10]:53"})"},
+            {"conn flush", "conn.flush {}"},
+            {"conn flush --all", R"(conn.flush {"all":true})"},
+            {"conn flush --idle 60", R"(conn.flush {"filter":{"idle":60}})"},
+            {"stats", "stats.get {}"},
+            {"stats zero", "stats.zero {}"},
+            {"stats zero tcp 192.0.2.1:80", "stats.zero {" + service + "}"},
+            {"timeout show", "timeout.get {}"},
+            {"timeout set --udp 5 --tcp-fin 0", R"(timeout.set {"tcp_fin":0,"udp":5})"},
+            {"worker list", "worker.list {}"},
+            {"port", "port.list {}"},
+            {"status", "status.get {}"}}) {
         Bench bench;
         EXPECT_EQ(bench.run(line), 0) << line << bench.err;
         EXPECT_EQ(bench.requests, Requests{request}) << line;
@@ -265,6 +280,14 @@ TEST(Commands, WrongUsageAsksNobody) {
                              "dest add --mark 7 tcp 10.0.0.1:80",
                              "dest delete tcp 192.0.2.1:80 10.0.0.1:80 --upper 1",
                              "dest add tcp 192.0.2.1:80 10.0.0.1:80 --tunnel-port 0",
+                             "health set tcp 192.0.2.1:80",
+                             "health set tcp 192.0.2.1:80 --rise 1",
+                             "health set tcp 192.0.2.1:80 --off --type tcp",
+                             "health set tcp 192.0.2.1:80 --type ping",
+                             "health set tcp 192.0.2.1:80 --type tcp --interval-ms 99",
+                             "health force tcp 192.0.2.1:80 10.0.0.1:80",
+                             "health force tcp 192.0.2.1:80 10.0.0.1:80 --state drain",
+                             "health force tcp 192.0.2.1:80 --state up",
                              "tunable get",
                              "tunable set sloppy_tcp",
                              "app add",
@@ -424,6 +447,48 @@ TEST(Commands, ServiceTable) {
               "mark 7 ipv6           rr                                    0        0  "
               "persistent 60 mh_size 251 mh_order address load_bound 150\n"
               "udp [2001:db8::1]:53  rr                                    0        0\n");
+}
+
+TEST(Commands, HealthTable) {
+    Bench bench;
+    bench.results["health.list"] = R"({"services":[
+        {"service":{"protocol":"tcp","address":"192.0.2.10:80"},
+         "check":{"type":"http","path":"/health","interval_ms":2000},
+         "servers":[{"address":"10.1.0.11:80","weight":3,"health":"down","effective_weight":0,
+                     "since":1795300000.1,"checks":812,"reason":"http: status 503",
+                     "took_ms":0.213,"failed_in_a_row":5},
+                    {"address":"10.1.0.12:80","weight":1,"health":"up","since":1,"checks":0}]},
+        {"service":{"mark":7,"family":"ipv4"},"check":null,
+         "servers":[{"address":"10.1.0.13:0","weight":1,"health":"down","forced":"down",
+                     "effective_weight":0}]}]})";
+    EXPECT_EQ(bench.run("health list"), 0);
+    EXPECT_EQ(bench.out,
+              "SERVICE / SERVER   HEALTH                      WEIGHT  CHECKS  IN A ROW    MS  "
+              "LAST CHECK\n"
+              "tcp 192.0.2.10:80  http /health every 2000 ms\n"
+              "  10.1.0.11:80     down                             3     812  5 failed  0.21  "
+              "http: status 503\n"
+              "  10.1.0.12:80     up                               1       0         -     -  -\n"
+              "mark 7             unchecked\n"
+              "  10.1.0.13:0      down (forced)                    1       -         -     -  -\n");
+}
+
+TEST(Commands, AServiceTellsWhatIsDown) {
+    Bench bench;
+    bench.results["service.list"] = R"({"services":[
+        {"service":{"protocol":"tcp","address":"192.0.2.10:80"},"scheduler":"wrr",
+         "servers":[{"address":"10.1.0.11:80","forward":"nat","weight":3,"health":"down",
+                     "effective_weight":0},
+                    {"address":"10.1.0.12:80","forward":"nat","weight":3,"health":"up"},
+                    {"address":"10.1.0.13:80","forward":"nat","weight":3,"health":"up",
+                     "forced":"up"}]}]})";
+    EXPECT_EQ(bench.run("service list"), 0);
+    EXPECT_NE(
+        bench.out.find("10.1.0.11:80     nat          3       0         0      0        0  down\n"),
+        std::string::npos)
+        << bench.out;
+    EXPECT_NE(bench.out.find("  forced up\n"), std::string::npos) << bench.out;
+    EXPECT_EQ(bench.out.find("0  up\n"), std::string::npos) << "that is as it should be";
 }
 
 TEST(Commands, ConfigSaveReplacesAFileOrPrints) {

@@ -212,6 +212,7 @@ TEST(ImportKeepalived, AFileAsSitesHaveIt) {
     scheduler = "wlc";
     persistence = 600;
     granularity = 24;
+    check = { type = "tcp"; interval_ms = 6000; timeout_ms = 3000; rise = 1; };
     servers = (
         { address = "10.1.0.11:443"; forward = "direct"; weight = 3; upper = 1000; lower = 800; },
         { address = "10.1.0.12:443"; forward = "direct"; }
@@ -226,11 +227,84 @@ TEST(ImportKeepalived, AFileAsSitesHaveIt) {
         notes_of(plan),
         ElementsAre("5: lvs_sync_daemon is not carried over",
                     "8: vrrp_instance is not carried over: it stays with keepalived",
-                    "16: delay_loop is not carried over: servers are not checked",
                     "22: sorry_server is not carried over: there is no server of last resort",
-                    "28: inhibit_on_failure is not carried over: servers are not checked",
-                    "29: SSL_GET is not carried over: servers are not checked",
-                    "39: TCP_CHECK is not carried over: servers are not checked"));
+                    "29: SSL_GET is not carried over: there are no checks over TLS"));
+}
+
+TEST(ImportKeepalived, ChecksOfEveryForm) {
+    const auto plan = keepalived(R"(virtual_server 192.0.2.10 80 {
+    lb_kind NAT
+    delay_loop 2.5
+    retry 2
+    alpha
+    virtualhost www.example.org
+    real_server 10.1.0.11 80 {
+        HTTP_GET {
+            url {
+                path /health
+                status_code 200-204
+                digest 640205b7b0fc66c1ea91c463fac6334d
+            }
+            url { path /other }
+            connect_port 8080
+            bindto 10.1.0.1
+            connect_timeout 90
+            delay_before_retry 1
+        }
+    }
+    real_server 10.1.0.12 80 {
+        TCP_CHECK { connect_ip 10.1.0.99 }
+    }
+}
+virtual_server 192.0.2.10 53 {
+    lb_kind NAT
+    protocol UDP
+    real_server 10.1.0.11 53 {
+        delay_loop 0.01
+        UDP_CHECK { retry 1000 }
+    }
+}
+virtual_server 192.0.2.10 81 {
+    lb_kind NAT
+    real_server 10.1.0.11 81 {
+        inhibit_on_failure
+        notify_down /bin/true
+        HTTP_GET { url { status_code 200 404 } delay_loop soon }
+        MISC_CHECK { misc_path /bin/true }
+    }
+}
+virtual_server fwmark 7 {
+    lb_kind NAT
+    real_server 10.1.0.11 80 { TCP_CHECK }
+    real_server 10.1.0.12 80 { TCP_CHECK { connect_port 80 } }
+}
+)");
+    const std::string body = body_of(plan);
+    for (const auto* check :
+         {"    check = { type = \"http\"; interval_ms = 2500; timeout_ms = 60000; rise = 1; fall = "
+          "3; "
+          "port = 8080; source = \"10.1.0.1\"; path = \"/health\"; host = \"www.example.org\"; "
+          "status = \"200-204\"; initially = \"down\"; };\n",
+          "    check = { type = \"udp\"; interval_ms = 100; rise = 1; fall = 100; };\n",
+          "    check = { type = \"http\"; rise = 1; path = \"/\"; status = \"200-299\"; };\n",
+          "    check = { type = \"tcp\"; rise = 1; port = 80; };\n"})
+        EXPECT_THAT(body, HasSubstr(check));
+    EXPECT_THAT(
+        notes_of(plan),
+        ElementsAre(
+            "12: digest is not carried over: only the status counts",
+            "14: only the first url of a server is asked for",
+            "18: delay_before_retry is not carried over: the next check comes after delay_loop",
+            "22: connect_ip is not carried over: there is no counterpart",
+            "22: another check is in force: the servers of a service have one, that of the first "
+            "of "
+            "them",
+            "37: notify_down is not carried over: events tell of servers that go down and come up",
+            "38: status_code: one range of 100 to 599 is expected",
+            "38: delay_loop: soon is not understood",
+            "39: MISC_CHECK is not carried over: there is no such check",
+            "42: mark 7: the rules of the packet filter that set it are to be written as marks",
+            "44: the check is left out: that of a mark or of every port needs a port"));
 }
 
 TEST(ImportKeepalived, GroupsRangesAndMarks) {
@@ -307,7 +381,7 @@ virtual_server \
                 ElementsAre("4: left out: nothing.conf names no file",
                             "10: left out: a line for @high alone", "13: $UNKNOWN is not defined",
                             "16: a '}' without its '{'",
-                            "9: quorum_up is not carried over: servers are not checked",
+                            "9: quorum_up is not carried over: there is no counterpart",
                             "13: weight:  is not understood"));
 }
 

@@ -440,6 +440,28 @@ TEST(IpvsadmTables, SavedLines) {
     EXPECT_EQ(save_lines(rich_services(), numeric_text), saved);
 }
 
+TEST(IpvsadmTables, AServerThatIsDownHasNoWeightButIsSavedWithIt) {
+    ServiceRow service;
+    service.protocol = Protocol::tcp;
+    service.address = parse_endpoint("192.0.2.10:80").value();
+    service.scheduler = "rr";
+    ServerRow server;
+    server.address = parse_endpoint("10.1.0.11:80").value();
+    server.forward = "nat";
+    server.weight = 3;
+    server.effective_weight = 0;
+    server.health = "down";
+    service.servers = {server};
+    for (const auto view : {ListView::plain, ListView::persistence, ListView::tunnels}) {
+        const auto table = service_table({service}, {.view = view, .numeric = true}, numeric_text);
+        const auto line = table.substr(table.find("10.1.0.11:80"));
+        EXPECT_EQ(line.find('3'), line.npos) << line;
+        EXPECT_NE(line.find(" 0 "), line.npos) << line;
+    }
+    EXPECT_EQ(save_lines({service}, numeric_text),
+              "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 10.1.0.11:80 -m -w 3\n");
+}
+
 TEST(IpvsadmTables, LargeNumbers) {
     struct Row {
         std::uint64_t value;
