@@ -24,6 +24,7 @@ import traffic_cases  # noqa: F401, I001  (declares its cases; --list shows them
 import host_cases  # noqa: F401
 import control_cases  # noqa: F401
 import config_cases  # noqa: F401
+import health_cases  # noqa: F401
 import metrics_cases  # noqa: F401
 import socket_cases  # noqa: F401
 import forwarding_cases  # noqa: F401
