@@ -164,9 +164,9 @@ TEST_F(HealthControlTest, OneThatLeavesWhileItIsCheckedIsForgotten) {
 
 TEST_F(HealthControlTest, NoMoreAreUnderWayThanTheLimitAndAllHaveTheirTurn) {
     auto settings = checked(CheckType::http);
-    settings.check->timeout = 20ms;
+    settings.check->timeout = 200ms;  // of an interval of 100 ms: 64 are not enough
     settings.check->fall = 100;
-    make(200, settings);  // 64 at a time
+    make(200, settings);
     health_control.start();
     std::size_t most = 0;
     bool waited = false;
