@@ -18,6 +18,26 @@ void add(StreamEdits::Output& out, const StreamEdits::Piece& piece) noexcept {
 
 }  // namespace
 
+StreamEdits StreamEdits::met_at(std::uint32_t next, std::uint32_t difference) noexcept {
+    // What may be repeated: as far as any window goes that a control connection is given.
+    constexpr std::uint32_t repeated = 1U << 20;
+    StreamEdits met(next);
+    met.base_ = next - repeated;
+    met.base_difference_ = difference;
+    met.acked_ = met.base_ + difference;
+    return met;
+}
+
+StreamEdits::Shift StreamEdits::shift() const noexcept {
+    Shift shift{.start = base_, .behind = base_difference_, .before = base_difference_};
+    for (const Edit& edit : kept()) {
+        shift.start = edit.last();
+        shift.before = shift.behind;
+        shift.behind += edit.difference();
+    }
+    return shift;
+}
+
 bool StreamEdits::replace(std::uint32_t first, std::uint32_t last, std::string_view text) noexcept {
     const std::uint32_t judged =
         count_ > 0 ? seq_later(released_, edits_[count_ - 1U].end()) : released_;

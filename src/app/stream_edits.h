@@ -96,6 +96,19 @@ class StreamEdits {
     explicit StreamEdits(std::uint32_t next = 0) noexcept
         : base_(next), taken_(next), released_(next), acked_(next) {}
 
+    /// A stream that is met in its middle: bytes from `next` on are judged, those shortly before it
+    /// were, and all of them stand `difference` further on for the receiver.
+    [[nodiscard]] static StreamEdits met_at(std::uint32_t next, std::uint32_t difference) noexcept;
+
+    /// Where the last range that was replaced ends, and how far bytes behind it and before it stand
+    /// further on for the receiver; edits before the last one count as acknowledged.
+    struct Shift {
+        std::uint32_t start = 0;
+        std::uint32_t behind = 0;
+        std::uint32_t before = 0;
+    };
+    [[nodiscard]] Shift shift() const noexcept;
+
     // --- What the caller has judged; between two calls of advance() in the order of the stream.
 
     /// May an edit be made? Nothing is to be taken when not.

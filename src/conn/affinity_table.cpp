@@ -73,6 +73,34 @@ std::optional<AffinityTable::Found> AffinityTable::make(std::uint32_t list, cons
     return start(t, now);
 }
 
+void AffinityTable::update(Template& t, const Told& told, TickTime now) noexcept {
+    t.assured = t.assured || told.assured;
+    t.timeout = told.lease.timeout;
+    t.expires = now + t.timeout;
+}
+
+AffinityTable::Put AffinityTable::put(const AffinityKey& key, const Told& told, TickTime now,
+                                      const EngineData& data) noexcept {
+    const std::uint32_t list = list_of(key, data);
+    const SpinGuard guard(lock_of(list));
+    drop_over(list, now);
+    for (std::uint32_t at = heads_[list]; at != 0; at = templates_[at - 1].next) {
+        Template& t = templates_[at - 1];
+        if (!t.valid || !is_of(t, key, data)) continue;
+        if (t.dest == told.lease.dest) {
+            update(t, told, now);
+            return Put::updated;
+        }
+        t.valid = false;
+    }
+    const auto made = make(list, key, data, told.lease, now);
+    if (!made) return Put::no_room;
+    Template& t = templates_[made->ref];
+    t.connections = 0;
+    update(t, told, now);
+    return Put::made;
+}
+
 void AffinityTable::release(AffinityRef ref, TickTime now) noexcept {
     Template& t = templates_[ref];
     const SpinGuard guard(lock_of(t.list.load(std::memory_order_acquire) - 1));

@@ -133,6 +133,17 @@ class AffinityTable {
         return make(list, key, data, lease, now);
     }
 
+    /// What another balancer says of a template.
+    struct Told {
+        Lease lease;
+        bool assured = false;
+    };
+    enum class Put : std::uint8_t { made, updated, no_room };
+    /// Puts such a template in force, for a full timeout from now on; one that tied the client to
+    /// another server is not followed any more.
+    Put put(const AffinityKey& key, const Told& told, TickTime now,
+            const EngineData& data = {}) noexcept;
+
     /// The end of a connection that take() or take_or_make() was called for.
     void release(AffinityRef ref, TickTime now) noexcept;
 
@@ -219,6 +230,7 @@ class AffinityTable {
     [[nodiscard]] static bool is_over(Template& t, TickTime now) noexcept;
     void drop_over(std::uint32_t list, TickTime now) noexcept;
     Found start(Template& t, TickTime now) noexcept;
+    static void update(Template& t, const Told& told, TickTime now) noexcept;
 
     // Under that lock, or none.
     [[nodiscard]] std::uint32_t allot() noexcept;

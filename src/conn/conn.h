@@ -38,9 +38,10 @@ struct alignas(64) Conn {
     L4Port real_port;
     L4Port client_port;
     L4Port virtual_port;
-    // These seven in this order, for is_steady().
-    bool helped = false;        ///< an application looks into it
-    bool own_timeouts = false;  ///< its service has ServiceTimeouts
+    // A byte of these three and the next five in this order, for is_steady().
+    bool helped : 1 = false;        ///< an application looks into it
+    bool own_timeouts : 1 = false;  ///< its service has ServiceTimeouts
+    bool aside : 1 = false;         ///< a sync daemon has a say
     Protocol protocol = Protocol::none;
     std::uint8_t state = 0;        ///< TcpState for TCP, SctpState for SCTP; 0 for UDP
     bool counted_active = false;   ///< counted in DestCounters::active
@@ -52,6 +53,7 @@ struct alignas(64) Conn {
     bool assured : 1 = false;                   ///< its template was told that it came to life
     bool half_open : 1 = false;                 ///< stands in the table's HalfOpenRing
     bool expected : 1 = false;                  ///< announced by another one; has no template
+    bool synced : 1 = false;                    ///< made by what another balancer told
     DestId dest;
     TickTime expires;  ///< moved on by every packet
     /// The snapshot in which next_hop and the server's availability were last looked up.
@@ -105,20 +107,21 @@ struct alignas(64) Conn {
         return port;
     }
 
-    /// Is it an established TCP connection with a server that is there, without a helper and
-    /// timeouts of its own? One comparison.
+    /// Is it an established TCP connection with a server that is there, in which nobody else has a
+    /// say? One comparison.
     [[nodiscard]] bool is_steady() const noexcept {
-        static constexpr std::array<std::uint8_t, 7> steady = {
-            false,
-            false,
+        static constexpr std::array<std::uint8_t, 6> steady = {
+            0,
             static_cast<std::uint8_t>(Protocol::tcp),
             static_cast<std::uint8_t>(TcpState::established),
             true,
             true,
             false};
-        static_assert(offsetof(Conn, replaced) - offsetof(Conn, helped) + 1 == steady.size());
-        return std::memcmp(reinterpret_cast<const std::byte*>(this) + offsetof(Conn, helped),
-                           steady.data(), steady.size()) == 0;
+        constexpr std::size_t first = offsetof(Conn, protocol) - 1;
+        static_assert(first == offsetof(Conn, virtual_port) + sizeof(L4Port));
+        static_assert(offsetof(Conn, replaced) - first + 1 == steady.size());
+        return std::memcmp(reinterpret_cast<const std::byte*>(this) + first, steady.data(),
+                           steady.size()) == 0;
     }
 
     /// Is `t` the tuple of packets in direction `d`? The same as tuple(d) == t, without making it.

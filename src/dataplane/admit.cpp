@@ -11,6 +11,7 @@
 #include "dataplane/passage.h"
 #include "dataplane/persistence.h"
 #include "dataplane/stages.h"
+#include "dataplane/sync_offer.h"
 
 namespace shunt {
 
@@ -47,7 +48,7 @@ template <class F>
 const VirtualService* find_service(WorkerState& worker, const Opening<F>& what) noexcept {
     if (what.tuple.source_port == ftp_data_port) return nullptr;
     // Connections are opened by what comes in; the host's own packets only answer.
-    if (what.batch.from_host) return nullptr;
+    if (what.batch.from_host || worker.snapshot->is_only_backup()) return nullptr;
     if (!what.by_error && !begins(worker.tunables(), what.meta, what.tuple.protocol))
         return nullptr;
     const ServiceQuestion<F> question{.address = what.tuple.destination,
@@ -156,7 +157,10 @@ Conn<F>* file_to(WorkerState& worker, const VirtualService& service, const FlowT
     if (!target) return nullptr;
     Conn<F> conn = connection_to<F>(worker, *target, tuple);
     conn.one_packet = is_one_packet<F>(service, tuple);
-    if (conn.one_packet) conn.affinity = no_affinity;
+    if (conn.one_packet) {
+        conn.affinity = no_affinity;
+        offer_template_to_sync(worker, target->affinity);
+    }
     Conn<F>* filed = file<F>(worker, conn, hash, place);
     if (filed == nullptr || conn.one_packet) let_go(worker, target->affinity);
     return filed;
@@ -278,7 +282,7 @@ void refuse_stray_reply(WorkerState& worker, const Opening<F>& what) noexcept {
 template <class F>
 bool may_be_expected(const WorkerState& worker, const Opening<F>& what) noexcept {
     return worker.shared.expectations != nullptr && worker.shared.expectations->waits() &&
-           !what.by_error && !what.batch.from_host;
+           !what.by_error && !what.batch.from_host && !worker.snapshot->is_only_backup();
 }
 
 /// Opens the connection that another one has announced. `disposed`: there was one, but no room for

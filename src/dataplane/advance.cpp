@@ -3,8 +3,10 @@
 
 #include "dataplane/checksums.h"
 #include "dataplane/connections.h"
+#include "dataplane/host_path.h"
 #include "dataplane/passage.h"
 #include "dataplane/persistence.h"
+#include "dataplane/sync_offer.h"
 
 namespace shunt {
 
@@ -112,6 +114,11 @@ Progress advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noe
     PacketMeta& meta = batch.meta[claim.place];
     if (conn.generation != worker.snapshot->generation) [[unlikely]]
         refresh_connection<F>(worker, conn);
+    const bool aside = conn.aside && claim.direction == Direction::from_client;
+    if (aside && worker.snapshot->is_only_backup()) [[unlikely]] {
+        pass_by<F>(worker, batch, batch.packets[claim.place], meta);
+        return Progress::disposed;
+    }
     if (conn.replaced || is_orphan(worker, claim) ||
         (may_begin(meta) && conn.packets_in != 0 &&
          begins_anew<F>(worker, conn, meta, claim.direction))) [[unlikely]] {
@@ -128,6 +135,8 @@ Progress advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noe
     else if (!conn.one_packet)
         advance_udp<F>(worker, conn, claim.direction);
     conn.packets_in += claim.direction == Direction::from_client ? 1 : 0;
+    if (aside) [[unlikely]]
+        offer_to_sync<F>(worker, conn);
     return Progress::goes_on;
 }
 

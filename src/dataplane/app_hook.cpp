@@ -55,6 +55,32 @@ void bind_app(WorkerState& worker, Conn<F>& conn, const PacketMeta& meta) noexce
 }
 
 template <class F>
+void bind_synced_app(WorkerState& worker, Conn<F>& conn,
+                     const std::array<std::uint32_t, 2>& differences) noexcept {
+    const AppTable* apps = worker.snapshot->apps.get();
+    if (apps == nullptr || worker.shared.expectations == nullptr ||
+        conn.protocol != Protocol::tcp || conn.method != ForwardMethod::nat)
+        return;
+    const auto slot = apps->find(conn.protocol, conn.virtual_port);
+    if (!slot) return;
+    const auto key = key_of<F>(worker, conn);
+    conn.helped = add_helper(worker.apps.ftp, key, *slot);
+    if (!conn.helped) return worker.apps.counters.unhelped.add();
+    worker.apps.counters.bound[*slot].add();
+    FtpHelper& helper = *worker.apps.ftp.find(key);
+    helper.phase = FtpHelper::Phase::synced;
+    helper.differences = differences;
+}
+
+template <class F>
+void move_synced_app(WorkerState& worker, const Conn<F>& conn,
+                     const std::array<std::uint32_t, 2>& differences) noexcept {
+    FtpHelper* helper = conn.helped ? ftp_helper<F>(worker, conn) : nullptr;
+    if (helper != nullptr && helper->phase == FtpHelper::Phase::synced)
+        helper->differences = differences;
+}
+
+template <class F>
 void unbind_app(WorkerState& worker, const Conn<F>& conn) noexcept {
     const auto key = key_of<F>(worker, conn);
     if (conn.protocol == Protocol::udp) {
@@ -98,6 +124,10 @@ std::uint32_t original_sequence(WorkerState& worker, const Conn<F>& conn, Direct
 
 #define SHUNT_X(F)                                                                       \
     template void bind_app<F>(WorkerState&, Conn<F>&, const PacketMeta&) noexcept;       \
+    template void bind_synced_app<F>(WorkerState&, Conn<F>&,                             \
+                                     const std::array<std::uint32_t, 2>&) noexcept;      \
+    template void move_synced_app<F>(WorkerState&, const Conn<F>&,                       \
+                                     const std::array<std::uint32_t, 2>&) noexcept;      \
     template void unbind_app<F>(WorkerState&, const Conn<F>&) noexcept;                  \
     template bool is_kept_by_data<F>(WorkerState&, Conn<F>&) noexcept;                   \
     template FtpHelper* ftp_helper<F>(WorkerState&, const Conn<F>&) noexcept;            \

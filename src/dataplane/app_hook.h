@@ -12,6 +12,17 @@ namespace shunt {
 template <class F>
 void bind_app(WorkerState& worker, Conn<F>& conn, const PacketMeta& meta) noexcept;
 
+/// The same for a connection that another balancer told of, with how far its streams stand further
+/// on for their receivers, by Direction: its helper joins in at its first packet here.
+template <class F>
+void bind_synced_app(WorkerState& worker, Conn<F>& conn,
+                     const std::array<std::uint32_t, 2>& differences) noexcept;
+
+/// That balancer tells more of it. Changes nothing once a packet came here.
+template <class F>
+void move_synced_app(WorkerState& worker, const Conn<F>& conn,
+                     const std::array<std::uint32_t, 2>& differences) noexcept;
+
 /// The end of a connection that is helped: what it announced is over.
 template <class F>
 void unbind_app(WorkerState& worker, const Conn<F>& conn) noexcept;

@@ -20,12 +20,14 @@ struct FtpHelper {
         begun,    ///< the client's SYN is not known
         called,   ///< it is, the server's is not
         running,  ///< `channel` is there
+        synced,   ///< another balancer told of it; its first packet here says where it stands
     };
     Phase phase = Phase::begun;
     AppTable::Slot slot = 0;          ///< the incarnation that it was bound by
     std::uint32_t client_next = 0;    ///< behind the client's SYN; host byte order
     ControlRef control = no_control;  ///< from the first announcement on
     std::array<Be16, 2> window{};     ///< by Direction: the last one that its sender named
+    std::array<std::uint32_t, 2> differences{};  ///< by Direction, when it is `synced`
     std::optional<ftp::ControlChannel> channel;
 };
 

@@ -24,8 +24,10 @@ template <class F, class MarkOf>
     if (services.is_real<F>(tuple.source, tuple.source_port)) return Concern::from_server;
     if (services.is_virtual<F>(tuple.source)) return Concern::from_virtual;
     const ExpectationTable* expectations = worker.shared.expectations.get();
-    // The ports of announced connections are no service's.
-    if (expectations != nullptr && expectations->any() && services.is_real_address<F>(tuple.source))
+    // The ports of announced connections are no service's, nor are those of the ones that another
+    // balancer announced.
+    const bool announced = expectations != nullptr && expectations->any();
+    if ((announced || worker.snapshot->sync_backup) && services.is_real_address<F>(tuple.source))
         return Concern::may_be_data;
     return mark() != Mark{} ? Concern::marked : Concern::none;
 }

@@ -79,6 +79,7 @@ template <class F>
 void refresh_connection(WorkerState& worker, Conn<F>& conn) noexcept {
     const bool bypass = conn.method == ForwardMethod::bypass;
     conn.server_available = bypass || worker.services().slot(conn.dest).available;
+    conn.aside = worker.snapshot->sync_feeds != nullptr || worker.snapshot->is_only_backup();
     conn.own_timeouts = !bypass && worker.services().slot(conn.dest).timeouts != ServiceTimeouts{};
     for (const auto direction : {Direction::from_client, Direction::from_server}) {
         const auto d = static_cast<std::size_t>(direction);

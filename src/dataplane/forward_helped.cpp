@@ -67,7 +67,10 @@ class HelpedSegment {
 
     void forward() noexcept {
         if ((tcp_.flags & TcpHeader::syn) != 0) return forward_syn();
-        if ((tcp_.flags & TcpHeader::ack) != 0) helper_.window[side()] = tcp_.window;
+        if ((tcp_.flags & TcpHeader::ack) != 0) {
+            helper_.window[side()] = tcp_.window;
+            if (helper_.phase == FtpHelper::Phase::synced) join();
+        }
         if (!helper_.channel) return pass();
         if ((tcp_.flags & TcpHeader::rst) != 0) return forward_reset();
         const SeqSegment segment{.seq = tcp_.sequence.value(),
@@ -109,6 +112,18 @@ class HelpedSegment {
         }
         if (data_size_ == 0 && (tcp_.flags & TcpHeader::fin) == 0) return pass();
         send_anew({.seq = tcp_.sequence.value()}, {}, before_);
+    }
+
+    /// The first packet here of a session that another balancer began: its own number says where
+    /// its stream stands, and its acknowledgement where the other one does.
+    void join() noexcept {
+        const auto other = static_cast<std::size_t>(opposite(claim_.direction));
+        std::array<std::uint32_t, 2> next{};
+        next[side()] = tcp_.sequence.value();
+        next[other] = tcp_.acknowledgement.value() - helper_.differences[other];
+        helper_.phase = FtpHelper::Phase::running;
+        helper_.channel.emplace(claim_.conn->client, claim_.conn->real, next[0], next[1],
+                                helper_.differences);
     }
 
     void forward_reset() noexcept {

@@ -13,8 +13,11 @@
 #include "service/mark_rules.h"
 #include "service/service_table.h"
 #include "service/tunables.h"
+#include "sync/sync_decision.h"
 
 namespace shunt {
+
+struct SyncFeeds;
 
 struct Snapshot {
     std::shared_ptr<const ServiceTable> services;
@@ -25,7 +28,15 @@ struct Snapshot {
     std::shared_ptr<const TunnelTable> tunnels;  ///< of these services over this network
     Timeouts timeouts;
     Tunables tunables;
-    bool local_servers = false;  ///< some real server is this host
+    bool local_servers = false;                   ///< some real server is this host
+    std::shared_ptr<const SyncFeeds> sync_feeds;  ///< null: no master runs
+    SyncRules sync_rules;                         ///< as the tunables have it
+    bool sync_backup = false;                     ///< a backup runs
+
+    /// Are packets of clients left to the host (ipvs-behaviour 1.2 step 3)?
+    [[nodiscard]] bool is_only_backup() const noexcept {
+        return sync_backup && tunables.backup_only != 0;
+    }
 
     /// Works out what follows from services and network: `tunnels` and `local_servers`. To be
     /// called before the snapshot is published. Over the same network it looks only at slots that

@@ -2,9 +2,9 @@
 #pragma once
 // The straight way: what stages 5 to 7 do with the packets that nearly all are, at one go and with
 // the same result. They are segments of an established TCP connection without SYN, FIN and RST,
-// in plain frames of one buffer, to a server that is there or, with NAT, from it; the next hop is known, and they
-// fit. Fewer questions are asked than in advance.cpp and forward.cpp, and the connection,
-// the headers and the next hop are each touched once.
+// in plain frames of one buffer, to a server that is there or, with NAT, from it; the next hop is
+// known, and they fit. Fewer questions are asked than in advance.cpp and forward.cpp, and the
+// connection, the headers and the next hop are each touched once.
 #include "dataplane/advance.h"
 #include "dataplane/forwarders.h"
 #include "dataplane/passage.h"

@@ -14,6 +14,7 @@
 #include "dataplane/resolve.h"
 #include "dataplane/ring.h"
 #include "dataplane/stages.h"
+#include "dataplane/sync_offer.h"
 #include "dataplane/trace.h"
 #include "dataplane/watch.h"
 
@@ -29,7 +30,8 @@ constexpr std::uint32_t timers_per_iteration = 256;
 template <class F>
 void advance_timers(WorkerState& worker) noexcept {
     worker.conns<F>().advance_timers(worker.now, timers_per_iteration, [&](Conn<F>& conn) noexcept {
-        if (conn.helped && is_kept_by_data<F>(worker, conn)) return;
+        if (conn.helped && is_kept_by_data<F>(worker, conn))
+            return tell_kept_to_sync<F>(worker, conn);
         uncount_connection<F>(worker, conn);
     });
 }

@@ -16,7 +16,7 @@ namespace shunt {
 #define SHUNT_TUNABLES(X)                                                                          \
     X(amemthresh, 1024, 0, 2147483647, "4 KiB pages of free connections or buffers: below, defend")\
     X(am_droprate, 10, 0, 2147483647, "with drop_packet 3: refuse one of so many new connections") \
-    X(backup_only, 0, 0, 1, "accepted for scripts; no sync here yet")                              \
+    X(backup_only, 0, 0, 1, "while a sync backup runs, leave packets of clients to the host")      \
     X(cache_bypass, 0, 0, 1, "a service on a mark without usable server: send on by route")        \
     X(conn_lfactor, -4, -8, 8, "accepted for scripts; the table has its size from the start")      \
     X(conn_max, 1073741824, 0, 1073741824, "most connections over all workers")                    \
@@ -40,13 +40,13 @@ namespace shunt {
     X(sloppy_tcp, 0, 0, 1, "any TCP packet but RST opens a connection")                            \
     X(snat_reroute, 1, 0, 1, "accepted for scripts; replies go by the route to the client")        \
     X(svc_lfactor, -3, -8, 8, "accepted for scripts; the table of services fits its services")     \
-    X(sync_persist_mode, 0, 0, 1, "accepted for scripts; no sync here yet")                        \
-    X(sync_ports, 1, 1, 64, "accepted for scripts; no sync here yet")                              \
-    X(sync_qlen_max, 2097152, 0, 2147483647, "accepted for scripts; no sync here yet")             \
-    X(sync_refresh_period, 0, 0, 2147483647, "accepted for scripts; no sync here yet")             \
-    X(sync_retries, 0, 0, 3, "accepted for scripts; no sync here yet")                             \
-    X(sync_sock_size, 0, 0, 2147483647, "accepted for scripts; no sync here yet")                  \
-    X(sync_version, 1, 0, 1, "accepted for scripts; no sync here yet")                             \
+    X(sync_persist_mode, 0, 0, 1, "1: tell only the templates of persistent services")             \
+    X(sync_ports, 1, 1, 64, "UDP ports of a sync daemon that starts, a power of two")              \
+    X(sync_qlen_max, 2097152, 0, 2147483647, "messages that may wait to be sent, by port")         \
+    X(sync_refresh_period, 0, 0, 2147483647,"seconds that an end may move before it is told again")\
+    X(sync_retries, 0, 0, 3, "times it is told again within that, an eighth apart")                \
+    X(sync_sock_size, 0, 0, 2147483647, "bytes of the sockets' buffers; 0: as the host has it")    \
+    X(sync_version, 1, 0, 1, "version of the messages sent; both are understood")                  \
     X(timeout_established, 900, 1, 2678400, "seconds without a packet: TCP, ESTABLISHED")          \
     X(timeout_synsent, 120, 1, 2678400, "the same in SYN_SENT")                                    \
     X(timeout_synrecv, 60, 1, 2678400, "the same in SYN_RECV")                                     \
@@ -85,7 +85,7 @@ namespace shunt {
 // Those that are no number: name, default, whether a text may stand there, meaning.
 #define SHUNT_TEXT_TUNABLES(X)                                                                     \
     X(est_cpulist, "", is_cpu_list, "accepted for scripts; the control thread estimates")          \
-    X(sync_threshold, "3 50", is_sync_threshold, "accepted for scripts; no sync here yet")
+    X(sync_threshold, "3 50", is_sync_threshold, "packets before a connection is told, and between")
 // clang-format on
 
 /// CPUs and ranges of them, as in "0,2-3"; may be empty.

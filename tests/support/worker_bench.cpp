@@ -325,6 +325,9 @@ void WorkerBench::publish() {
     snapshot->network = network.build();
     snapshot->timeouts = timeouts;
     snapshot->tunables = tunables;
+    snapshot->sync_feeds = sync_feeds;
+    snapshot->sync_rules = SyncRules::of(tunables);
+    snapshot->sync_backup = sync_backup;
     if (apps != AppTable::Incarnations{})
         snapshot->apps = std::make_shared<const AppTable>(apps, ftp);
     if (!marks.empty()) snapshot->marks = MarkRules::build(marks);

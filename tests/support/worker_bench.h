@@ -137,6 +137,8 @@ class WorkerBench {
     PathMtus path_mtus;
     AppTable::Incarnations apps{};
     FtpOptions ftp;
+    std::shared_ptr<const SyncFeeds> sync_feeds;  ///< as of a sync master
+    bool sync_backup = false;
     struct Server {
         std::string endpoint;
         std::uint32_t weight = 1;

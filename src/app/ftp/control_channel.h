@@ -12,6 +12,7 @@
 //
 // 1340 bytes of plain data without pointers, of which 1072 are the edits: a copy of the bytes is a
 // copy of the state. No allocation. Thread: the connection's owner.
+#include <array>
 #include <cassert>
 #include <concepts>
 #include <optional>
@@ -47,6 +48,15 @@ class ControlChannel {
           replies_(server_next),
           from_client_{.edits = StreamEdits(client_next)},
           from_server_{.edits = StreamEdits(server_next)} {}
+
+    /// Met in its middle, where no line has begun: streams of which StreamEdits::met_at() is told.
+    ControlChannel(const IpAddress& client, const IpAddress& server, std::uint32_t client_next,
+                   std::uint32_t server_next,
+                   const std::array<std::uint32_t, 2>& differences) noexcept
+        : ControlChannel(client, server, client_next, server_next) {
+        from_client_.edits = StreamEdits::met_at(client_next, differences[0]);
+        from_server_.edits = StreamEdits::met_at(server_next, differences[1]);
+    }
 
     /// Judges what is new in a segment: nothing if bytes before it are missing, and less than all
     /// while there is no room for edits. `data` has segment.size bytes.

@@ -20,6 +20,7 @@ Publisher::Grace Publisher::set(Changes changes) {
     if (changes.tunables) {
         next->tunables = *std::move(changes.tunables);
         next->timeouts = Timeouts::of(next->tunables);
+        next->sync_rules = SyncRules::of(next->tunables);
     }
     if (changes.marks) next->marks = *std::move(changes.marks);
     if (changes.apps) next->apps = *std::move(changes.apps);
@@ -51,6 +52,13 @@ Publisher::Grace Publisher::set_marks(std::shared_ptr<const MarkRules> marks) {
 
 Publisher::Grace Publisher::set_apps(std::shared_ptr<const AppTable> apps) {
     return set({.apps = std::move(apps)});
+}
+
+Publisher::Grace Publisher::set_sync(std::shared_ptr<const SyncFeeds> feeds, bool backup) {
+    auto next = std::make_unique<Snapshot>(*current_);
+    next->sync_feeds = std::move(feeds);
+    next->sync_backup = backup;
+    return publish(std::move(next));
 }
 
 Publisher::Grace Publisher::set_path_mtus(std::shared_ptr<const PathMtus> path_mtus) {

@@ -43,6 +43,8 @@ class Publisher {
     Grace set_marks(std::shared_ptr<const MarkRules> marks);
     /// Null: connections have no application.
     Grace set_apps(std::shared_ptr<const AppTable> apps);
+    /// What the sync daemons need of the workers; `feeds` null: no master runs.
+    Grace set_sync(std::shared_ptr<const SyncFeeds> feeds, bool backup);
     /// Null: none is known.
     Grace set_path_mtus(std::shared_ptr<const PathMtus> path_mtus);
 

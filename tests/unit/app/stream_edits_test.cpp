@@ -321,6 +321,28 @@ class Random {
     std::mt19937 engine_;
 };
 
+TEST(StreamEdits, OneThatIsMetInItsMiddleGoesOnWhereItWas) {
+    StreamEdits first(1000);
+    ASSERT_TRUE(first.replace(1010, 1014, "nine more!"));
+    first.advance(1100, 1100);
+    EXPECT_EQ(first.shift().start, 1014U);
+    EXPECT_EQ(first.shift().behind, 5U);
+    EXPECT_EQ(first.shift().before, 0U);
+    first.acknowledged(first.place_of(1100));
+    EXPECT_EQ(first.shift().behind, 5U);
+    EXPECT_EQ(first.shift().before, 5U);
+    const StreamEdits met = StreamEdits::met_at(1100, first.shift().behind);
+    EXPECT_TRUE(met.plausible());
+    for (const std::uint32_t seq : {1020U, 1099U, 1100U})
+        EXPECT_EQ(met.place_of(seq), seq + 5) << seq;
+    EXPECT_EQ(met.original_ack(1105), 1100U);
+    EXPECT_EQ(met.next(), 1100U);
+    const auto repeated = met.translate({.seq = 1050, .size = 50});
+    EXPECT_EQ(repeated.seq, 1055U);
+    EXPECT_TRUE(repeated.same_data);
+    EXPECT_FALSE(repeated.probe);
+}
+
 TEST(StreamEdits, OfAnyStreamOverAnyNetworkTheEditedOneArrives) {
     unsigned full = 0;
     unsigned unfinished = 0;

@@ -286,7 +286,7 @@ TEST_F(MethodsTest, SomeTunablesAreTexts) {
     const auto listed = result("tunable.list").at("tunables").as_array();
     EXPECT_EQ(listed.back(),
               json::parse(R"({"name":"sync_threshold","value":"3 50","default":"3 50",
-                              "meaning":"accepted for scripts; no sync here yet"})"));
+                              "meaning":"packets before a connection is told, and between"})"));
     EXPECT_EQ(result("tunable.set", R"({"name":"sync_threshold","value":"5 0"})").at("value"),
               "5 0");
     EXPECT_EQ(result("tunable.get", R"({"name":"sync_threshold"})").at("value"), "5 0");
