@@ -150,6 +150,7 @@ class Daemon::Impl {
   private:
     [[nodiscard]] MethodContext context();
     void start_network();
+    void start_sync();
     void start_metrics();
     void network_changed(std::shared_ptr<const NetTable> network);
     void serve_reports();
@@ -182,6 +183,7 @@ class Daemon::Impl {
     DefenceControl defence_;
     ConnectionLister lister_;
     WatchControl watch_;
+    SyncControl sync_;
     ConfigControl config_control_;
     HealthControl health_;
     MethodTable methods_;
@@ -221,8 +223,15 @@ Daemon::Impl::Impl(const Config& config)
                [this] { return room_of(workers_, dataplane_.shared().pool); }),
       lister_(io_, config_.workers, dataplane_.shared().affinity != nullptr, post_to(workers_)),
       watch_(io_, config_.workers, post_to(workers_)),
-      config_control_({registry_, publisher_, marks_, apps_, defence_, lister_, events_}, config_,
-                      scheduler_names()),
+      sync_({.io = io_,
+             .publisher = publisher_,
+             .shared = dataplane_.shared(),
+             .events = events_,
+             .connections = workers_.front()->conns_v4.capacity(),
+             .post = post_to(workers_),
+             .tick = [this] { return dataplane_.shared().tick_at(rte_rdtsc()); }}),
+      config_control_({registry_, publisher_, marks_, apps_, defence_, lister_, events_, &sync_},
+                      config_, scheduler_names()),
       health_(io_, registry_, tell_health(events_), HealthControl::limits_of_process()),
       methods_(make_methods(context())),
       server_(io_, methods_, socket_options(config_)),
@@ -245,6 +254,7 @@ Daemon::Impl::Impl(const Config& config)
     apps_.load(config_.apps);
     registry_.load(config_.services);
     start_network();
+    start_sync();
     dataplane_.launch();
     launched_ = true;
     health_.start();
@@ -283,8 +293,9 @@ MethodContext Daemon::Impl::context() {
             .shared = dataplane_.shared(),
             .config = config_control_,
             .events = events_,
-            .watch = &watch_,
             .health = &health_,
+            .sync = &sync_,
+            .watch = &watch_,
             .version = SHUNT_VERSION,
             .started = started_};
 }
@@ -310,6 +321,14 @@ void Daemon::Impl::start_network() {
     // Workers need a first table; clients of the socket are served meanwhile.
     while (!network_known_ && !io_.stopped()) io_.run_one();
     if (!network_known_) throw StartError("stopped by a signal while starting");
+}
+
+void Daemon::Impl::start_sync() {
+    try {
+        sync_.accept(sync_.prepare(config_.sync));
+    } catch (const RpcError& error) {
+        throw StartError(error.what());
+    }
 }
 
 /// Packets are forwarded with or without it.

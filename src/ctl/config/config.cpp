@@ -578,6 +578,35 @@ Keys<AppConfig> app_keys() {
     return keys;
 }
 
+IpAddress read_group_address(const Value& v) {
+    const auto text = v.text();
+    const auto address = parse_address(text);
+    if (!address || !address->visit([](const auto& a) { return a.is_multicast(); }))
+        v.fail(quote(text) + " is no multicast address, expected such as 224.0.0.81 or ff02::81");
+    return *address;
+}
+
+Keys<SyncDaemonConfig> sync_keys() {
+    const SyncDaemonConfig standard;
+    Keys<SyncDaemonConfig> keys;
+    keys.value("role", Need::required, show(sync_role_words()), "",
+               "tell other balancers of the connections here, or hear of theirs",
+               [](const Value& v, SyncDaemonConfig& out) { out.role = v.word(sync_role_words()); })
+        .value("interface", Need::required, "1 to 15 characters", "",
+               "interface of the host that messages go by",
+               into(&SyncDaemonConfig::interface, read_interface_name))
+        .number("syncid", &SyncDaemonConfig::syncid, {0, 255},
+                "which balancers belong together; a backup with 0 hears all")
+        .value("group", Need::optional, "multicast \"ADDRESS\"", show(to_string(standard.group)),
+               "group that messages are sent to",
+               into(&SyncDaemonConfig::group, read_group_address))
+        .number("port", &SyncDaemonConfig::port, {1, 65535}, "UDP port, the first of sync_ports")
+        .number("ttl", &SyncDaemonConfig::ttl, {1, 255}, "TTL or hop limit of messages")
+        .number("maxlen", &SyncDaemonConfig::maxlen, {1, 65535, true},
+                "longest message in bytes; 0: what fits an Ethernet frame");
+    return keys;
+}
+
 Keys<Config> ftp_keys() {
     Keys<Config> keys;
     keys.value("passive_ports", Need::optional, port_range_values, "\"1024-65535\"",
@@ -717,6 +746,8 @@ Keys<Config> root_keys() {
         .section("ftp", ftp_keys())
         .number("helpers", &Config::helpers, {1, 1'048'576},
                 "FTP control connections that a worker can look into at a time")
+        .list("sync", Need::optional, &Config::sync, sync_keys(),
+              "daemons that synchronise connections with other balancers, one of a role")
         .list("services", Need::optional, &Config::services, service_keys(),
               "the virtual services at start; shuntctl changes them while the daemon runs")
         .number("exit_when_idle_ms", &Config::exit_when_idle, {0, day_ms},
@@ -754,6 +785,7 @@ void reset_changeable(Config& config) {
     config.ftp = standard.ftp;
     config.marks.clear();
     config.apps.clear();
+    config.sync.clear();
     config.services.clear();
 }
 

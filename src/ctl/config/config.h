@@ -84,6 +84,20 @@ struct MarkConfig {
     bool operator==(const MarkConfig&) const = default;
 };
 
+enum class SyncRole : std::uint8_t { master, backup };
+
+/// A daemon that synchronises connections with other balancers (ipvs-behaviour 7.1).
+struct SyncDaemonConfig {
+    SyncRole role = SyncRole::master;
+    std::string interface;    ///< of the host
+    std::uint8_t syncid = 0;  ///< of the messages; a backup with 0 takes those of all
+    IpAddress group = Ipv4Address{Be32(0xE0000051)};  ///< 224.0.0.81
+    std::uint16_t port = 8848;                        ///< the first one
+    std::uint8_t ttl = 1;                             ///< 1 to 255
+    std::uint16_t maxlen = 0;  ///< bytes of a message without headers; 0: what is usual
+    bool operator==(const SyncDaemonConfig&) const = default;
+};
+
 /// An application and the ports of services that it looks into.
 struct AppConfig {
     /// As many as ip_vs_ftp has, of each application.
@@ -162,7 +176,8 @@ struct Config {
     std::vector<MarkConfig> marks;  ///< the first one that fits counts
     std::vector<AppConfig> apps;
     FtpOptions ftp;
-    std::uint32_t helpers = 4096;  ///< control connections that a worker can look into
+    std::uint32_t helpers = 4096;        ///< control connections that a worker can look into
+    std::vector<SyncDaemonConfig> sync;  ///< at most one of each role
     std::vector<ServiceConfig> services;
     /// Ends the daemon when no packet came for so long; 0: never. For replay of finite captures.
     std::chrono::milliseconds exit_when_idle{0};

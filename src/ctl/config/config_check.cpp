@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "ctl/config/config_shape.h"
 #include "ctl/config/device_name.h"
 #include "ctl/config/service_rules.h"
 
@@ -40,6 +41,7 @@ class CrossCheck {
         check_network();
         check_marks();
         check_apps();
+        check_sync();
         check_services();
     }
 
@@ -164,6 +166,15 @@ class CrossCheck {
             if (app.ports.size() > AppConfig::most_ports)
                 entry.at("ports").fail("are " + std::to_string(app.ports.size()) +
                                        ", there may be " + std::to_string(AppConfig::most_ports));
+        }
+    }
+
+    void check_sync() const {
+        Once seen;
+        for (std::size_t i = 0; i < config_.sync.size(); ++i) {
+            const auto entry = root_.at("sync")[static_cast<int>(i)];
+            seen.see(std::string(word_of(sync_role_words(), config_.sync[i].role)),
+                     entry.at("role"));
         }
     }
 

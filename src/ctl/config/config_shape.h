@@ -32,6 +32,11 @@ inline const Words<ftp::ForeignAddress>& foreign_address_words() {
     return words;
 }
 
+inline const Words<SyncRole>& sync_role_words() {
+    static const Words<SyncRole> words{{"master", SyncRole::master}, {"backup", SyncRole::backup}};
+    return words;
+}
+
 template <class Out>
 void write_tunnel(const Tunnel& tunnel, Out& out) {
     out.text("type", word_of(tunnel_type_words(), tunnel.type));
@@ -152,6 +157,18 @@ void write_app(const AppConfig& app, Out& out) {
     for (const L4Port port : app.ports) ports.push_back(port.value());
     out.text("name", name(app.app));
     if (!ports.empty()) out.numbers("ports", ports);
+}
+
+template <class Out>
+void write_sync(const SyncDaemonConfig& daemon, Out& out) {
+    const SyncDaemonConfig standard;
+    out.text("role", word_of(sync_role_words(), daemon.role));
+    out.text("interface", daemon.interface);
+    out.number("syncid", daemon.syncid, standard.syncid);
+    out.text("group", to_string(daemon.group), to_string(standard.group));
+    out.number("port", daemon.port, standard.port);
+    out.number("ttl", daemon.ttl, standard.ttl);
+    out.number("maxlen", daemon.maxlen, standard.maxlen);
 }
 
 template <class Out>

@@ -107,7 +107,8 @@ struct Free {
 std::string without_state(const std::string& source) {
     libconfig::Config tree;
     tree.readString(source);
-    for (const char* section : {"services", "tunables", "timeouts", "marks", "apps", "ftp", "log"})
+    for (const char* section :
+         {"services", "tunables", "timeouts", "marks", "apps", "sync", "ftp", "log"})
         if (tree.exists(section)) tree.getRoot().remove(section);
     char* bytes = nullptr;
     std::size_t size = 0;
@@ -128,6 +129,8 @@ std::string write_config(const std::string& source, const RunningState& state) {
     text += section_of("tunables", [&](Group& out) { write_tunables(state.tunables, out); });
     text += section_of("ftp", [&](Group& out) { write_ftp(state.ftp, out); });
     if (!state.apps.empty()) text += "\napps = " + list_of(state.apps, 1, write_app<Group>) + ";\n";
+    if (!state.sync.empty())
+        text += "\nsync = " + list_of(state.sync, 1, write_sync<Group>) + ";\n";
     if (!state.marks.empty())
         text += "\nmarks = " + list_of(state.marks, 1, write_mark<Group>) + ";\n";
     if (!state.services.empty())

@@ -54,20 +54,25 @@ Config ConfigControl::read(const boost::json::value& state) const {
     return read_state(state, running_, schedulers_);
 }
 
-RunningState ConfigControl::state(std::span<const ServiceConfig> services,
-                                  std::span<const AppConfig> apps) const {
-    return {.services = services,
+ConfigControl::Lists ConfigControl::lists() const {
+    return {.services = parts_.registry.configuration(),
+            .apps = parts_.apps.configuration(),
+            .sync = parts_.sync == nullptr ? running_.sync : parts_.sync->configuration()};
+}
+
+RunningState ConfigControl::state(const Lists& lists) const {
+    return {.services = lists.services,
             .tunables = parts_.publisher.current().tunables,
             .marks = parts_.marks.rules(),
-            .apps = apps,
+            .apps = lists.apps,
+            .sync = lists.sync,
             .ftp = parts_.apps.ftp(),
             .log_level = running_.log_level};
 }
 
 ConfigDiff ConfigControl::diff(const Config& wanted) const {
-    const auto services = parts_.registry.configuration();
-    const auto apps = parts_.apps.configuration();
-    return diff_config(state(services, apps), running_, wanted);
+    const Lists now = lists();
+    return diff_config(state(now), running_, wanted);
 }
 
 ConfigDiff ConfigControl::apply(const Config& wanted) {
@@ -75,11 +80,14 @@ ConfigDiff ConfigControl::apply(const Config& wanted) {
     if (diff.size() == 0) return diff;
     auto marks = prepare_marks(parts_.marks, wanted);
     const auto apps = prepare_apps(parts_.apps, wanted);
+    SyncControl::Prepared sync;
+    if (parts_.sync != nullptr && diff.sync_differs) sync = parts_.sync->prepare(wanted.sync);
     Publisher::Changes others{.tunables = wanted.tunables, .apps = apps.table};
     if (diff.marks_differ) others.marks = marks.built;
     parts_.registry.apply(diff.services, std::move(others));
     if (diff.marks_differ) parts_.marks.accept(std::move(marks));
     parts_.apps.accept(apps);
+    if (parts_.sync != nullptr && diff.sync_differs) parts_.sync->accept(sync);
     set_log_level(wanted.log_level);
     parts_.defence.update();
     if (diff.removes_servers()) end_orphans(parts_.publisher, parts_.lister);
@@ -127,10 +135,9 @@ ConfigDiff ConfigControl::reload_quietly() {
 }
 
 std::string ConfigControl::save() const {
-    const auto services = parts_.registry.configuration();
-    const auto apps = parts_.apps.configuration();
-    std::string text = write_config(running_.source, state(services, apps));
-    parts_.events.publish(EventKind::config_saved, {{"services", services.size()}});
+    const Lists now = lists();
+    std::string text = write_config(running_.source, state(now));
+    parts_.events.publish(EventKind::config_saved, {{"services", now.services.size()}});
     return text;
 }
 

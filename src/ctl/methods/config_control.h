@@ -13,6 +13,7 @@
 #include "ctl/state/mark_registry.h"
 #include "ctl/state/publisher.h"
 #include "ctl/state/service_registry.h"
+#include "ctl/sync/sync_control.h"
 
 namespace shunt::ctl {
 
@@ -27,6 +28,7 @@ class ConfigControl {
         DefenceControl& defence;
         ConnectionLister& lister;
         EventBus& events;
+        SyncControl* sync = nullptr;  ///< null: there are no workers to synchronise
     };
 
     /// `running`: what the daemon was started with.
@@ -59,10 +61,15 @@ class ConfigControl {
     [[nodiscard]] std::string save() const;
 
   private:
-    /// What can change, as it is now; the texts and lists of `services` and `apps` are the
-    /// caller's.
-    [[nodiscard]] RunningState state(std::span<const ServiceConfig> services,
-                                     std::span<const AppConfig> apps) const;
+    /// The lists of what can change, as they are now.
+    struct Lists {
+        std::vector<ServiceConfig> services;
+        std::vector<AppConfig> apps;
+        std::vector<SyncDaemonConfig> sync;
+    };
+    [[nodiscard]] Lists lists() const;
+    /// What can change, as it is now; the lists are the caller's.
+    [[nodiscard]] RunningState state(const Lists& lists) const;
     ConfigDiff reload_quietly();
     void reload_failed(std::string reason);
 

@@ -160,6 +160,13 @@ json::array to_json(const std::vector<MarkConfig>& marks) {
     return all;
 }
 
+json::array to_json(const std::vector<SyncDaemonConfig>& daemons) {
+    json::array all;
+    for (const auto& daemon : daemons)
+        all.emplace_back(shape_of(true, {}, [&](auto& out) { write_sync(daemon, out); }));
+    return all;
+}
+
 json::object to_json(const AppTable::Incarnation& app, std::string_view change) {
     return {{"name", name(app.app)}, {"port", app.port.value()}, {"change", change}};
 }
@@ -238,8 +245,8 @@ constexpr std::array restart_keys{
     RestartKey{"exit_when_idle_ms", same<&Config::exit_when_idle>},
 };
 
-constexpr std::array<std::string_view, 7> keys_at_once{"log",  "timeouts", "tunables", "marks",
-                                                       "apps", "ftp",      "services"};
+constexpr std::array<std::string_view, 8> keys_at_once{"log",  "timeouts", "tunables", "marks",
+                                                       "apps", "sync",     "ftp",      "services"};
 
 /// Is `key` this one, or within it?
 bool is_in(std::string_view key, std::string_view whole) {
@@ -251,7 +258,8 @@ bool is_in(std::string_view key, std::string_view whole) {
 }  // namespace
 
 std::size_t ConfigDiff::size() const noexcept {
-    std::size_t sum = values.size() + apps_removed.size() + apps_added.size() + marks_differ;
+    std::size_t sum =
+        values.size() + apps_removed.size() + apps_added.size() + marks_differ + sync_differs;
     for (const auto& service : services)
         sum += service.servers.size() + (service.before != service.after ? 1 : 0);
     return sum;
@@ -272,6 +280,9 @@ ConfigDiff diff_config(const RunningState& now, const Config& running, const Con
                     .marks_differ = !std::ranges::equal(now.marks, wanted.marks),
                     .marks_before = {},
                     .marks_after = {},
+                    .sync_differs = !std::ranges::is_permutation(now.sync, wanted.sync),
+                    .sync_before = {},
+                    .sync_after = {},
                     .needs_restart = {}};
     const auto before = incarnations_of(now.apps);
     const auto after = incarnations_of(wanted.apps);
@@ -282,6 +293,10 @@ ConfigDiff diff_config(const RunningState& now, const Config& running, const Con
     if (diff.marks_differ) {
         diff.marks_before.assign(now.marks.begin(), now.marks.end());
         diff.marks_after = wanted.marks;
+    }
+    if (diff.sync_differs) {
+        diff.sync_before.assign(now.sync.begin(), now.sync.end());
+        diff.sync_after = wanted.sync;
     }
     for (const auto& [key, same] : restart_keys)
         if (!same(running, wanted)) diff.needs_restart.emplace_back(key);
@@ -304,6 +319,9 @@ json::object to_json(const ConfigDiff& diff, std::size_t most_rows) {
     out["marks"] = diff.marks_differ ? json::value{{"before", to_json(diff.marks_before)},
                                                    {"after", to_json(diff.marks_after)}}
                                      : json::value(nullptr);
+    out["sync"] = diff.sync_differs ? json::value{{"before", to_json(diff.sync_before)},
+                                                  {"after", to_json(diff.sync_after)}}
+                                    : json::value(nullptr);
     out["services"] = std::move(services.rows);
     out["left_out"] = services.left_out;
     out["needs_restart"] = json::array(diff.needs_restart.begin(), diff.needs_restart.end());

@@ -28,9 +28,13 @@ struct ConfigDiff {
     bool marks_differ = false;
     std::vector<MarkConfig> marks_before;  ///< when they differ
     std::vector<MarkConfig> marks_after;
+    bool sync_differs = false;
+    std::vector<SyncDaemonConfig> sync_before;  ///< when it differs
+    std::vector<SyncDaemonConfig> sync_after;
     std::vector<std::string> needs_restart;  ///< keys that stay as they are until then
 
-    /// Things that change at once: services, servers, values, applications; all marks are one.
+    /// Things that change at once: services, servers, values, applications; all marks are one,
+    /// and so are the sync daemons.
     [[nodiscard]] std::size_t size() const noexcept;
     [[nodiscard]] bool removes_servers() const noexcept;
 };

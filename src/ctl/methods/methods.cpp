@@ -22,6 +22,7 @@
 #include "ctl/methods/paging.h"
 #include "ctl/methods/rpc_read.h"
 #include "ctl/methods/rpc_write.h"
+#include "ctl/methods/sync_methods.h"
 #include "ctl/methods/watch_methods.h"
 #include "sched/registry.h"
 
@@ -421,6 +422,7 @@ MethodTable make_methods(const MethodContext& context) {
     for (auto& method : log_methods(context.config)) methods.push_back(std::move(method));
     for (auto& method : health_methods(context.registry, context.health))
         methods.push_back(std::move(method));
+    for (auto& method : sync_methods(context.sync)) methods.push_back(std::move(method));
     for (auto& method : watch_methods(context.watch, [c] { return watch_ports(*c); }))
         methods.push_back(std::move(method));
     return MethodTable(std::move(methods));

@@ -41,8 +41,9 @@ struct MethodContext {
     const SharedState& shared;
     ConfigControl& config;
     EventBus& events;
-    WatchControl* watch = nullptr;    ///< null: no packets can be watched
     HealthControl* health = nullptr;  ///< null: no server is checked
+    SyncControl* sync = nullptr;      ///< null: there are no workers to synchronise
+    WatchControl* watch = nullptr;    ///< null: no packets can be watched
     std::string version;
     std::chrono::steady_clock::time_point started;
 };

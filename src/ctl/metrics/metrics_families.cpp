@@ -137,6 +137,13 @@ void add_app_events(Families& out, const MetricsSource& source) {
             ftp_counter_names[i].name, [i](const auto& c) -> auto& { return c.ftp[i]; });
 }
 
+void add_sync(Families& out, const MetricsSample& sample) {
+    out.add(Metric::sync_running, {{"role", "master"}}, sample.sync_master ? 1 : 0);
+    out.add(Metric::sync_running, {{"role", "backup"}}, sample.sync_backup ? 1 : 0);
+    for (const auto& count : sample.sync)
+        out.add(Metric::sync_events_total, {{"event", count.name}}, count.value);
+}
+
 void add_room(Families& out, const MetricsSample& sample) {
     const Room& room = sample.room;
     const auto add = [&](const char* of, std::uint64_t left, std::uint64_t all) {
@@ -270,6 +277,7 @@ void reserve_servers(Families& out, const MetricsSample& sample) {
 
 void add_sample(Families& out, const MetricsSample& sample, bool servers) {
     add_total(out, sample);
+    add_sync(out, sample);
     add_room(out, sample);
     for (std::size_t w = 0; w < sample.worker_connections.size(); ++w)
         out.add(Metric::worker_connections, {{"worker", std::to_string(w)}},

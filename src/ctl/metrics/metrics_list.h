@@ -61,6 +61,9 @@ namespace shunt::ctl {
     X(health_servers, gauge, "", "real servers that are checked")                                  \
     X(health_checks_running, gauge, "", "checks under way")                                        \
     X(health_checks_waiting, gauge, "", "checks that are due and wait until fewer are under way")  \
+    X(sync_running, gauge, "role", "1 while a sync daemon of this role runs")                      \
+    X(sync_events_total, counter, "event",                                                         \
+      "what sync daemons told and heard; see \"Synchronisation\"")                                 \
     X(service_connections, gauge, "service, state", "connections that exist now")                  \
     X(service_servers, gauge, "service, usable",                                                   \
       "real servers, by whether they have a weight other than 0 and are not down")                 \

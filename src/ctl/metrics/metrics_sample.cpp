@@ -42,6 +42,10 @@ MetricsSample take_metrics_sample(const MethodContext& context) {
     for (std::size_t w = 0; w < context.workers.size(); ++w)
         sample.worker_connections.push_back(
             context.registry.connections(WorkerId(static_cast<std::uint16_t>(w))));
+    const SyncControl* sync = context.sync;
+    sample.sync_master = sync != nullptr && sync->setup(SyncRole::master) != nullptr;
+    sample.sync_backup = sync != nullptr && sync->setup(SyncRole::backup) != nullptr;
+    sample.sync = sync == nullptr ? sync_counts({}, {}) : sync_counts(sync->told(), sync->heard());
     return sample;
 }
 

@@ -32,6 +32,9 @@ struct MetricsSample {
     CheckNumbers checks{};
     /// Of services[i].servers[j] at [i][j]; 0: it is not checked, or not yet.
     std::vector<std::vector<std::chrono::steady_clock::duration>> check_times;
+    bool sync_master = false;
+    bool sync_backup = false;
+    std::vector<SyncCount> sync{};
 };
 
 /// Thread: control.

@@ -32,6 +32,8 @@ enum class EventKind : std::uint8_t {
     defence_level,
     config_applied,
     config_saved,
+    sync_started,
+    sync_stopped,
 };
 
 struct EventKindText {
@@ -56,6 +58,8 @@ inline constexpr auto event_kind_texts = std::to_array<EventKindText>({
     {"defence.level", "room became short or is enough again, or a measure was switched"},
     {"config.applied", "a whole configuration that differs was put in force"},
     {"config.saved", "the state was written as a configuration"},
+    {"sync.started", "a daemon that synchronises connections began"},
+    {"sync.stopped", "it ended"},
 });
 inline constexpr std::size_t event_kind_count = event_kind_texts.size();
 

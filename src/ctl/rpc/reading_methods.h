@@ -11,11 +11,11 @@
 namespace shunt::ctl {
 
 inline constexpr auto reading_methods = std::to_array<std::string_view>({
-    "app.list",           "config.check",   "config.diff",  "config.save", "conn.count",
-    "conn.find",          "conn.list",      "dest.list",    "drop.list",   "events.subscribe",
-    "events.unsubscribe", "log.get",        "explain",      "health.list", "mark.list",
-    "port.list",          "scheduler.list", "service.list", "stats.get",   "status.get",
-    "timeout.get",        "tunable.get",    "tunable.list", "worker.list",
+    "app.list",           "config.check",   "config.diff",  "config.save",  "conn.count",
+    "conn.find",          "conn.list",      "dest.list",    "drop.list",    "events.subscribe",
+    "events.unsubscribe", "log.get",        "explain",      "health.list",  "mark.list",
+    "port.list",          "scheduler.list", "service.list", "stats.get",    "status.get",
+    "sync.status",        "timeout.get",    "tunable.get",  "tunable.list", "worker.list",
 });
 
 constexpr Access access_needed(std::string_view method) noexcept {

@@ -546,6 +546,24 @@ TEST(Config, EachTunableReachesItsField) {
     EXPECT_EQ(config.tunables.est_cpulist, "");
 }
 
+TEST(ConfigErrors, Sync) {
+    const std::string one = "{ role = \"master\"; interface = \"eth1\"; }";
+    expect_errors(
+        port_line,
+        {
+            {"sync = ( { role = \"master\"; } );", "2: sync[0].interface: is missing"},
+            {"sync = ( { role = \"both\"; interface = \"eth1\"; } );",
+             "2: sync[0].role: \"both\" is not known, expected one of \"master\", \"backup\""},
+            {"sync = ( " + one + ",\n" + one + " );",
+             "3: sync[1].role: the same as sync[0].role in line 2"},
+            {"sync = ( { role = \"master\"; interface = \"eth1\"; group = \"192.0.2.1\"; } );",
+             "2: sync[0].group: \"192.0.2.1\" is no multicast address, expected such as 224.0.0.81 "
+             "or ff02::81"},
+            {"sync = ( { role = \"master\"; interface = \"eth1\"; syncid = 256; } );",
+             "2: sync[0].syncid: 256 is out of range, expected 0 to 255"},
+        });
+}
+
 TEST(ConfigErrors, Apps) {
     expect_errors(port_line,
                   {
@@ -882,7 +900,7 @@ TEST(ConfigReference, SetsEveryKeyAndShowsItsDefault) {
     for (const auto& key : config_keys()) {
         const bool in_example = key.name.find("[]") != std::string::npos ||
                                 key.name.starts_with("network") || key.name == "services" ||
-                                key.name == "marks" || key.name == "apps";
+                                key.name == "marks" || key.name == "apps" || key.name == "sync";
         if (in_example || key.default_value == "required") continue;
         EXPECT_NE(shipped.find(leaf(key.name) + " = " + key.default_value + ";"), std::string::npos)
             << key.name;

@@ -38,7 +38,8 @@ std::string saved(const Config& config) {
     return write_config(config.source, {.services = config.services,
                                         .tunables = config.tunables,
                                         .marks = config.marks,
-                                        .apps = config.apps});
+                                        .apps = config.apps,
+                                        .sync = config.sync});
 }
 
 TEST(ConfigWriter, WhatDoesNotChangeIsRepeated) {
@@ -76,6 +77,23 @@ TEST(ConfigWriter, WhatTheOldFileSaidOfTheStateGivesWay) {
     EXPECT_EQ(same.marks, old.marks);
     EXPECT_EQ(same.apps, old.apps);
     EXPECT_EQ(describe(same.services), describe(old.services));
+}
+
+TEST(ConfigWriter, SyncDaemonsComeBack) {
+    const Config before = parse(std::string(static_part) + R"(
+        sync = ( { role = "backup"; interface = "eth1"; syncid = 255; group = "ff02::81";
+                   port = 8850; ttl = 3; maxlen = 1400; },
+                 { role = "master"; interface = "eth2"; } );)");
+    ASSERT_EQ(before.sync.size(), 2U);
+    EXPECT_EQ(before.sync[0].syncid, 255);
+    EXPECT_EQ(before.sync[0].group, parse_address("ff02::81"));
+    EXPECT_EQ(before.sync[1].group, parse_address("224.0.0.81"));
+    EXPECT_EQ(before.sync[1].port, 8848);
+    EXPECT_EQ(parse(saved(before)).sync, before.sync);
+    EXPECT_TRUE(
+        parse(write_config(before.source,
+                           {.services = {}, .tunables = before.tunables, .marks = {}, .apps = {}}))
+            .sync.empty());
 }
 
 TEST(ConfigWriter, EveryKeyOfServicesAndMarksComesBack) {
@@ -154,7 +172,8 @@ TEST(ConfigWriter, KnowsEveryKeyOfTheState) {
     }
     for (const auto& key : config_keys()) {
         if (!key.name.starts_with("services[].") && !key.name.starts_with("marks[].") &&
-            !key.name.starts_with("apps[].") && !key.name.starts_with("ftp."))
+            !key.name.starts_with("apps[].") && !key.name.starts_with("sync[].") &&
+            !key.name.starts_with("ftp."))
             continue;
         const std::string last = key.name.substr(key.name.find_last_of('.') + 1);
         const auto plain = last.ends_with("[]") ? last.substr(0, last.size() - 2) : last;
