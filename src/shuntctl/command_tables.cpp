@@ -216,6 +216,28 @@ std::string tunable_text(const json::value& result, std::size_t width) {
     return table.text(width);
 }
 
+std::string sync_text(const json::value& result, std::size_t width) {
+    const auto& daemons = member_rows(result, "daemons");
+    if (daemons.empty()) return "no daemon runs\n";
+    Table table({{"ROLE"},
+                 {"INTERFACE"},
+                 {"SYNCID", Align::right},
+                 {"GROUP"},
+                 {"PORT", Align::right},
+                 {"PORTS", Align::right},
+                 {"TTL", Align::right},
+                 {"MAXLEN", Align::right}});
+    for (const auto& row : daemons)
+        table.add({member_word(row, "role"), member_word(row, "interface"),
+                   member_text(row, "syncid"), member_word(row, "group"), member_text(row, "port"),
+                   member_text(row, "ports"), member_text(row, "ttl"), member_text(row, "maxlen")});
+    Table counters({{"COUNTER"}, {"COUNT", Align::right}});
+    if (const auto* counts = part(result, "counters").if_object())
+        for (const auto& [name, value] : *counts)
+            if (value != 0) counters.add({std::string(name), json::serialize(value)});
+    return table.text(width) + '\n' + counters.text(width);
+}
+
 std::string marks_text(const json::value& result, std::size_t width) {
     Table table({{"RULE", Align::right},
                  {"MARK", Align::right},

@@ -27,6 +27,7 @@ std::string tunables_text(const boost::json::value& result, std::size_t width = 
 std::string tunable_text(const boost::json::value& result, std::size_t width = 0);
 /// What is configured, and what the command line of the daemon makes of it.
 std::string log_text(const boost::json::value& result, std::size_t width = 0);
+std::string sync_text(const boost::json::value& result, std::size_t width = 0);
 std::string marks_text(const boost::json::value& result, std::size_t width = 0);
 std::string apps_text(const boost::json::value& result, std::size_t width = 0);
 std::string schedulers_text(const boost::json::value& result, std::size_t width = 0);

@@ -22,6 +22,7 @@
 #include "shuntctl/service_commands.h"
 #include "shuntctl/shell_commands.h"
 #include "shuntctl/stats_commands.h"
+#include "shuntctl/sync_commands.h"
 #include "shuntctl/tuning_commands.h"
 
 namespace shunt::cli {
@@ -81,6 +82,7 @@ class Shuntctl {
         tuning_.add_to(tree_);
         config_.add_to(tree_);
         marks_.add_to(tree_);
+        sync_.add_to(tree_);
         machine_.add_to(tree_);
         packets_.add_to(tree_);
         live_.add_to(tree_);
@@ -155,6 +157,7 @@ class Shuntctl {
     TuningCommands tuning_{context_};
     ConfigCommands config_{context_};
     MarkCommands marks_{context_};
+    SyncCommands sync_{context_};
     MachineCommands machine_{context_};
     PacketCommands packets_{context_};
     LiveCommands live_{context_};

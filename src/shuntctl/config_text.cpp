@@ -105,6 +105,22 @@ std::string mark_lines(const json::value& marks) {
     return text;
 }
 
+/// Named by their roles.
+std::string sync_lines(const json::value& sync) {
+    if (!sync.is_object()) return {};
+    std::string text;
+    const auto show = [&](const char* sign, const char* side, const char* other) {
+        for (const auto& row : member_rows(sync, side)) {
+            const auto& others = member_rows(sync, other);
+            if (std::find(others.begin(), others.end(), row) != others.end()) continue;
+            text += std::string(sign) + " sync" + fields(row) + '\n';
+        }
+    };
+    show("-", "before", "after");
+    show("+", "after", "before");
+    return text;
+}
+
 }  // namespace
 
 json::object config_params(const std::string& path) {
@@ -128,6 +144,7 @@ std::string config_diff_text(const json::value& result) {
         text += (member_word(row, "change") == "added" ? "+ app " : "- app ") +
                 member_word(row, "name") + ' ' + shown(member(row, "port")) + '\n';
     text += mark_lines(member(result, "marks"));
+    text += sync_lines(member(result, "sync"));
     for (const auto& row : member_rows(result, "services")) text += service_lines(row);
     if (const auto left_out = member_count(result, "left_out"); left_out != 0)
         text += "  and " + std::to_string(left_out) + " more services and servers\n";

@@ -41,8 +41,9 @@ void carry_out(const Command& command, const ImportPlace& place, ImportPlan& pla
         case Action::set_timeouts:
             return plan.set_timeouts(place, command.timeouts);
         case Action::start_daemon:
+            return plan.start_daemon(place, command.daemon);
         case Action::stop_daemon:
-            return plan.note(place, "the sync daemon is not carried over");
+            return plan.stop_daemon(command.daemon);
         default:
             return plan.note(place, "this command makes nothing that could be carried over");
     }
@@ -62,9 +63,6 @@ void import_ipvsadm(std::string_view text, const std::string& file, const Resolv
             const auto command = parse_ipvsadm(words, "ipvsadm", resolver);
             if (command.unsupported.empty())
                 carry_out(command, place, plan);
-            else if (command.action == Action::start_daemon ||
-                     command.action == Action::stop_daemon)
-                plan.note(place, "the sync daemon is not carried over");
             else
                 plan.note(place, "left out: " + command.unsupported);
         } catch (const ArgsError& error) {

@@ -96,10 +96,36 @@ class Importer {
     void read_global(const Statement& s) {
         const auto& name = s.words[0];
         if (name == "lvs_timeouts") return read_timeouts(s);
-        if (name == "lvs_sync_daemon")
-            plan_.note(s.place, "lvs_sync_daemon is not carried over");
-        else if (name.starts_with("lvs_"))
+        if (name == "lvs_sync_daemon") return read_sync_daemon(s);
+        if (name.starts_with("lvs_"))
             plan_.note(s.place, name + " is not carried over: " + no_counterpart);
+    }
+
+    /// INTERFACE [INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS] in any order behind
+    /// the first. What VRRP decides there, which role a balancer has, is not decided here.
+    void read_sync_daemon(const Statement& s) {
+        DaemonOptions daemon;
+        daemon.interface = word(s, 1);
+        if (daemon.interface.empty()) return bad_value(s);
+        for (std::size_t i = 2; i < s.words.size(); ++i) {
+            const auto& key = s.words[i];
+            std::uint32_t* const to = key == "id" || key == "syncid" ? &daemon.syncid
+                                      : key == "maxlen"              ? &daemon.maxlen
+                                      : key == "port"                ? &daemon.port
+                                      : key == "ttl"                 ? &daemon.ttl
+                                                                     : nullptr;
+            if (key == "group") {
+                daemon.group = word(s, ++i);
+            } else if (to != nullptr) {
+                const auto value = number<std::uint32_t>(word(s, ++i));
+                value ? static_cast<void>(*to = *value) : bad_value(s);
+            }
+        }
+        for (const bool master : {true, false}) {
+            daemon.master = master;
+            plan_.start_daemon(s.place, daemon);
+        }
+        plan_.note(s.place, "lvs_sync_daemon: master and backup both run, whatever VRRP decides");
     }
 
     void read_timeouts(const Statement& s) {

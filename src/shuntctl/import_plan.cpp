@@ -134,6 +134,25 @@ void mend(ImportedCheck& check, Note&& note) {
     check.source.clear();
 }
 
+/// Why a configuration cannot have such a daemon; empty: it can.
+std::string problem_of(const DaemonOptions& daemon) {
+    constexpr std::size_t longest_name = 15;
+    const auto& name = daemon.interface;
+    const bool named = !name.empty() && name.size() <= longest_name && name != "." &&
+                       name != ".." && std::ranges::all_of(name, [](unsigned char c) {
+                           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+                       });
+    if (!named) return "no interface can have its name";
+    const auto group = parse_address(daemon.group);
+    const bool multicast =
+        group && group->visit([](const auto& address) { return address.is_multicast(); });
+    if (!daemon.group.empty() && !multicast) return daemon.group + " is no multicast address";
+    if (daemon.syncid > 255) return "its syncid is above 255";
+    if (daemon.ttl > 255) return "its TTL is above 255";
+    if (daemon.port > 65535 || daemon.maxlen > 65535) return "it has a number above 65535";
+    return {};
+}
+
 }  // namespace
 
 std::string import_name(const ServiceName& name) {
@@ -263,6 +282,17 @@ void ImportPlan::set_timeouts(const ImportPlace& place, const Timeouts& timeouts
     set(timeouts.udp, timeouts_.udp);
 }
 
+void ImportPlan::start_daemon(const ImportPlace& place, const DaemonOptions& daemon) {
+    if (const auto problem = problem_of(daemon); !problem.empty())
+        return note(place, "the sync daemon is left out: " + problem);
+    stop_daemon(daemon);
+    daemons_.push_back(daemon);
+}
+
+void ImportPlan::stop_daemon(const DaemonOptions& daemon) {
+    std::erase_if(daemons_, [&](const auto& other) { return other.master == daemon.master; });
+}
+
 std::vector<ImportedService> ImportPlan::services() const {
     std::vector<const Entry*> entries;
     for (const auto& [key, entry] : services_) entries.push_back(&entry);
@@ -380,6 +410,26 @@ std::string timeouts_text(const Timeouts& timeouts) {
     return text.empty() ? "" : "timeouts = {" + text + " };\n";
 }
 
+std::string daemon_text(const DaemonOptions& daemon) {
+    std::string text = "  { role = " + quoted(daemon.master ? "master" : "backup") +
+                       "; interface = " + quoted(daemon.interface) + ";";
+    const auto add = [&](const char* key, std::uint32_t value) {
+        if (value != 0) text += std::string(" ") + key + " = " + std::to_string(value) + ";";
+    };
+    add("syncid", daemon.syncid);
+    if (!daemon.group.empty()) text += " group = " + quoted(daemon.group) + ";";
+    add("port", daemon.port);
+    add("ttl", daemon.ttl);
+    add("maxlen", daemon.maxlen);
+    return text + " }";
+}
+
+std::string daemons_text(const std::vector<DaemonOptions>& daemons) {
+    std::string text;
+    for (const auto& daemon : daemons) text += (text.empty() ? "" : ",\n") + daemon_text(daemon);
+    return text.empty() ? "" : "sync = (\n" + text + "\n);\n";
+}
+
 std::string ports_text(const std::vector<ImportPort>& ports) {
     std::string text;
     for (const auto& port : ports)
@@ -394,7 +444,7 @@ std::string import_text(const ImportPlan& plan, const std::string& source,
                         const std::vector<ImportPort>& ports) {
     std::string text = "# Imported by shuntctl from " + quoted(source) + ".\n";
     if (ports.empty()) text += "# To be included in a configuration that has ports.\n";
-    text += ports_text(ports) + timeouts_text(plan.timeouts());
+    text += ports_text(ports) + timeouts_text(plan.timeouts()) + daemons_text(plan.daemons());
     const auto services = plan.services();
     std::size_t servers = 0;
     std::string list;

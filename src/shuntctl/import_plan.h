@@ -75,11 +75,15 @@ class ImportPlan {
     void remove_server(const ImportPlace& place, const ServiceName& service,
                        const Endpoint& address);
     void clear();
+    /// Starts a synchronisation daemon in the place of the one of its role.
+    void start_daemon(const ImportPlace& place, const DaemonOptions& daemon);
+    void stop_daemon(const DaemonOptions& daemon);
     /// What is 0 stays as it is.
     void set_timeouts(const ImportPlace& place, const Timeouts& timeouts);
 
     [[nodiscard]] std::vector<ImportedService> services() const;
     [[nodiscard]] const Timeouts& timeouts() const noexcept { return timeouts_; }
+    [[nodiscard]] const std::vector<DaemonOptions>& daemons() const noexcept { return daemons_; }
     [[nodiscard]] const std::vector<ImportNote>& notes() const noexcept { return notes_; }
 
   private:
@@ -101,6 +105,7 @@ class ImportPlan {
     std::size_t next_order_ = 0;
     std::size_t servers_ = 0;
     Timeouts timeouts_;
+    std::vector<DaemonOptions> daemons_;  ///< at most one of each role
     std::vector<ImportNote> notes_;
 };
 

@@ -122,6 +122,8 @@ std::string errno_text(Action action, const std::string& name) {
     if (name == "ENOENT" && for_server) return "No such destination";
     if (name == "ESRCH" && for_service) return "No such service";
     if (name == "ESRCH" && for_server) return "Service not defined";
+    if (name == "EEXIST" && action == Action::start_daemon) return "Daemon has already run";
+    if (name == "ESRCH" && action == Action::stop_daemon) return "No daemon is running";
     static const std::map<std::string_view, const char*> any = {
         {"EPERM", "Permission denied (you must be root)"},
         {"EINVAL", "Invalid operation.  Possibly wrong module version, address not unicast, ..."},
@@ -129,6 +131,7 @@ std::string errno_text(Action action, const std::string& name) {
         {"ENOMEM", "Memory allocation problem"},
         {"EOPNOTSUPP", "Operation not supported with IPv6"},
         {"EAFNOSUPPORT", "Operation not supported with specified address family"},
+        {"ENODEV", "No such device"},
         {"EMSGSIZE", "Module is wrong version"},
         {"ERANGE", "Numerical result out of range"},
         {"EEXIST", "File exists"},
@@ -259,14 +262,9 @@ void Run::settle() {
 }
 
 int Run::perform(const Command& command) {
-    if (command.action == Action::stop_daemon) {
-        world_.err << "No daemon is running\n";
-        return refused_status;
-    }
     if (!command.unsupported.empty()) {
-        const bool daemon = command.action == Action::start_daemon;
-        world_.err << errno_text(command.action, daemon ? "ENOPROTOOPT" : "EINVAL")
-                   << "\nshuntd: " << command.unsupported << '\n';
+        world_.err << errno_text(command.action, "EINVAL") << "\nshuntd: " << command.unsupported
+                   << '\n';
         return refused_status;
     }
     try {
@@ -335,8 +333,9 @@ void Run::list(const Command& command) {
                                        member_count(set, "udp"));
             return;
         }
-        default:
-            return;  // no synchronisation daemon runs
+        case ListWhat::daemons:
+            world_.out << daemon_lines(call("sync.status", {}));
+            return;
     }
 }
 

@@ -159,8 +159,7 @@ class Reader {
                 refuse(command_.action == Action::start_daemon
                            ? "illegal start-daemon parameter specified"
                            : "illegal start_daemon specified");
-            if (command_.action == Action::start_daemon)
-                command_.unsupported = "connections are not synchronised by this version";
+            command_.daemon.master = first->value == "master";
         }
         return command_.action != Action::help && command_.action != Action::version;
     }
@@ -206,7 +205,9 @@ class Reader {
             case Key::tun_type:
                 return read_tunnel_type(value);
             case Key::group:
-                return check_group(value);
+                check_group(value);
+                command_.daemon.group = value;
+                return;
             case Key::scheduler:
                 if (!value.empty()) command_.service_options.scheduler = value;
                 return;
@@ -248,27 +249,28 @@ class Reader {
                 list.sorted = false;
                 return;
             default:
-                check_range(word.key, value);
+                read_daemon_option(word, value);
                 return;
         }
     }
 
-    /// The numbers of the synchronisation daemon.
-    static void check_range(Key key, const std::string& value) {
-        switch (key) {
+    void read_daemon_option(const Word& word, const std::string& value) {
+        auto& daemon = command_.daemon;
+        switch (word.key) {
             case Key::syncid:
-                number_or_refuse(value, 0, 255, "illegal syncid specified");
+                daemon.syncid = number_or_refuse(value, 0, 255, "illegal syncid specified");
                 return;
             case Key::mcast_port:
-                number_or_refuse(value, 1, 65535, "illegal mcast-port specified");
+                daemon.port = number_or_refuse(value, 1, 65535, "illegal mcast-port specified");
                 return;
             case Key::ttl:
-                number_or_refuse(value, 1, 255, "illegal mcast-ttl specified");
+                daemon.ttl = number_or_refuse(value, 1, 255, "illegal mcast-ttl specified");
                 return;
             case Key::maxlen:
-                number_or_refuse(value, 1, 65535, "illegal sync-maxlen specified");
+                daemon.maxlen = number_or_refuse(value, 1, 65535, "illegal sync-maxlen specified");
                 return;
             default:
+                if (word.option == opt_interface) daemon.interface = value;
                 return;
         }
     }

@@ -92,6 +92,17 @@ struct ServerOptions {
     std::uint32_t lower = 0;  ///< at which a full server gets new ones again; 0: three quarters
 };
 
+/// What --start-daemon gives a synchronisation daemon; --stop-daemon needs its role only.
+struct DaemonOptions {
+    bool master = true;  ///< or backup
+    std::string interface = "eth0";
+    std::uint32_t syncid = 0;
+    std::string group;         ///< empty: the usual one
+    std::uint32_t port = 0;    ///< 0: the usual one
+    std::uint32_t ttl = 0;     ///< the same
+    std::uint32_t maxlen = 0;  ///< the same
+};
+
 struct Command {
     Action action = Action::list;
     std::optional<ServiceName> service;
@@ -100,6 +111,7 @@ struct Command {
     ServerOptions server_options;
     ListOptions list;
     Timeouts timeouts;
+    DaemonOptions daemon;
     /// Why shuntd cannot do what is legal; empty: it can. "-M 255.0.255.0 is no prefix".
     std::string unsupported;
 };

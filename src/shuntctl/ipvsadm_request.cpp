@@ -80,6 +80,20 @@ json::object timeouts_json(const Timeouts& timeouts) {
     return {{"tcp", timeouts.tcp}, {"tcp_fin", timeouts.tcp_fin}, {"udp", timeouts.udp}};
 }
 
+const char* role_word(const DaemonOptions& daemon) {
+    return daemon.master ? "master" : "backup";
+}
+
+json::object daemon_json(const DaemonOptions& daemon) {
+    json::object out{
+        {"role", role_word(daemon)}, {"interface", daemon.interface}, {"syncid", daemon.syncid}};
+    if (!daemon.group.empty()) out["group"] = daemon.group;
+    if (daemon.port != 0) out["port"] = daemon.port;
+    if (daemon.ttl != 0) out["ttl"] = daemon.ttl;
+    if (daemon.maxlen != 0) out["maxlen"] = daemon.maxlen;
+    return out;
+}
+
 }  // namespace
 
 json::object service_json(const ServiceName& service) {
@@ -113,6 +127,10 @@ Request request_of(const Command& command) {
             return {"dest.delete", params};
         case Action::set_timeouts:
             return {"timeout.set", timeouts_json(command.timeouts)};
+        case Action::start_daemon:
+            return {"sync.start", daemon_json(command.daemon)};
+        case Action::stop_daemon:
+            return {"sync.stop", {{"role", role_word(command.daemon)}}};
         default:
             return {"stats.zero", params};
     }

@@ -13,8 +13,7 @@ struct Request {
     boost::json::object params;
 };
 
-/// The one request that does what `command` says, which is a change: not -L, -S, -R, -h or -v, and
-/// nothing of the synchronisation daemon.
+/// The one request that does what `command` says, which is a change: not -L, -S, -R, -h or -v.
 Request request_of(const Command& command);
 
 /// {"protocol":"tcp","address":"192.0.2.10:80"} or {"mark":7,"family":"ipv4"}.

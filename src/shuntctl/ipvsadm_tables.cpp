@@ -306,6 +306,18 @@ std::string timeout_line(std::uint64_t tcp, std::uint64_t tcp_fin, std::uint64_t
            ' ' + std::to_string(udp) + '\n';
 }
 
+std::string daemon_lines(const boost::json::value& status) {
+    std::string lines;
+    for (const auto& row : member_rows(status, "daemons"))
+        lines += member_word(row, "role") + " sync daemon (mcast=" + member_word(row, "interface") +
+                 ", syncid=" + std::to_string(member_count(row, "syncid")) +
+                 ", maxlen=" + std::to_string(member_count(row, "maxlen")) +
+                 ", group=" + member_word(row, "group") +
+                 ", port=" + std::to_string(member_count(row, "port")) +
+                 ", ttl=" + std::to_string(member_count(row, "ttl")) + ")\n";
+    return lines;
+}
+
 std::string save_lines(const std::vector<ServiceRow>& services, const EndpointText& text) {
     std::string lines;
     for (const auto& service : services) {

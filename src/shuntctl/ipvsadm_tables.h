@@ -35,6 +35,9 @@ std::string connection_lines(const std::vector<ConnectionRow>& rows, bool engine
 
 std::string timeout_line(std::uint64_t tcp, std::uint64_t tcp_fin, std::uint64_t udp);
 
+/// The synchronisation daemons of a result of sync.status, the master first.
+std::string daemon_lines(const boost::json::value& status);
+
 /// The lines that -R makes the same services of, but for thresholds, which ipvsadm leaves out too.
 std::string save_lines(const std::vector<ServiceRow>& services, const EndpointText& text);
 

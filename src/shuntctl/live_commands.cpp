@@ -29,7 +29,7 @@ void LiveCommands::add_events(CommandTree& tree) {
     events
         ->add_option("KIND", kinds_,
                      "kinds of events: server.down, or server for all about servers; default: "
-                     "all; the others are service, limit, defence and config")
+                     "all; the others are service, limit, defence, config and sync")
         ->type_name("");
 }
 

@@ -31,6 +31,7 @@ import forwarding_cases  # noqa: F401
 import failure_cases  # noqa: F401
 import systemd_cases  # noqa: F401
 import flood_cases  # noqa: F401
+import sync_cases  # noqa: F401
 import ftp_cases  # noqa: F401
 import ftps_cases  # noqa: F401
 import ftp_direct_cases  # noqa: F401

@@ -151,12 +151,26 @@ TEST(ImportIpvsadm, WhatCannotBeCarriedOverIsNamedByLine) {
             "1: service tcp 192.0.2.10:80: there is no scheduler nobody here; wlc takes its place",
             "2: service tcp 192.0.2.10:80 is left out: it is here already",
             "3: there is no service tcp 192.0.2.11:80", "4: left out: -M 255.0.255.0 is no prefix",
-            "5: the sync daemon is not carried over",
             "6: this command makes nothing that could be carried over",
             HasSubstr("7: left out: ipvsadm would refuse this line"),
             HasSubstr("8: service tcp 224.0.0.1:80 is left out: 224.0.0.1 is "),
             "10: server 10.1.0.11:80: a lower threshold above the upper one is left out"));
     EXPECT_THAT(names_of(plan), ElementsAre("tcp 192.0.2.10:80", "tcp 192.0.2.10:81"));
+}
+
+TEST(ImportIpvsadm, SyncDaemonsAreCarriedOver) {
+    const auto plan = ipvsadm(R"(--start-daemon master --mcast-interface eth1 --syncid 7
+--start-daemon backup --mcast-interface eth1 --mcast-group ff02::81 --mcast-port 8850
+--start-daemon master --mcast-interface eth2
+--start-daemon backup --mcast-interface an-interface-name
+)");
+    EXPECT_THAT(notes_of(plan),
+                ElementsAre("4: the sync daemon is left out: no interface can have its name"));
+    EXPECT_THAT(import_text(plan, "in", {}), HasSubstr(R"(sync = (
+  { role = "backup"; interface = "eth1"; group = "ff02::81"; port = 8850; },
+  { role = "master"; interface = "eth2"; }
+);
+)"));
 }
 
 /// A file as sites have it.
@@ -220,12 +234,17 @@ TEST(ImportKeepalived, AFileAsSitesHaveIt) {
   }
 );
 )");
+    EXPECT_THAT(import_text(plan, "in", {}), HasSubstr(R"(sync = (
+  { role = "master"; interface = "eth0"; },
+  { role = "backup"; interface = "eth0"; }
+);
+)"));
     EXPECT_EQ(plan.timeouts().tcp, 1800U);
     EXPECT_EQ(plan.timeouts().tcp_fin, 90U);
     EXPECT_EQ(plan.timeouts().udp, 60U);
     EXPECT_THAT(
         notes_of(plan),
-        ElementsAre("5: lvs_sync_daemon is not carried over",
+        ElementsAre("5: lvs_sync_daemon: master and backup both run, whatever VRRP decides",
                     "8: vrrp_instance is not carried over: it stays with keepalived",
                     "22: sorry_server is not carried over: there is no server of last resort",
                     "29: SSL_GET is not carried over: there are no checks over TLS"));

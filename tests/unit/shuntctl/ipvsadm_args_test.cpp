@@ -444,8 +444,7 @@ TEST(IpvsadmArgs, LegalButUnsupportedSaysWhy) {
         const char* reason;
     };
     for (const auto& [line, reason] :
-         std::vector<Row>{{"--start-daemon master --mcast-interface eth0",
-                           "connections are not synchronised by this version"},
+         std::vector<Row>{{"--start-daemon master --mcast-interface eth0", ""},
                           {"--stop-daemon backup", ""},
                           {"-A -t 1.2.3.4:80 -p -M 255.0.255.0", "-M 255.0.255.0 is no prefix"},
                           {"-A -f 7 -p -M 24", "-M 24 is no prefix"},

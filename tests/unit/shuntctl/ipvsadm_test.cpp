@@ -483,12 +483,50 @@ TEST(Ipvsadm, RestoreEndsAtAWrongLine) {
     }
 }
 
-TEST(Ipvsadm, UnsupportedIsRefusedBeforeTheDaemonIsAsked) {
+TEST(Ipvsadm, StartsAndStopsSyncDaemons) {
+    for (const auto& [line, request] : std::vector<std::pair<std::string, std::string>>{
+             {"--start-daemon master",
+              R"(sync.start {"role":"master","interface":"eth0","syncid":0})"},
+             {"--start-daemon=backup --mcast-interface eth1 --syncid 7 --mcast-port 8850 "
+              "--mcast-ttl 3 --sync-maxlen 1400 --mcast-group 224.0.0.90",
+              R"(sync.start {"role":"backup","interface":"eth1","syncid":7,)"
+              R"("group":"224.0.0.90","port":8850,"ttl":3,"maxlen":1400})"},
+             {"--stop-daemon backup --syncid 7", R"(sync.stop {"role":"backup"})"}}) {
+        Bench bench;
+        EXPECT_EQ(bench.run(line), 0) << line;
+        EXPECT_EQ(bench.requests, Requests{request}) << line;
+    }
+}
+
+TEST(Ipvsadm, RefusalsOfSyncDaemonsHaveTheTextsOfIpvsadm) {
     Bench bench;
+    bench.refusals.emplace("sync.start", refused("EEXIST"));
+    bench.refusals.emplace("sync.stop", refused("ESRCH"));
     EXPECT_EQ(bench.run("--start-daemon master"), 255);
-    EXPECT_EQ(bench.err,
-              "Protocol not available\nshuntd: connections are not synchronised by this version\n");
-    EXPECT_EQ(bench.requests, Requests{});
+    EXPECT_EQ(bench.err, "Daemon has already run\n");
+    EXPECT_EQ(bench.run("--stop-daemon master"), 255);
+    EXPECT_EQ(bench.err, "No daemon is running\n");
+    bench.refusals.clear();
+    bench.refusals.emplace("sync.start", refused("ENODEV"));
+    EXPECT_EQ(bench.run("--start-daemon master --mcast-interface nosuch0"), 255);
+    EXPECT_EQ(bench.err, "No such device\n");
+}
+
+TEST(Ipvsadm, ListsSyncDaemons) {
+    Bench bench;
+    bench.results["sync.status"] = R"({"daemons":[]})";
+    EXPECT_EQ(bench.run("-L --daemon"), 0);
+    EXPECT_EQ(bench.out, "");
+    bench.results["sync.status"] =
+        R"({"daemons":[{"role":"master","interface":"eth0","syncid":0,"maxlen":1472,)"
+        R"("group":"224.0.0.81","port":8848,"ttl":1},{"role":"backup","interface":"eth1",)"
+        R"("syncid":7,"maxlen":1400,"group":"224.0.0.90","port":8850,"ttl":3}]})";
+    EXPECT_EQ(bench.run("-L --daemon"), 0);
+    EXPECT_EQ(bench.out,
+              "master sync daemon (mcast=eth0, syncid=0, maxlen=1472, group=224.0.0.81, "
+              "port=8848, ttl=1)\n"
+              "backup sync daemon (mcast=eth1, syncid=7, maxlen=1400, group=224.0.0.90, "
+              "port=8850, ttl=3)\n");
 }
 
 TEST(Ipvsadm, MaskThatIsNoPrefixIsAnInvalidOperation) {
@@ -497,13 +535,6 @@ TEST(Ipvsadm, MaskThatIsNoPrefixIsAnInvalidOperation) {
     EXPECT_EQ(bench.err,
               "Invalid operation.  Possibly wrong module version, address not unicast, ...\n"
               "shuntd: -M 255.0.255.0 is no prefix\n");
-    EXPECT_EQ(bench.requests, Requests{});
-}
-
-TEST(Ipvsadm, NoDaemonIsThereToBeStopped) {
-    Bench bench;
-    EXPECT_EQ(bench.run("--stop-daemon backup --syncid 7"), 255);
-    EXPECT_EQ(bench.err, "No daemon is running\n");
     EXPECT_EQ(bench.requests, Requests{});
 }
 
