@@ -52,4 +52,10 @@ inline constexpr std::string_view kernel_version0 =
     "c6336407c000020a0a01000b0100000700069c4000501f90c6336407c000020a0a01000b"
     "01000005";
 
+/// What a backup of that kernel made an established connection of, counted as active on the server
+/// of nat-tcp, when it was sent to it as a datagram.
+inline constexpr std::string_view taken_by_kernel =
+    "0007002c01010000"
+    "000600240000000000019c4000501f900000000000000384c6336407c000020a0a01000b";
+
 }  // namespace shunt

@@ -71,5 +71,15 @@ TEST(KernelMessages, OfVersion0AreUnderstood) {
     EXPECT_EQ(written(records, SyncVersion::v0), to_hex(message));
 }
 
+TEST(KernelMessages, WhatIsWrittenHereIsTakenThere) {
+    const SyncRecord record{.client = parse_endpoint("198.51.100.7:40000").value(),
+                            .virtual_service = parse_endpoint("192.0.2.10:80").value(),
+                            .server = parse_endpoint("10.1.0.11:8080").value(),
+                            .protocol = Protocol::tcp,
+                            .state = 1,
+                            .timeout = 900};
+    EXPECT_EQ(written({record}, SyncVersion::v1), to_hex(from_hex(taken_by_kernel)));
+}
+
 }  // namespace
 }  // namespace shunt
