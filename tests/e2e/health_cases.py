@@ -58,7 +58,7 @@ def a_server_that_dies_is_taken_out(context):
             check_tables(lab, dead)
         equal(loop.failures(), {}, "requests that failed while it was out")
         check(dead.name not in loop.answers, f"{dead.name} got no request")
-        check(f'health: service="tcp {VIP4}:{HTTP_PORT}" server={address(dead)} health=down '
+        check(f'event=health service="tcp {VIP4}:{HTTP_PORT}" server={address(dead)} health=down '
               'reason="connect: Connection refused"' in lab.daemon_output(), "the log has it")
         lab.start_nginx(dead)
         wait_until(lambda: health_rows(lab)[address(dead)]["health"] == "up",

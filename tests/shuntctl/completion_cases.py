@@ -33,7 +33,7 @@ class Completion(Case):
 
     def test_nouns_verbs_options(self):
         self.assertIn("service", self.complete(""))
-        self.assertEqual(self.complete("s"), ["service", "stats", "scheduler", "status"])
+        self.assertEqual(self.complete("s"), ["service", "stats", "sync", "scheduler", "status"])
         self.assertEqual(self.complete("dest "), ["add", "edit", "delete"])
         self.assertEqual(self.complete("dest e"), ["edit"])
         self.assertEqual(self.complete("events s"), ["service", "server"])

@@ -52,7 +52,7 @@ class Pages(unittest.TestCase):
         if not os.path.exists(bench):
             self.skipTest("shunt-bench is not built")
         known = self.options(bench)
-        commands = ("forward", "connect", "limit")
+        commands = ("forward", "connect", "churn", "replay", "limit", "report")
         for command in commands:
             known |= self.options(bench, command)
         text = self.holds("shunt-bench.1", known)

@@ -33,7 +33,7 @@ json::object to_json(const ServerView& view) {
                      {"forward", word_of(forward_words(), view.server.forward)}};
     if (view.server.forward == ForwardMethod::tunnel) out["tunnel"] = to_json(view.server.tunnel);
     out["weight"] = view.server.weight;
-    put_health(out, view.health);
+    if (view.health.health() != Health::unchecked) put_health(out, view.health);
     const Thresholds& thresholds = view.server.thresholds;
     if (thresholds.upper != 0) out["upper"] = thresholds.upper;
     if (thresholds.lower != 0) out["lower"] = thresholds.lower;

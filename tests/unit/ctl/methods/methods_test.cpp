@@ -66,7 +66,6 @@ TEST_F(MethodsTest, AServiceGoesThroughItsLife) {
                                  {{{"address", "10.1.0.11:80"},
                                    {"forward", "nat"},
                                    {"weight", 3},
-                                   {"health", "unchecked"},
                                    {"active", 0},
                                    {"inactive", 0},
                                    {"persistent", 0},
