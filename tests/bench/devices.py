@@ -224,7 +224,7 @@ class Daemon:
         stop(self.process)
 
     def ready(self):
-        return "ready:" in self.log.read_text() and self.packets() >= 100 * self.flows
+        return "event=ready" in self.log.read_text() and self.packets() >= 100 * self.flows
 
     def stats(self):
         done = subprocess.run([str(self.build / "shuntctl"), "--socket", str(self.socket), "stats",
