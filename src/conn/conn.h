@@ -42,6 +42,7 @@ struct alignas(64) Conn {
     bool helped : 1 = false;        ///< an application looks into it
     bool own_timeouts : 1 = false;  ///< its service has ServiceTimeouts
     bool aside : 1 = false;         ///< a sync daemon has a say
+    std::uint8_t no_flags : 5 = 0;  ///< the rest of the byte, so that it is known
     Protocol protocol = Protocol::none;
     std::uint8_t state = 0;        ///< TcpState for TCP, SctpState for SCTP; 0 for UDP
     bool counted_active = false;   ///< counted in DestCounters::active

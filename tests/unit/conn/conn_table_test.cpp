@@ -104,6 +104,19 @@ TYPED_TEST(ConnTableTest, KeepsACopyUnderBothKeys) {
     EXPECT_EQ(this->count(table), 0U);
 }
 
+TYPED_TEST(ConnTableTest, WhatMemoryHeldBeforeDoesNotShow) {
+    alignas(64) std::array<std::byte, sizeof(Conn<TypeParam>)> memory;
+    memory.fill(std::byte{0xFF});
+    auto* const c = new (memory.data()) Conn<TypeParam>;
+    EXPECT_FALSE(c->is_steady());
+    c->protocol = Protocol::tcp;
+    c->state = static_cast<std::uint8_t>(TcpState::established);
+    c->counted_active = true;
+    EXPECT_TRUE(c->is_steady());
+    c->aside = true;
+    EXPECT_FALSE(c->is_steady());
+}
+
 TYPED_TEST(ConnTableTest, AKeyThatIsFiledLaterIsThereAtOnce) {
     // Each time another number of connections is new when one of them is asked for.
     for (std::uint16_t fresh = 1; fresh < 12; ++fresh) {
