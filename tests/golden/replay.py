@@ -66,7 +66,7 @@ def main():
         except run.Failure as failure:
             failed += 1
             print(f"{name}: {failure}")
-    print(f"{len(names) - failed} of {len(names)} cases replayed as they must")
+    print(f"{len(names) - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 
 
