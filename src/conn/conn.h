@@ -2,6 +2,7 @@
 #pragma once
 // One connection: what a forwarded packet needs, in one cache line for IPv4 and two for IPv6.
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -38,7 +39,7 @@ struct alignas(64) Conn {
     L4Port real_port;
     L4Port client_port;
     L4Port virtual_port;
-    // A byte of these three and the next five in this order, for is_steady().
+    // A byte of these three and the next seven in this order, for the word of questions below.
     bool helped : 1 = false;        ///< an application looks into it
     bool own_timeouts : 1 = false;  ///< its service has ServiceTimeouts
     bool aside : 1 = false;         ///< a sync daemon has a say
@@ -85,6 +86,14 @@ struct alignas(64) Conn {
                 .protocol = protocol};
     }
 
+    /// The words of tuple(d).
+    [[nodiscard]] TupleWords<F> tuple_words(Direction d) const noexcept {
+        return d == Direction::from_client
+                   ? shunt::tuple_words<F>(client, virtual_address, client_port, virtual_port,
+                                           protocol)
+                   : shunt::tuple_words<F>(real, client, real_port, client_port, protocol);
+    }
+
     /// What NAT writes into packets in direction `d`: the server's endpoint as their destination,
     /// or the virtual one as their source. A choice of places, not a branch: directions come mixed,
     /// and would be guessed wrong.
@@ -109,20 +118,11 @@ struct alignas(64) Conn {
     }
 
     /// Is it an established TCP connection with a server that is there, in which nobody else has a
-    /// say? One comparison.
-    [[nodiscard]] bool is_steady() const noexcept {
-        static constexpr std::array<std::uint8_t, 6> steady = {
-            0,
-            static_cast<std::uint8_t>(Protocol::tcp),
-            static_cast<std::uint8_t>(TcpState::established),
-            true,
-            true,
-            false};
-        constexpr std::size_t first = offsetof(Conn, protocol) - 1;
-        static_assert(first == offsetof(Conn, virtual_port) + sizeof(L4Port));
-        static_assert(offsetof(Conn, replaced) - first + 1 == steady.size());
-        return std::memcmp(reinterpret_cast<const std::byte*>(this) + first, steady.data(),
-                           steady.size()) == 0;
+    /// say, and do packets in direction `d` belong to the balancer? One comparison.
+    [[nodiscard]] bool is_steady(Direction d) const noexcept { return agrees(steady, all, d); }
+    /// The same in whatever state.
+    [[nodiscard]] bool is_undisturbed(Direction d) const noexcept {
+        return agrees(steady, all & ~(0xFFULL << 16 | 0xFFULL << 24), d);
     }
 
     /// Is `t` the tuple of packets in direction `d`? The same as tuple(d) == t, without making it.
@@ -134,6 +134,34 @@ struct alignas(64) Conn {
         return std::memcmp(&t.source, addresses, 2 * sizeof(Address)) == 0 &&
                std::memcmp(&t.source_port, ports, 2 * sizeof(L4Port)) == 0 &&
                t.protocol == protocol;
+    }
+
+  private:
+    // Eight bytes from that of `helped` on as one word.
+    static constexpr std::uint64_t all = ~std::uint64_t{0};
+    static constexpr std::uint64_t steady =
+        static_cast<std::uint64_t>(Protocol::tcp) << 8 |
+        static_cast<std::uint64_t>(TcpState::established) << 16 | 1ULL << 24 |  // counted_active
+        1ULL << 32;                                                             // server_available
+
+    /// Are these bytes as in `wanted`, where `mask` says? Packets from the server are the
+    /// balancer's with NAT only, and with a server that is heard: the last two bytes matter for
+    /// them alone. They are shifted out, without a branch on the direction.
+    [[nodiscard]] bool agrees(std::uint64_t wanted, std::uint64_t mask,
+                              Direction d) const noexcept {
+        constexpr std::size_t first = offsetof(Conn, protocol) - 1;
+        static_assert(first == offsetof(Conn, virtual_port) + sizeof(L4Port));
+        static_assert(
+            offsetof(Conn, state) == first + 2 && offsetof(Conn, counted_active) == first + 3 &&
+            offsetof(Conn, server_available) == first + 4 &&
+            offsetof(Conn, replaced) == first + 5 && offsetof(Conn, server_silent) == first + 6 &&
+            offsetof(Conn, method) == first + 7);
+        static_assert(ForwardMethod::nat == ForwardMethod{0});
+        static_assert(std::endian::native == std::endian::little);
+        std::uint64_t word;
+        std::memcpy(&word, reinterpret_cast<const std::byte*>(this) + first, sizeof(word));
+        const unsigned shift = d == Direction::from_client ? 16 : 0;
+        return ((word ^ wanted) & mask) << shift == 0;
     }
 };
 static_assert(sizeof(Conn<Ipv4>) == 64 && sizeof(Conn<Ipv6>) == 128);

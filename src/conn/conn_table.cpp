@@ -7,7 +7,6 @@ namespace shunt {
 
 namespace {
 
-constexpr std::uint32_t no_slot = 0xFFFFFFFF;
 /// The share of bucket places that may be in use, in percent.
 constexpr std::size_t load_percent = 70;
 
@@ -44,7 +43,7 @@ ConnRef<F> ConnTable<F>::find(const FlowTuple<F>& tuple, std::uint32_t hash) noe
 }
 
 template <class F>
-void ConnTable<F>::file(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint32_t ref) noexcept {
+void ConnTable<F>::file(std::uint32_t hash, std::uint32_t ref) noexcept {
     settle(hash);
     unsigned alike = 0;  // places on the way that may have the same key
     for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
@@ -55,7 +54,7 @@ void ConnTable<F>::file(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint
             bucket.tags[place] = tag(hash);
             bucket.refs[place] = ref;
             if (alike != 0) [[unlikely]]
-                put_first(tuple, hash, bucket.refs[place]);
+                put_first(hash, bucket.refs[place]);
             return;
         }
         ++bucket.passed;
@@ -72,19 +71,15 @@ void ConnTable<F>::file_later(std::uint32_t hash, std::uint32_t ref) noexcept {
 template <class F>
 void ConnTable<F>::settle() noexcept {
     const std::uint32_t count = std::exchange(later_count_, 0);
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const auto [hash, ref] = later_[i];
-        const Conn<F>& conn = conns_[ref >> 1];
-        file(conn.tuple(static_cast<Direction>(ref & 1U)), hash, ref);
-    }
+    for (std::uint32_t i = 0; i < count; ++i) file(later_[i].hash, later_[i].ref);
 }
 
 /// Of connections with the same key the one filed last is to be found first, then the one before
 /// it: each moves to the place of the next older one, as far as the place that was free.
 template <class F>
-void ConnTable<F>::put_first(const FlowTuple<F>& tuple, std::uint32_t hash,
-                             std::uint32_t& filed) noexcept {
+void ConnTable<F>::put_first(std::uint32_t hash, std::uint32_t& filed) noexcept {
     std::uint32_t moving = filed;
+    const FlowTuple<F> tuple = conns_[filed >> 1].tuple(static_cast<Direction>(filed & 1U));
     for (std::size_t at = home(hash);; at = (at + 1) & bucket_mask_) {
         Bucket& bucket = buckets_[at];
         for (unsigned m = matches(bucket, tag(hash)); m != 0; m &= m - 1) {
@@ -115,22 +110,19 @@ void ConnTable<F>::unfile(std::uint32_t hash, std::uint32_t ref) noexcept {
 }
 
 template <class F>
-Conn<F>* ConnTable<F>::insert(const Conn<F>& conn, std::uint32_t client_hash) noexcept {
+std::uint32_t ConnTable<F>::take_slot() noexcept {
+    if (free_head_ != no_slot) return std::exchange(free_head_, conns_[free_head_].generation);
+    return slots_used_ < capacity_ ? slots_used_++ : no_slot;
+}
+
+template <class F>
+void ConnTable<F>::file_new(std::uint32_t index, std::uint32_t client_hash) noexcept {
+    const Conn<F>& conn = conns_[index];
     assert(conn.protocol != Protocol::none);
-    std::uint32_t index = free_head_;
-    if (index != no_slot)
-        free_head_ = conns_[index].generation;
-    else if (slots_used_ < capacity_)
-        index = slots_used_++;
-    else
-        return nullptr;
-    conns_[index] = conn;
-    file(conn.tuple(Direction::from_client), client_hash, ref_to(index, Direction::from_client));
-    const FlowTuple<F> reply = conn.tuple(Direction::from_server);
-    file_later(hash(reply), ref_to(index, Direction::from_server));
+    file(client_hash, ref_to(index, Direction::from_client));
+    file_later(hash(conn, Direction::from_server), ref_to(index, Direction::from_server));
     wheel_.arm(index, conn.expires);
     size_.add();
-    return &conns_[index];
 }
 
 template <class F>
@@ -144,7 +136,7 @@ template <class F>
 void ConnTable<F>::release(std::uint32_t index) noexcept {
     Conn<F>& conn = conns_[index];
     for (const auto d : {Direction::from_client, Direction::from_server})
-        unfile(hash(conn.tuple(d)), ref_to(index, d));
+        unfile(hash(conn, d), ref_to(index, d));
     set_half_open(conn, false);
     conn.protocol = Protocol::none;
     conn.generation = free_head_;

@@ -24,6 +24,7 @@
 #include <bit>
 #include <cassert>
 #include <cstdint>
+#include <new>
 #include <span>
 
 #include "base/hash.h"
@@ -52,6 +53,10 @@ class ConnTable {
     [[nodiscard]] std::uint32_t hash(const FlowTuple<F>& tuple) const noexcept {
         return static_cast<std::uint32_t>(hash_of(tuple, seed_));
     }
+    /// That of conn.tuple(d).
+    [[nodiscard]] std::uint32_t hash(const Conn<F>& conn, Direction d) const noexcept {
+        return static_cast<std::uint32_t>(hash_of(conn.tuple_words(d), seed_));
+    }
 
     /// Starts to fetch the bucket of a hash.
     void prefetch(std::uint32_t hash) const noexcept { __builtin_prefetch(&buckets_[home(hash)]); }
@@ -72,10 +77,18 @@ class ConnTable {
     /// by two virtual addresses, and two servers can call one client port from one virtual
     /// endpoint. Packets then belong to the connection made last, for as long as that exists.
     Conn<F>* insert(const Conn<F>& conn) noexcept {
-        return insert(conn, hash(conn.tuple(Direction::from_client)));
+        return insert(hash(conn, Direction::from_client), [&] { return conn; });
     }
-    /// `client_hash`: that of the tuple from the client.
-    Conn<F>* insert(const Conn<F>& conn, std::uint32_t client_hash) noexcept;
+    /// The same with the connection that `make()` returns, which is made in its slot.
+    /// `client_hash`: that of its tuple from the client.
+    template <class Make>
+    Conn<F>* insert(std::uint32_t client_hash, Make&& make) noexcept {
+        const std::uint32_t index = take_slot();
+        if (index == no_slot) return nullptr;
+        auto* conn = ::new (&conns_[index]) Conn<F>(make());
+        file_new(index, client_hash);
+        return conn;
+    }
 
     /// The slot of a connection of this table, below capacity(): its own while it is there.
     [[nodiscard]] std::uint32_t slot_of(const Conn<F>& conn) const noexcept {
@@ -157,6 +170,7 @@ class ConnTable {
 
   private:
     static constexpr unsigned places = 8;
+    static constexpr std::uint32_t no_slot = 0xFFFFFFFF;
     // What find_burst() knows of a key that is not in its own bucket.
     static constexpr std::uint32_t no_candidate = 0xFFFFFFFF;
     static constexpr std::uint32_t nowhere = 0xFFFFFFFE;
@@ -189,9 +203,13 @@ class ConnTable {
     }
     void prefetch_keys(const Conn<F>& conn) const noexcept {
         for (const auto d : {Direction::from_client, Direction::from_server})
-            prefetch(hash(conn.tuple(d)));
+            prefetch(hash(conn, d));
     }
-    void file(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint32_t ref) noexcept;
+    /// A slot for a new connection, or no_slot.
+    [[nodiscard]] std::uint32_t take_slot() noexcept;
+    /// Files the keys of the connection that was made in a slot, and arms its timer.
+    void file_new(std::uint32_t index, std::uint32_t client_hash) noexcept;
+    void file(std::uint32_t hash, std::uint32_t ref) noexcept;
     void file_later(std::uint32_t hash, std::uint32_t ref) noexcept;
     /// Files what was to be filed later.
     void settle() noexcept;
@@ -202,7 +220,7 @@ class ConnTable {
         if (same) [[unlikely]]
             settle();
     }
-    void put_first(const FlowTuple<F>& tuple, std::uint32_t hash, std::uint32_t& filed) noexcept;
+    void put_first(std::uint32_t hash, std::uint32_t& filed) noexcept;
     void unfile(std::uint32_t hash, std::uint32_t ref) noexcept;
     void release(std::uint32_t index) noexcept;
     [[nodiscard]] auto stands() const noexcept {

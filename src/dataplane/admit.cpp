@@ -93,37 +93,38 @@ void end_connection(WorkerState& worker, Conn<F>& conn) noexcept {
     worker.conns<F>().erase(conn);
 }
 
-/// Files a connection among those of the table. When half-open ones have their share, or there is
-/// no more room, the oldest of them goes for it.
-template <class F>
-Conn<F>* insert(WorkerState& worker, const Conn<F>& conn, std::uint32_t client_hash) noexcept {
+/// Files the connection that `make()` returns among those of the table. When half-open ones have
+/// their share, or there is no more room, the oldest of them goes for it.
+template <class F, class Make>
+Conn<F>* insert(WorkerState& worker, Make&& make, std::uint32_t client_hash) noexcept {
     ConnTable<F>& table = worker.conns<F>();
     const auto share = static_cast<std::uint64_t>(worker.tunables().half_open_share);
     const bool full = is_full<F>(worker);
     if ((full || std::uint64_t{table.half_open()} * 100 >= table.capacity() * share) &&
         !evict_half_open<F>(worker) && full)
         return nullptr;
-    Conn<F>* filed = table.insert(conn, client_hash);
+    Conn<F>* filed = table.insert(client_hash, make);
     if (filed != nullptr) table.set_half_open(*filed, true);
     return filed;
 }
 
-/// Files a connection, or, when each packet is one of its own, keeps it for this burst.
-/// `client_hash`: of its tuple from the client.
-template <class F>
-Conn<F>* file(WorkerState& worker, const Conn<F>& conn, std::uint32_t client_hash,
-              std::uint8_t place) noexcept {
+/// Files the connection that `make()` returns, or, when each packet is one of its own, keeps it for
+/// this burst. `client_hash`: of its tuple from the client.
+template <class F, class Make>
+Conn<F>* file(WorkerState& worker, bool one_packet, std::uint32_t client_hash, std::uint8_t place,
+              Make&& make) noexcept {
     Conn<F>* filed = nullptr;
-    if (conn.one_packet) {
-        filed = &(worker.one_packet<F>()[place] = conn);
+    if (one_packet) {
+        filed = &(worker.one_packet<F>()[place] = make());
+        filed->one_packet = true;
     } else {
-        filed = insert<F>(worker, conn, client_hash);
+        filed = insert<F>(worker, make, client_hash);
         if (filed == nullptr) return nullptr;
-        count_connection<F>(worker, conn);
+        count_connection<F>(worker, *filed);
     }
     // As in IPVS, which counts what its schedulers place.
-    if (conn.method != ForwardMethod::bypass && !conn.expected)
-        worker.counters_of(conn.dest).connections.add();
+    if (filed->method != ForwardMethod::bypass && !filed->expected)
+        worker.counters_of(filed->dest).connections.add();
     refresh_connection<F>(worker, *filed);
     return filed;
 }
@@ -133,9 +134,8 @@ template <class F>
 Conn<F>* leave(WorkerState& worker, const VirtualService& service, const Opening<F>& what,
                std::uint8_t place) noexcept {
     if (!what.by_error && may_bypass<F>(worker, service, what.tuple)) {
-        Conn<F> past = connection_past_servers<F>(worker, what.tuple);
-        past.one_packet = is_one_packet<F>(service, what.tuple);
-        Conn<F>* conn = file<F>(worker, past, what.hash, place);
+        Conn<F>* conn = file<F>(worker, is_one_packet<F>(service, what.tuple), what.hash, place,
+                                [&] { return connection_past_servers<F>(worker, what.tuple); });
         if (conn == nullptr) worker.drop(what.packet, DropReason::connections_full);
         return conn;
     }
@@ -155,14 +155,12 @@ Conn<F>* file_to(WorkerState& worker, const VirtualService& service, const FlowT
                  std::uint32_t hash, const std::optional<Target>& target,
                  std::uint8_t place) noexcept {
     if (!target) return nullptr;
-    Conn<F> conn = connection_to<F>(worker, *target, tuple);
-    conn.one_packet = is_one_packet<F>(service, tuple);
-    if (conn.one_packet) {
-        conn.affinity = no_affinity;
-        offer_template_to_sync(worker, target->affinity);
-    }
-    Conn<F>* filed = file<F>(worker, conn, hash, place);
-    if (filed == nullptr || conn.one_packet) let_go(worker, target->affinity);
+    const bool one_packet = is_one_packet<F>(service, tuple);
+    if (one_packet) offer_template_to_sync(worker, target->affinity);
+    const Target of_conn{target->dest, target->port, one_packet ? no_affinity : target->affinity};
+    Conn<F>* filed = file<F>(worker, one_packet, hash, place,
+                             [&] { return connection_to<F>(worker, of_conn, tuple); });
+    if (filed == nullptr || one_packet) let_go(worker, target->affinity);
     return filed;
 }
 
@@ -292,11 +290,10 @@ ConnRef<F> open_expected(WorkerState& worker, const Opening<F>& what, std::uint8
                          bool& disposed) noexcept {
     const auto expected = expected_connection<F>(worker, what.meta, what.tuple);
     if (!expected) return {};
-    const std::uint32_t hash =
-        expected->direction == Direction::from_client
-            ? what.hash
-            : worker.conns<F>().hash(expected->conn.tuple(Direction::from_client));
-    Conn<F>* conn = file<F>(worker, expected->conn, hash, place);
+    const std::uint32_t hash = expected->direction == Direction::from_client
+                                   ? what.hash
+                                   : worker.conns<F>().hash(expected->conn, Direction::from_client);
+    Conn<F>* conn = file<F>(worker, false, hash, place, [&] { return expected->conn; });
     disposed = conn == nullptr;
     if (disposed) {
         release_expected<F>(worker, expected->conn);

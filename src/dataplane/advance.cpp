@@ -42,20 +42,6 @@ void advance_sctp(WorkerState& worker, Conn<F>& conn, std::uint8_t chunk,
 }
 
 template <class F>
-void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
-                 Direction direction) noexcept {
-    const auto before = static_cast<TcpState>(conn.state);
-    const TcpState state =
-        tcp_next(before, side_of(conn, direction), tcp_event(flags), worker.defence.tcp());
-    restart_timer(worker, conn, tcp_timeout(conn, state, worker.timeout_rules()));
-    if (state == before) return;
-    conn.state = static_cast<std::uint8_t>(state);
-    count_active<F>(worker, conn, tcp_active(state));
-    worker.conns<F>().set_half_open(conn, tcp_half_open(state));
-    if (state == TcpState::established) come_to_life<F>(worker, conn);
-}
-
-template <class F>
 void advance_udp(WorkerState& worker, Conn<F>& conn, Direction direction) noexcept {
     restart_timer(worker, conn, udp_timeout(conn, worker.timeout_rules()));
     // An answer, or a second datagram of a client whose server is not heard here.
@@ -109,6 +95,20 @@ bool refused(WorkerState& worker, rte_mbuf* packet, PacketMeta& meta,
 }  // namespace
 
 template <class F>
+void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
+                 Direction direction) noexcept {
+    const auto before = static_cast<TcpState>(conn.state);
+    const TcpState state =
+        tcp_next(before, side_of(conn, direction), tcp_event(flags), worker.defence.tcp());
+    restart_timer(worker, conn, tcp_timeout(conn, state, worker.timeout_rules()));
+    if (state == before) return;
+    conn.state = static_cast<std::uint8_t>(state);
+    count_active<F>(worker, conn, tcp_active(state));
+    worker.conns<F>().set_half_open(conn, tcp_half_open(state));
+    if (state == TcpState::established) come_to_life<F>(worker, conn);
+}
+
+template <class F>
 Progress advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noexcept {
     Conn<F>& conn = *claim.conn;
     PacketMeta& meta = batch.meta[claim.place];
@@ -140,6 +140,8 @@ Progress advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noe
     return Progress::goes_on;
 }
 
+template void advance_tcp(WorkerState&, Conn<Ipv4>&, std::uint8_t, Direction) noexcept;
+template void advance_tcp(WorkerState&, Conn<Ipv6>&, std::uint8_t, Direction) noexcept;
 template Progress advance(WorkerState&, Batch&, const Claimed<Ipv4>&) noexcept;
 template Progress advance(WorkerState&, Batch&, const Claimed<Ipv6>&) noexcept;
 

@@ -15,6 +15,12 @@ enum class Progress : std::uint8_t {
 template <class F>
 Progress advance(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noexcept;
 
+/// What the flags of a segment do to the state of its TCP connection, its timer and what is counted
+/// by state. A part of advance().
+template <class F>
+void advance_tcp(WorkerState& worker, Conn<F>& conn, std::uint8_t flags,
+                 Direction direction) noexcept;
+
 /// Every packet starts the timeout of the state anew; only a shorter one touches the timer.
 template <class F>
 void expire_at(WorkerState& worker, Conn<F>& conn, TickTime expires) noexcept {

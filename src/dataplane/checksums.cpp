@@ -3,22 +3,9 @@
 
 #include <algorithm>
 
-#include "dataplane/batch.h"
 #include "net/crc32c.h"
 
 namespace shunt {
-
-template <class F>
-std::uint32_t pseudo_header_sum(const FlowTuple<F>& tuple, std::uint32_t l4_length) noexcept {
-    struct {
-        typename F::Address source;
-        typename F::Address destination;
-        Be32 length;
-        Be32 protocol;
-    } const header{tuple.source, tuple.destination, Be32(l4_length),
-                   Be32(static_cast<std::uint32_t>(tuple.protocol))};
-    return checksum_of(header);
-}
 
 // Not by rte_raw_cksum_mbuf(): in DPDK 22.11 that loses carries when a buffer begins at an odd
 // byte.
@@ -53,24 +40,8 @@ std::array<std::uint8_t, 4> sctp_checksum(const rte_mbuf* packet, const PacketMe
     return sum.field();
 }
 
-template <class F>
-bool has_partial_checksum(const rte_mbuf* packet, const PacketMeta& meta) noexcept {
-    const auto& tuple = meta.tuple<F>();
-    const std::size_t field =
-        meta.l4_offset + (tuple.protocol == Protocol::tcp ? offsetof(TcpHeader, checksum)
-                                                          : offsetof(UdpHeader, checksum));
-    const auto stored = PacketReader(bytes_of(packet)).read<std::uint16_t>(field);
-    const std::uint32_t l4_length = meta.l4_length();
-    const std::uint32_t pseudo = pseudo_header_sum<F>(tuple, l4_length);
-    if (!stored || *stored != pseudo) [[likely]]
-        return false;
-    // One right checksum in 65,536 looks the same.
-    return fold(pseudo + payload_sum(packet, meta.l4_offset, l4_length)) != 0xFFFF;
+bool is_unfinished(const rte_mbuf* packet, const PacketMeta& meta, std::uint32_t pseudo) noexcept {
+    return fold(pseudo + payload_sum(packet, meta.l4_offset, meta.l4_length())) != 0xFFFF;
 }
-
-template std::uint32_t pseudo_header_sum<Ipv4>(const FlowTuple<Ipv4>&, std::uint32_t) noexcept;
-template std::uint32_t pseudo_header_sum<Ipv6>(const FlowTuple<Ipv6>&, std::uint32_t) noexcept;
-template bool has_partial_checksum<Ipv4>(const rte_mbuf*, const PacketMeta&) noexcept;
-template bool has_partial_checksum<Ipv6>(const rte_mbuf*, const PacketMeta&) noexcept;
 
 }  // namespace shunt

@@ -22,6 +22,31 @@ WayAhead way_to_server(WorkerState& worker, DestId dest, Hash&& flow_hash) noexc
     });
 }
 
+/// That of packets from the client, whatever the method.
+template <class F>
+WayAhead way_to_destination(WorkerState& worker, const Conn<F>& conn) noexcept {
+    const auto hash = [&] { return flow_hash(worker, conn, Direction::from_client); };
+    if (conn.method == ForwardMethod::bypass) [[unlikely]]
+        return worker.network().way_ahead<F>(conn.virtual_address, hash);
+    WayAhead way = way_to_server(worker, conn.dest, hash);
+    if (conn.method == ForwardMethod::tunnel && way.kind == WayAhead::Kind::via)
+        way.fits = tunnel_fits(*worker.snapshot, conn.dest, way.fits);
+    return way;
+}
+
+template <class F>
+WayAhead way_to_client_of(WorkerState& worker, const Conn<F>& conn) noexcept {
+    return way_to_client<F>(worker, conn.client,
+                            [&] { return flow_hash(worker, conn, Direction::from_server); });
+}
+
+template <class F>
+void set_way(Conn<F>& conn, Direction direction, const WayAhead& way) noexcept {
+    const auto d = static_cast<std::size_t>(direction);
+    conn.next_hop[d] = way.next_hop;
+    conn.fits[d] = way.next_hop == no_next_hop ? std::uint16_t{0} : way.fits;
+}
+
 /// After a change of a server's connections (ipvs-behaviour 2.11).
 template <class F>
 void update_overload(WorkerState& worker, const Conn<F>& conn) noexcept {
@@ -65,28 +90,20 @@ bool begins_anew(const WorkerState& worker, const Conn<F>& conn, const PacketMet
 
 template <class F>
 WayAhead way_ahead(WorkerState& worker, const Conn<F>& conn, Direction direction) noexcept {
-    const auto hash = [&] { return flow_hash(worker, conn, direction); };
-    if (direction == Direction::from_server) return way_to_client<F>(worker, conn.client, hash);
-    if (conn.method == ForwardMethod::bypass)
-        return worker.network().way_ahead<F>(conn.virtual_address, hash);
-    WayAhead way = way_to_server(worker, conn.dest, hash);
-    if (conn.method == ForwardMethod::tunnel && way.kind == WayAhead::Kind::via)
-        way.fits = tunnel_fits(*worker.snapshot, conn.dest, way.fits);
-    return way;
+    return direction == Direction::from_client ? way_to_destination<F>(worker, conn)
+                                               : way_to_client_of<F>(worker, conn);
 }
 
 template <class F>
 void refresh_connection(WorkerState& worker, Conn<F>& conn) noexcept {
-    const bool bypass = conn.method == ForwardMethod::bypass;
-    conn.server_available = bypass || worker.services().slot(conn.dest).available;
-    conn.aside = worker.snapshot->sync_feeds != nullptr || worker.snapshot->is_only_backup();
-    conn.own_timeouts = !bypass && worker.services().slot(conn.dest).timeouts != ServiceTimeouts{};
-    for (const auto direction : {Direction::from_client, Direction::from_server}) {
-        const auto d = static_cast<std::size_t>(direction);
-        const WayAhead way = way_ahead<F>(worker, conn, direction);
-        conn.next_hop[d] = way.next_hop;
-        conn.fits[d] = way.next_hop == no_next_hop ? std::uint16_t{0} : way.fits;
+    if (conn.method != ForwardMethod::bypass) {
+        const DestSlot& server = worker.services().slot(conn.dest);
+        conn.server_available = server.available;
+        conn.own_timeouts = server.timeouts != ServiceTimeouts{};
     }
+    conn.aside = worker.snapshot->sync_feeds != nullptr || worker.snapshot->is_only_backup();
+    set_way(conn, Direction::from_client, way_to_destination<F>(worker, conn));
+    set_way(conn, Direction::from_server, way_to_client_of<F>(worker, conn));
     conn.generation = worker.snapshot->generation;
 }
 

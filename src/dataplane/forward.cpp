@@ -70,6 +70,11 @@ void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& clai
 
 template <class F>
 bool forward_one(WorkerState& worker, Batch& batch, const Claimed<F>& claim) noexcept {
+    if (StraightWay<F>(worker, batch)
+            .takes(batch.packets[claim.place], batch.meta[claim.place], claim)) {
+        worker.newcomers.served(1);
+        return true;
+    }
     const Progress progress = advance<F>(worker, batch, claim);
     if (progress == Progress::goes_on) {
         worker.newcomers.served(1);

@@ -47,7 +47,7 @@ Way<F> find_way(const NetTable& network, const typename F::Address& target,
 /// The number that chooses a connection's way in one direction.
 template <class F>
 std::uint32_t flow_hash(WorkerState& worker, const Conn<F>& conn, Direction direction) noexcept {
-    return worker.conns<F>().hash(conn.tuple(direction));
+    return worker.conns<F>().hash(conn, direction);
 }
 
 /// Routes a packet that begins with its network header toward `target` and sends it, or puts it

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // The straight way: what stages 5 to 7 do with the packets that nearly all are, at one go and with
-// the same result. They are segments of an established TCP connection without SYN, FIN and RST,
-// in plain frames of one buffer, to a server that is there or, with NAT, from it; the next hop is
-// known, and they fit. Fewer questions are asked than in advance.cpp and forward.cpp, and the
+// the same result. They are segments of a TCP connection, in plain frames of one buffer, to a
+// server that is there or, with NAT, from it; the next hop is known, and they fit. Those of an
+// established connection without SYN, FIN and RST change nothing but its timer and counters; others
+// change its state, too. Fewer questions are asked than in advance.cpp and forward.cpp, and the
 // connection, the headers and the next hop are each touched once.
 #include "dataplane/advance.h"
+#include "dataplane/checksums.h"
 #include "dataplane/forwarders.h"
 #include "dataplane/passage.h"
 #include "dataplane/resolve.h"
@@ -30,9 +32,8 @@ class StraightWay {
     /// May the packet go the straight way?
     [[nodiscard]] bool suits(const rte_mbuf* packet, const PacketMeta& meta,
                              const Claimed<F>& claim) const noexcept {
-        const Conn<F>& conn = *claim.conn;
-        return is_steady(conn, claim.direction) &&
-               is_plain(packet, meta, conn.fits[static_cast<std::size_t>(claim.direction)]);
+        return is_at_hand(packet, meta, claim) &&
+               (is_steady(meta, claim) || is_step(packet, meta, claim));
     }
 
     /// Takes the packet and returns true when it may go the straight way; else nothing has
@@ -42,10 +43,17 @@ class StraightWay {
         Conn<F>& conn = *claim.conn;
         const Direction direction = claim.direction;
         const auto d = static_cast<std::size_t>(direction);
-        if (!suits(packet, meta, claim)) [[unlikely]]
+        if (!is_at_hand(packet, meta, claim)) [[unlikely]]
             return false;
+        if (is_steady(meta, claim)) [[likely]]
+            expire_at<F>(worker_, conn, expires_);
+        else if (is_step(packet, meta, claim))
+            advance_tcp<F>(worker_, conn, meta.tcp_flags, direction);
+        else
+            return false;
+        dests_[conn.dest.value()].count(direction, meta.l3_length);
+        conn.packets_in += direction == Direction::from_client ? 1 : 0;
         const NextHop& hop = next_hops_[conn.next_hop[d]];
-        advance(conn, direction, meta.l3_length);
         // Cuts off padding, which most segments without data have; without a branch, as they come
         // mixed with others.
         packet->data_len = static_cast<std::uint16_t>(l3 + meta.l3_length);
@@ -73,26 +81,35 @@ class StraightWay {
     static constexpr std::size_t l3 = sizeof(EthernetHeader);
     using Header = typename F::Header;
 
-    /// Nothing but its timer and counters changes when a segment passes.
-    [[nodiscard]] bool is_steady(const Conn<F>& conn, Direction direction) const noexcept {
-        // No branch on the direction, which would be guessed wrong: directions come mixed.
-        const unsigned inbound = direction == Direction::from_client;
-        const unsigned answers = !conn.server_silent & (conn.method == ForwardMethod::nat);
-        return conn.generation == generation_ && conn.is_steady() && (inbound | answers) != 0;
-    }
-
-    /// A segment of the middle of a connection that goes on as it is.
-    [[nodiscard]] static bool is_plain(const rte_mbuf* packet, const PacketMeta& meta,
-                                       std::uint16_t fits) noexcept {
-        return meta.is_middle_segment() && meta.ttl > 1 && meta.l3_length <= fits &&
+    /// Is the way known, and will the packet fit and live on?
+    [[nodiscard]] bool is_at_hand(const rte_mbuf* packet, const PacketMeta& meta,
+                                  const Claimed<F>& claim) const noexcept {
+        const Conn<F>& conn = *claim.conn;
+        return conn.generation == generation_ && meta.ttl > 1 &&
+               meta.l3_length <= conn.fits[static_cast<std::size_t>(claim.direction)] &&
                packet->nb_segs == 1;
     }
 
-    [[gnu::always_inline]] void advance(Conn<F>& conn, Direction direction,
-                                        std::uint16_t length) noexcept {
-        dests_[conn.dest.value()].count(direction, length);
-        expire_at<F>(worker_, conn, expires_);
-        conn.packets_in += direction == Direction::from_client ? 1 : 0;
+    /// A segment of the middle of a connection that goes on as it is.
+    [[nodiscard]] static bool is_steady(const PacketMeta& meta, const Claimed<F>& claim) noexcept {
+        return meta.is_middle_segment() && claim.conn->is_steady(claim.direction);
+    }
+
+    /// A segment that may change the state of its connection, and nothing else.
+    [[nodiscard]] static bool is_step(const rte_mbuf* packet, const PacketMeta& meta,
+                                      const Claimed<F>& claim) noexcept {
+        return meta.is_plain_arrival() && claim.conn->is_undisturbed(claim.direction) &&
+               ((meta.tcp_flags & TcpHeader::syn) == 0 || is_plain_syn(packet, meta, claim));
+    }
+
+    /// The first packet of a connection, or an answer to it, in which nothing but endpoints and
+    /// checksums may have to be corrected (advance.cpp, forward_tunnel.cpp).
+    [[nodiscard]] static bool is_plain_syn(const rte_mbuf* packet, const PacketMeta& meta,
+                                           const Claimed<F>& claim) noexcept {
+        const Conn<F>& conn = *claim.conn;
+        if (conn.method == ForwardMethod::tunnel) return false;
+        return claim.direction == Direction::from_client ? conn.packets_in == 0
+                                                         : !has_partial_checksum<F>(packet, meta);
     }
 
     /// Writes one hop less into the network header, and the new endpoint with NAT.

@@ -65,9 +65,9 @@ class ChecksumDelta {
 /// only the last piece of a region may be odd.
 std::uint32_t checksum_add(std::uint32_t sum, std::span<const std::byte> bytes) noexcept;
 
-/// The one's complement sum of an object whose size, a small one, is a multiple of four.
+/// The sum of an object's words, to be folded; its size, a small one, is a multiple of four.
 template <class T>
-[[nodiscard]] std::uint32_t checksum_of(const T& object) noexcept {
+[[nodiscard]] std::uint64_t wide_sum(const T& object) noexcept {
     static_assert(sizeof(T) % 4 == 0 && sizeof(T) <= 64);
     std::uint64_t wide = 0;
     for (std::size_t i = 0; i < sizeof(T); i += 4) {
@@ -75,8 +75,20 @@ template <class T>
         std::memcpy(&word, reinterpret_cast<const char*>(&object) + i, 4);
         wide += word;
     }
-    wide = (wide & 0xFFFFFFFF) + (wide >> 32);
-    return fold(static_cast<std::uint32_t>((wide & 0xFFFFFFFF) + (wide >> 32)));
+    return wide;
+}
+
+/// Folds a sum of up to 2^32 words of 32 bits to 16 bits.
+constexpr std::uint16_t fold_wide(std::uint64_t sum) noexcept {
+    // As fold() does.
+    const auto half = static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32);
+    return fold(half);
+}
+
+/// The one's complement sum of an object whose size, a small one, is a multiple of four.
+template <class T>
+[[nodiscard]] std::uint32_t checksum_of(const T& object) noexcept {
+    return fold_wide(wide_sum(object));
 }
 
 /// The checksum field over `bytes`, whose own checksum field must be zero; zero when `bytes`

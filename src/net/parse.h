@@ -40,7 +40,7 @@ struct alignas(64) PacketMeta {
     bool has_ports = false;  ///< TCP, UDP or SCTP, header whole; else the tuple's ports are zero
     std::uint8_t ttl = 0;    ///< TTL or hop limit as received
     bool to_group = false;   ///< Ethernet multicast or broadcast
-    // These three in this order, for is_middle_segment().
+    // These three in this order, for the two questions below.
     std::uint8_t tcp_flags = 0;  ///< zero for anything but TCP
     bool passed = false;         ///< TTL and MTU are in order, the TTL is decremented
     bool plain = false;          ///< parse_plain() has read it
@@ -59,15 +59,11 @@ struct alignas(64) PacketMeta {
     /// with ACK, without SYN, FIN and RST? One comparison.
     [[nodiscard]] bool is_middle_segment() const noexcept {
         constexpr std::uint32_t decisive =
-            TcpHeader::syn | TcpHeader::fin | TcpHeader::rst | TcpHeader::ack | 0xFF00U | 0xFF0000U;
-        constexpr std::uint32_t wanted = TcpHeader::ack | 1U << 16;
-        static_assert(offsetof(PacketMeta, passed) == offsetof(PacketMeta, tcp_flags) + 1);
-        static_assert(offsetof(PacketMeta, plain) == offsetof(PacketMeta, tcp_flags) + 2);
-        static_assert(std::endian::native == std::endian::little);
-        std::uint32_t word;
-        std::memcpy(&word, &tcp_flags, sizeof(word));
-        return (word & decisive) == wanted;
+            TcpHeader::syn | TcpHeader::fin | TcpHeader::rst | TcpHeader::ack;
+        return flags_agree(decisive, TcpHeader::ack);
     }
+    /// Is it in a plain frame and not judged yet? One comparison.
+    [[nodiscard]] bool is_plain_arrival() const noexcept { return flags_agree(0, 0); }
     /// Transport header and payload, in bytes.
     [[nodiscard]] std::uint32_t l4_length() const noexcept {
         return l3_offset + std::uint32_t{l3_length} - l4_offset;
@@ -82,6 +78,19 @@ struct alignas(64) PacketMeta {
     template <class F>
     [[nodiscard]] const FlowTuple<F>& tuple() const noexcept {
         return const_cast<PacketMeta*>(this)->tuple<F>();
+    }
+
+  private:
+    /// Is it plain, not passed, and has it these TCP flags where `decisive` says?
+    [[nodiscard]] bool flags_agree(std::uint32_t decisive, std::uint32_t wanted) const noexcept {
+        constexpr std::uint32_t is_passed = 0xFF00;
+        constexpr std::uint32_t is_plain = 0x10000;
+        static_assert(offsetof(PacketMeta, passed) == offsetof(PacketMeta, tcp_flags) + 1);
+        static_assert(offsetof(PacketMeta, plain) == offsetof(PacketMeta, tcp_flags) + 2);
+        static_assert(std::endian::native == std::endian::little);
+        std::uint32_t word;
+        std::memcpy(&word, &tcp_flags, sizeof(word));
+        return (word & (decisive | is_passed | is_plain)) == (wanted | is_plain);
     }
 };
 static_assert(sizeof(PacketMeta) == 64);

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sched/least_connection.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "sched/least_loaded.h"
 
 namespace shunt {
 
 namespace {
 
+using Contenders = std::span<const SchedulerTable::Contender>;
+
 /// What least_loaded_by_weight() chooses, from as few bytes as that takes.
-std::optional<std::size_t> first_of(std::span<const SchedulerTable::Contender> contenders,
-                                    const Loads loads) noexcept {
+std::optional<std::size_t> first_of(Contenders contenders, const Loads loads) noexcept {
     LeastLoaded best;
     for (const auto& it : contenders) {
         if (it.limited && loads.overloaded(it.id)) continue;
@@ -20,24 +24,50 @@ std::optional<std::size_t> first_of(std::span<const SchedulerTable::Contender> c
     return best.position;
 }
 
+/// The same where loads alone decide: the smallest word of load and, for equals, place. No branch
+/// on what the loads are, which nobody can guess.
+std::optional<std::size_t> first_of_even(Contenders contenders, const Loads& loads) noexcept {
+    static_assert(std::has_single_bit(LoadCache::least_servers));
+    constexpr std::uint64_t places = LoadCache::least_servers;
+    const std::uint64_t least = loads.look_at_many([&](auto load) {
+        auto best = std::numeric_limits<std::uint64_t>::max();
+        for (std::uint64_t i = 0; i < contenders.size(); ++i)
+            best = std::min(best, weigh(load(contenders[i].id)) * places + i);
+        return best;
+    });
+    if (contenders.empty()) return {};
+    return contenders[least % places].position;
+}
+
+/// Have all the same weight, and nobody a limit?
+bool are_even(Contenders contenders) noexcept {
+    return std::ranges::all_of(contenders, [&](const SchedulerTable::Contender& it) {
+        return !it.limited && it.weight == contenders.front().weight;
+    });
+}
+
 }  // namespace
 
 std::shared_ptr<const SchedulerTable> LeastConnection::build(
     std::span<const RealServer> servers, const SchedulerOptions& /*options*/) const {
-    if (weighting_ == Weighting::none || servers.size() >= LoadCache::least_servers) return nullptr;
+    if (servers.size() >= LoadCache::least_servers) return nullptr;
     auto table = std::make_shared<SchedulerTable>();
     for (std::uint32_t i = 0; i < servers.size(); ++i)
         if (servers[i].weight > 0)
-            table->contenders.push_back({.id = servers[i].id,
-                                         .weight = servers[i].weight,
-                                         .position = i,
-                                         .limited = servers[i].thresholds.upper != 0});
+            table->contenders.push_back(
+                {.id = servers[i].id,
+                 .weight = weighting_ == Weighting::by_weight ? servers[i].weight : 1,
+                 .position = i,
+                 .limited = servers[i].thresholds.upper != 0});
+    table->even = are_even(table->contenders);
     return table;
 }
 
 std::optional<std::size_t> LeastConnection::choose(const Candidates& from,
                                                    const SchedulingKey& /*key*/) const noexcept {
-    if (from.table != nullptr) return first_of(from.table->contenders, from.loads);
+    if (from.table != nullptr)
+        return from.table->even ? first_of_even(from.table->contenders, from.loads)
+                                : first_of(from.table->contenders, from.loads);
     if (weighting_ == Weighting::by_weight) return least_loaded_by_weight(from);
     return least_loaded(
         from, [&](const RealServer& server) { return load_of(server, from.loads); },

@@ -85,14 +85,15 @@ class Loads {
     [[nodiscard]] std::uint32_t total(DestId id) const noexcept { return of(id).total; }
     /// A connection counted on one worker is uncounted on the same, so a sum is never negative.
     [[nodiscard]] Load of(DestId id) const noexcept {
-        if (workers_.size() == 1) return on(*workers_.data(), id);
-        Load load;
-        for (const DestCounters* worker : workers_) {
-            const Load part = on(worker, id);
-            load.active += part.active;
-            load.total += part.total;
-        }
-        return load;
+        return workers_.size() == 1 ? on(*workers_.data(), id) : sum(id);
+    }
+    /// What `look` returns, which is given a function that does what of() does: for who asks for
+    /// the loads of many servers.
+    template <class Look>
+    auto look_at_many(Look&& look) const noexcept {
+        if (workers_.size() == 1)
+            return look([only = *workers_.data()](DestId id) { return on(only, id); });
+        return look([this](DestId id) { return sum(id); });
     }
     [[nodiscard]] bool overloaded(DestId id) const noexcept {
         return overload_ != nullptr && overload_->overloaded(id);
@@ -112,6 +113,15 @@ class Loads {
     [[nodiscard]] static Load on(const DestCounters* worker, DestId id) noexcept {
         return {.active = worker[id.value()].active.value(),
                 .total = worker[id.value()].total.value()};
+    }
+    [[nodiscard]] Load sum(DestId id) const noexcept {
+        Load load;
+        for (const DestCounters* worker : workers_) {
+            const Load part = on(worker, id);
+            load.active += part.active;
+            load.total += part.total;
+        }
+        return load;
     }
 
     std::span<DestCounters* const> workers_;

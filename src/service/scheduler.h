@@ -66,8 +66,9 @@ struct SchedulerTable {
         bool operator==(const Contender&) const = default;
     };
 
-    /// Of wlc: those of few servers that have a weight, in the order of the list.
+    /// Of lc and wlc: those of few servers that have a weight, in the order of the list.
     std::vector<Contender> contenders;
+    bool even = false;  ///< the loads of contenders alone decide: one weight, no limits
     /// Of a hash scheduler: for each bucket a position in the list. Empty when no server takes one.
     std::vector<std::uint16_t> buckets;
     Steps steps{};

@@ -84,11 +84,11 @@ TEST(Account, OfEstablishedConnectionsIsTheStraightWay) {
     EXPECT_EQ(balancer.counters().received.value(), balancer.counters().forwarded.value());
 }
 
-TEST(Account, OfNewConnectionsIsNot) {
+TEST(Account, OfNewConnectionsThroughATunnelIsNot) {
     // More than can be seen in the time.
     constexpr std::uint32_t many = 1'000'000;
     LoopDevice device(frame_length);
-    Balancer balancer(*find_scheduler("rr"), {}, many, device);
+    Balancer balancer(*find_scheduler("rr"), {.forward = ForwardMethod::tunnel}, many, device);
     FreshFlows<Ipv4> source(many, frame_length);
     device.refill(source);
     device.set_hook(&source);

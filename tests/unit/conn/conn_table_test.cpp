@@ -105,16 +105,67 @@ TYPED_TEST(ConnTableTest, KeepsACopyUnderBothKeys) {
 }
 
 TYPED_TEST(ConnTableTest, WhatMemoryHeldBeforeDoesNotShow) {
+    constexpr auto in = Direction::from_client;
     alignas(64) std::array<std::byte, sizeof(Conn<TypeParam>)> memory;
     memory.fill(std::byte{0xFF});
     auto* const c = new (memory.data()) Conn<TypeParam>;
-    EXPECT_FALSE(c->is_steady());
+    EXPECT_FALSE(c->is_steady(in));
     c->protocol = Protocol::tcp;
     c->state = static_cast<std::uint8_t>(TcpState::established);
     c->counted_active = true;
-    EXPECT_TRUE(c->is_steady());
+    EXPECT_TRUE(c->is_steady(in));
     c->aside = true;
-    EXPECT_FALSE(c->is_steady());
+    EXPECT_FALSE(c->is_steady(in));
+}
+
+TYPED_TEST(ConnTableTest, WhoHasASayInAConnection) {
+    using C = Conn<TypeParam>;
+    struct Case {
+        const char* what;
+        void (*change)(C&);
+        bool steady;
+        bool undisturbed;
+        bool from_server_too;  ///< the same for the server's packets; else they are not at all
+    };
+    const std::vector<Case> cases = {
+        {"nothing", [](C&) {}, true, true, true},
+        {"helped", [](C& c) { c.helped = true; }, false, false, true},
+        {"own timeouts", [](C& c) { c.own_timeouts = true; }, false, false, true},
+        {"aside", [](C& c) { c.aside = true; }, false, false, true},
+        {"udp", [](C& c) { c.protocol = Protocol::udp; }, false, false, true},
+        {"state", [](C& c) { c.state = static_cast<std::uint8_t>(TcpState::time_wait); }, false,
+         true, true},
+        {"not active", [](C& c) { c.counted_active = false; }, false, true, true},
+        {"server gone", [](C& c) { c.server_available = false; }, false, false, true},
+        {"replaced", [](C& c) { c.replaced = true; }, false, false, true},
+        {"silent server", [](C& c) { c.server_silent = true; }, true, true, false},
+        {"direct", [](C& c) { c.method = ForwardMethod::direct; }, true, true, false},
+        {"tunnel", [](C& c) { c.method = ForwardMethod::tunnel; }, true, true, false},
+        {"bits beside",
+         [](C& c) { c.one_packet = c.assured = c.half_open = c.expected = c.synced = true; }, true,
+         true, true},
+    };
+    for (const Case& at : cases) {
+        C c = this->conn(1, 40000, 1);
+        c.state = static_cast<std::uint8_t>(TcpState::established);
+        c.counted_active = true;
+        at.change(c);
+        EXPECT_EQ(c.is_steady(Direction::from_client), at.steady) << at.what;
+        EXPECT_EQ(c.is_undisturbed(Direction::from_client), at.undisturbed) << at.what;
+        EXPECT_EQ(c.is_steady(Direction::from_server), at.steady && at.from_server_too) << at.what;
+        EXPECT_EQ(c.is_undisturbed(Direction::from_server), at.undisturbed && at.from_server_too)
+            << at.what;
+    }
+}
+
+TYPED_TEST(ConnTableTest, AConnectionHasTheHashesOfItsTuples) {
+    const ConnTable<TypeParam> table(16, 1, at(0));
+    auto c = this->conn(7, 40000, 3);
+    for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
+        c.protocol = protocol;
+        for (const auto d : {Direction::from_client, Direction::from_server})
+            EXPECT_EQ(table.hash(c, d), table.hash(c.tuple(d)));
+    }
 }
 
 TYPED_TEST(ConnTableTest, AKeyThatIsFiledLaterIsThereAtOnce) {

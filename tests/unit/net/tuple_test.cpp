@@ -43,6 +43,14 @@ TYPED_TEST(FlowTupleTest, EveryByteTellsTuplesApart) {
     EXPECT_TRUE(a == TestFixture::sample());
 }
 
+TYPED_TEST(FlowTupleTest, WordsAreItsBytes) {
+    const FlowTuple<TypeParam> a = TestFixture::sample();
+    const auto words = tuple_words<TypeParam>(a.source, a.destination, a.source_port,
+                                              a.destination_port, a.protocol);
+    static_assert(sizeof(words) == sizeof(a));
+    EXPECT_EQ(std::memcmp(words.data(), &a, sizeof(a)), 0);
+}
+
 TYPED_TEST(FlowTupleTest, BytesStandAsOnTheWire) {
     const FlowTuple<TypeParam> a = TestFixture::sample();
     constexpr std::size_t length = sizeof(typename TypeParam::Address);
