@@ -19,46 +19,26 @@ bool ipsec(Protocol protocol) noexcept {
     return protocol == Protocol::esp || protocol == Protocol::ah;
 }
 
-/// May a frame be for the host's network layer? Frames of a burst mostly have one destination, so
-/// the last one that was accepted is kept.
-class Acceptance {
-  public:
-    Acceptance(const WorkerState& worker, PortId port) noexcept : worker_(worker), port_(port) {}
-
-    /// Was an untagged frame accepted that had the destination of this one?
-    [[nodiscard]] bool knows(const PacketMeta& plain) const noexcept {
-        return plain.destination_mac.number() == last_;
-    }
-
-    [[gnu::noinline]] bool operator()(const PacketMeta& meta) noexcept {
-        if (meta.to_group || meta.stacked_tags ||
-            !worker_.network().accepts(port_, meta.vlan, meta.destination_mac))
-            return false;
-        if (meta.vlan == 0) last_ = meta.destination_mac.number();
-        return true;
-    }
-
-  private:
-    static constexpr std::uint64_t none = ~std::uint64_t{0};
-
-    const WorkerState& worker_;
-    PortId port_;
-    std::uint64_t last_ = none;  ///< MAC address
-};
+/// May a frame be for the host's network layer?
+[[gnu::noinline]] bool accepts(const WorkerState& worker, PortId port,
+                               const PacketMeta& meta) noexcept {
+    return !meta.to_group && !meta.stacked_tags &&
+           worker.network().accepts(port, meta.vlan, meta.destination_mac);
+}
 
 /// The packets of a burst on their way through this stage.
 template <class F>
 class Classifier {
   public:
     Classifier(WorkerState& worker, Batch& batch) noexcept
-        : worker_(worker), batch_(batch), accepts_(worker, batch.port) {}
+        : worker_(worker), batch_(batch) {}
 
     PlaceList run(const PlaceList& places) noexcept {
         if (all_mine(places)) [[likely]]
             return places;
         for (const auto place : places) {
             const PacketMeta& meta = batch_.meta[place];
-            if (!batch_.from_host && !accepts_(meta))
+            if (!batch_.from_host && !accepts(worker_, batch_.port, meta))
                 pass_by(worker_, batch_, batch_.packets[place]);
             else if (meta.fragment == FragmentKind::none || meta.fragment == FragmentKind::joined)
                 [[likely]]
@@ -71,12 +51,20 @@ class Classifier {
 
   private:
     /// Are all of them plain frames for this host, which no other worker could own?
-    [[nodiscard]] bool all_mine(const PlaceList& places) noexcept {
+    [[nodiscard]] bool all_mine(const PlaceList& places) const noexcept {
         if (worker_.shared.workers != 1 && !batch_.owner_known) return false;
-        return std::ranges::all_of(places, [this](std::uint8_t place) noexcept {
+        // Frames of a burst mostly have one destination, so the last one is kept.
+        std::uint64_t accepted = no_mac;
+        for (const auto place : places) {
             const PacketMeta& meta = batch_.meta[place];
-            return meta.plain && (accepts_.knows(meta) || accepts_(meta));
-        });
+            if (!meta.plain) return false;
+            const std::uint64_t mac = meta.destination_mac.number();
+            if (mac == accepted) [[likely]]
+                continue;
+            if (!accepts(worker_, batch_.port, meta)) return false;
+            accepted = mac;
+        }
+        return true;
     }
 
     /// `owned`: this worker is known to be the owner.
@@ -206,9 +194,10 @@ class Classifier {
         pass_by<F>(worker_, batch_, batch_.packets[place], batch_.meta[place]);
     }
 
+    static constexpr std::uint64_t no_mac = ~std::uint64_t{0};
+
     WorkerState& worker_;
     Batch& batch_;
-    Acceptance accepts_;
     PlaceList mine_;
 };
 

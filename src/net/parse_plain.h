@@ -94,16 +94,16 @@ template <class F>
         return false;
     const auto header = headers.template subspan<l3, sizeof(Header)>();
     const plain::Network network = plain::read_network(header, header_checksum);
-    std::size_t least = sizeof(Header) + sizeof(UdpHeader);
     std::uint8_t tcp_flags = 0;
     if (network.protocol == Protocol::tcp) [[likely]] {
-        least = sizeof(Header) + sizeof(TcpHeader);
+        if (network.length < sizeof(Header) + sizeof(TcpHeader)) [[unlikely]]
+            return false;
         tcp_flags = load<std::uint8_t, l4 + offsetof(TcpHeader, flags)>(headers);
-    } else if (network.protocol != Protocol::udp) {
+    } else if (network.protocol != Protocol::udp ||
+               network.length < sizeof(Header) + sizeof(UdpHeader)) {
         return false;
     }
-    if (network.length > frame_length - l3 || network.length > 0xFFFF || network.length < least)
-        [[unlikely]]
+    if (network.length > frame_length - l3 || network.length > 0xFFFF) [[unlikely]]
         return false;
 
     meta = plain::form<F>;
@@ -112,10 +112,17 @@ template <class F>
     meta.ttl = network.ttl;
     std::memcpy(&meta.destination_mac, headers.data(), sizeof(meta.destination_mac));
     auto& tuple = meta.tuple<F>();
-    tuple.source = load<typename F::Address, offsetof(Header, source)>(header);
-    tuple.destination = load<typename F::Address, offsetof(Header, destination)>(header);
-    tuple.source_port = load<L4Port, l4 + offsetof(TcpHeader, source)>(headers);
-    tuple.destination_port = load<L4Port, l4 + offsetof(TcpHeader, destination)>(headers);
+    // Both addresses at once, and both ports: they stand in the tuple as they do in the headers.
+    constexpr std::size_t addresses = 2 * sizeof(typename F::Address);
+    constexpr std::size_t ports = 2 * sizeof(L4Port);
+    static_assert(offsetof(Header, destination) ==
+                  offsetof(Header, source) + sizeof(typename F::Address));
+    static_assert(offsetof(FlowTuple<F>, destination) == sizeof(typename F::Address) &&
+                  offsetof(FlowTuple<F>, source_port) == addresses &&
+                  offsetof(FlowTuple<F>, destination_port) == addresses + sizeof(L4Port));
+    auto* const endpoints = reinterpret_cast<std::byte*>(&tuple);
+    std::memcpy(endpoints, header.data() + offsetof(Header, source), addresses);
+    std::memcpy(endpoints + addresses, headers.data() + l4, ports);
     tuple.protocol = network.protocol;
     return true;
 }
