@@ -120,7 +120,10 @@ void ConnTable<F>::file_new(std::uint32_t index, std::uint32_t client_hash) noex
     const Conn<F>& conn = conns_[index];
     assert(conn.protocol != Protocol::none);
     file(client_hash, ref_to(index, Direction::from_client));
-    file_later(hash(conn, Direction::from_server), ref_to(index, Direction::from_server));
+    const std::uint32_t server_hash = hash(conn, Direction::from_server);
+    file_later(server_hash, ref_to(index, Direction::from_server));
+    look_again(client_hash);
+    look_again(server_hash);
     wheel_.arm(index, conn.expires);
     size_.add();
 }

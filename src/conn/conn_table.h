@@ -67,6 +67,14 @@ class ConnTable {
     void find_burst(std::span<const FlowTuple<F>* const> tuples,
                     std::span<const std::uint32_t> hashes, Fn&& found) noexcept;
 
+    /// May find() tell something else of a tuple with this hash than the last find_burst() told? So
+    /// it is when a connection with such a key was made since, or look_again() was called.
+    [[nodiscard]] bool has_news(std::uint32_t hash) const noexcept {
+        return (news_[news_word(hash)] & news_bit(hash)) != 0;
+    }
+    /// What find_burst() told of a tuple with this hash is not true any more.
+    void look_again(std::uint32_t hash) noexcept { news_[news_word(hash)] |= news_bit(hash); }
+
     [[nodiscard]] ConnRef<F> find(const FlowTuple<F>& tuple) noexcept {
         return find(tuple, hash(tuple));
     }
@@ -190,6 +198,13 @@ class ConnTable {
     [[nodiscard]] static std::uint16_t tag(std::uint32_t hash) noexcept {
         return static_cast<std::uint16_t>((hash >> 16) | 1U);
     }
+    // Some hashes have the same bit: then find() looks in vain.
+    [[nodiscard]] static std::size_t news_word(std::uint32_t hash) noexcept {
+        return hash >> 6U & 7U;
+    }
+    [[nodiscard]] static std::uint64_t news_bit(std::uint32_t hash) noexcept {
+        return std::uint64_t{1} << (hash & 63U);
+    }
     /// The first place of matches().
     [[nodiscard]] static std::size_t lowest(unsigned matches) noexcept {
         return static_cast<std::size_t>(std::countr_zero(matches));
@@ -242,6 +257,7 @@ class ConnTable {
     TimerWheel wheel_;
     HalfOpenRing half_open_;
     Gauge size_;
+    std::array<std::uint64_t, 8> news_{};  ///< by news_word() and news_bit()
     std::array<Later, 4> later_;
     std::uint32_t later_count_ = 0;
     std::uint32_t slots_used_ = 0;
@@ -270,6 +286,7 @@ void ConnTable<F>::find_burst(std::span<const FlowTuple<F>* const> tuples,
                               std::span<const std::uint32_t> hashes, Fn&& found) noexcept {
     assert(tuples.size() == hashes.size() && tuples.size() <= 64);
     settle();
+    news_.fill(0);
     std::array<std::uint32_t, 64> candidate;
     for (std::size_t i = 0; i < tuples.size(); ++i) {
         const Bucket& bucket = buckets_[home(hashes[i])];

@@ -333,7 +333,9 @@ Claimed<F> stage_admit(WorkerState& worker, Batch& batch, std::uint8_t place) no
     const PacketMeta& meta = batch.meta[place];
     const Opening<F> what{batch,           batch.packets[place], meta,
                           meta.tuple<F>(), batch.hashes[place],  false};
-    ConnRef<F> found = worker.conns<F>().find(what.tuple, what.hash);
+    ConnRef<F> found{};
+    if (worker.conns<F>().has_news(what.hash))
+        found = worker.conns<F>().find(what.tuple, what.hash);
     if (found.conn == nullptr || found.conn->replaced)
         found = admit<F>(worker, what, found.conn, place);
     return {place, found.direction, batch.port, found.conn};

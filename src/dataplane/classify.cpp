@@ -30,8 +30,7 @@ bool ipsec(Protocol protocol) noexcept {
 template <class F>
 class Classifier {
   public:
-    Classifier(WorkerState& worker, Batch& batch) noexcept
-        : worker_(worker), batch_(batch) {}
+    Classifier(WorkerState& worker, Batch& batch) noexcept : worker_(worker), batch_(batch) {}
 
     PlaceList run(const PlaceList& places) noexcept {
         if (all_mine(places)) [[likely]]

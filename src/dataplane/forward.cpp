@@ -61,7 +61,9 @@ void stage_forward(WorkerState& worker, Batch& batch, const ClaimedList<F>& clai
         else
             --served;
         if (progress == Progress::late) {
-            batch.hashes[claim.place] = worker.conns<F>().hash(meta.tuple<F>());
+            const std::uint32_t hash = worker.conns<F>().hash(meta.tuple<F>());
+            worker.conns<F>().look_again(hash);
+            batch.hashes[claim.place] = hash;
             late.push(claim.place);
         }
     }

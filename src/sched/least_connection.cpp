@@ -13,7 +13,8 @@ namespace {
 using Contenders = std::span<const SchedulerTable::Contender>;
 
 /// What least_loaded_by_weight() chooses, from as few bytes as that takes.
-std::optional<std::size_t> first_of(Contenders contenders, const Loads loads) noexcept {
+[[gnu::noinline]] std::optional<std::size_t> first_of(Contenders contenders,
+                                                      const Loads loads) noexcept {
     LeastLoaded best;
     for (const auto& it : contenders) {
         if (it.limited && loads.overloaded(it.id)) continue;
@@ -24,19 +25,17 @@ std::optional<std::size_t> first_of(Contenders contenders, const Loads loads) no
     return best.position;
 }
 
-/// The same where loads alone decide: the smallest word of load and, for equals, place. No branch
-/// on what the loads are, which nobody can guess.
-std::optional<std::size_t> first_of_even(Contenders contenders, const Loads& loads) noexcept {
+/// The same where loads alone decide: the place of the smallest word of load and, for equals,
+/// place. No branch on what the loads are, which nobody can guess. There is somebody.
+std::size_t first_of_even(std::span<const DestId> ids, const Loads& loads) noexcept {
     static_assert(std::has_single_bit(LoadCache::least_servers));
     constexpr std::uint64_t places = LoadCache::least_servers;
-    const std::uint64_t least = loads.look_at_many([&](auto load) {
+    return loads.look_at_many([ids](auto load) {
         auto best = std::numeric_limits<std::uint64_t>::max();
-        for (std::uint64_t i = 0; i < contenders.size(); ++i)
-            best = std::min(best, weigh(load(contenders[i].id)) * places + i);
-        return best;
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            best = std::min(best, weigh(load(ids[i])) * places + i);
+        return best % places;
     });
-    if (contenders.empty()) return {};
-    return contenders[least % places].position;
 }
 
 /// Have all the same weight, and nobody a limit?
@@ -59,15 +58,20 @@ std::shared_ptr<const SchedulerTable> LeastConnection::build(
                  .weight = weighting_ == Weighting::by_weight ? servers[i].weight : 1,
                  .position = i,
                  .limited = servers[i].thresholds.upper != 0});
-    table->even = are_even(table->contenders);
+    if (are_even(table->contenders))
+        for (const auto& contender : table->contenders) table->even.push_back(contender.id);
     return table;
 }
 
 std::optional<std::size_t> LeastConnection::choose(const Candidates& from,
                                                    const SchedulingKey& /*key*/) const noexcept {
-    if (from.table != nullptr)
-        return from.table->even ? first_of_even(from.table->contenders, from.loads)
-                                : first_of(from.table->contenders, from.loads);
+    if (from.table == nullptr) return of_many(from);
+    const SchedulerTable& table = *from.table;
+    if (table.even.empty()) return first_of(table.contenders, from.loads);
+    return table.contenders[first_of_even(table.even, from.loads)].position;
+}
+
+std::optional<std::size_t> LeastConnection::of_many(const Candidates& from) const noexcept {
     if (weighting_ == Weighting::by_weight) return least_loaded_by_weight(from);
     return least_loaded(
         from, [&](const RealServer& server) { return load_of(server, from.loads); },

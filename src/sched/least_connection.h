@@ -24,6 +24,9 @@ class LeastConnection final : public Scheduler {
         std::span<const RealServer> servers, const SchedulerOptions& options) const override;
 
   private:
+    /// Of a service without a table.
+    [[nodiscard]] std::optional<std::size_t> of_many(const Candidates& from) const noexcept;
+
     Weighting weighting_;
 };
 

@@ -68,7 +68,9 @@ struct SchedulerTable {
 
     /// Of lc and wlc: those of few servers that have a weight, in the order of the list.
     std::vector<Contender> contenders;
-    bool even = false;  ///< the loads of contenders alone decide: one weight, no limits
+    /// Those of `contenders` once more when their loads alone decide, for one weight and no limits;
+    /// else empty.
+    std::vector<DestId> even;
     /// Of a hash scheduler: for each bucket a position in the list. Empty when no server takes one.
     std::vector<std::uint16_t> buckets;
     Steps steps{};

@@ -39,7 +39,8 @@ std::size_t bytes_of(const VirtualService& service) noexcept {
     const auto& table = service.table;
     return sizeof(service) + service.servers.capacity() * sizeof(RealServer) +
            (table ? sizeof(*table) + table->buckets.capacity() * sizeof(table->buckets[0]) +
-                        table->contenders.capacity() * sizeof(table->contenders[0])
+                        table->contenders.capacity() * sizeof(table->contenders[0]) +
+                        table->even.capacity() * sizeof(table->even[0])
                   : 0) +
            (service.cache ? service.cache->bytes() : 0);
 }

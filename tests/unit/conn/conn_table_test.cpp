@@ -168,6 +168,33 @@ TYPED_TEST(ConnTableTest, AConnectionHasTheHashesOfItsTuples) {
     }
 }
 
+TYPED_TEST(ConnTableTest, WhatIsMadeAfterABurstWasLookedUpIsNews) {
+    ConnTable<TypeParam> table(1000, 1, at(0));
+    const auto look_up = [&] { table.find_burst({}, {}, [](std::size_t, ConnRef<TypeParam>) {}); };
+    const auto hash_of = [&](std::uint16_t port, Direction d) {
+        return table.hash(this->conn(1, port, 1), d);
+    };
+    table.insert(this->conn(1, 999, 1));
+    for (std::uint16_t round = 0; round < 20; ++round) {
+        const auto first = static_cast<std::uint16_t>(1000 + round * 32);
+        look_up();
+        int others = 0;
+        for (std::uint16_t i = 0; i < 32; ++i) {
+            const auto port = static_cast<std::uint16_t>(first + i);
+            for (const auto d : {Direction::from_client, Direction::from_server})
+                others += table.has_news(hash_of(port, d)) ? 1 : 0;
+            table.insert(this->conn(1, port, 1));
+            for (const auto d : {Direction::from_client, Direction::from_server})
+                EXPECT_TRUE(table.has_news(hash_of(port, d)));
+        }
+        EXPECT_LT(others, 32) << "a few of 64 share a bit with one before";
+    }
+    look_up();
+    EXPECT_FALSE(table.has_news(hash_of(999, Direction::from_client)));
+    table.look_again(hash_of(999, Direction::from_client));
+    EXPECT_TRUE(table.has_news(hash_of(999, Direction::from_client)));
+}
+
 TYPED_TEST(ConnTableTest, AKeyThatIsFiledLaterIsThereAtOnce) {
     // Each time another number of connections is new when one of them is asked for.
     for (std::uint16_t fresh = 1; fresh < 12; ++fresh) {
