@@ -27,6 +27,8 @@ Ticks own_timeout_or(const Conn<F>& conn, const TimeoutRules& rules, Ticks Servi
 template <class F>
 Ticks tcp_timeout(const Conn<F>& conn, TcpState state, const TimeoutRules& rules) noexcept {
     const Ticks of_all = rules.of_all.tcp_in(state);
+    if (!conn.own_timeouts) [[likely]]
+        return of_all;
     if (state == TcpState::established)
         return own_timeout_or(conn, rules, &ServiceTimeouts::tcp, of_all);
     if (state == TcpState::fin_wait)

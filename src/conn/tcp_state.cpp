@@ -31,18 +31,21 @@ constexpr TcpTransitions tcp_transitions = {{
     /* FIN */ {CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, TW},
     /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
     /* RST */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, SR},
+    /* ..  */ {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
     }},
     {{  // from the server
     /* SYN */ {SS, ES, SS, SR, SS, SS, SS, SS, SS, LI, SR},
     /* FIN */ {TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW},
     /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES},
     /* RST */ {CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL},
+    /* ..  */ {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
     }},
     {{  // only the client is seen
     /* SYN */ {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
     /* FIN */ {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
     /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
     /* RST */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+    /* ..  */ {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
     }},
 }};
 
@@ -53,18 +56,21 @@ constexpr TcpTransitions tcp_secure_transitions = {{
     /* FIN */ {CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, SA},
     /* ACK */ {ES, ES, SS, SR, FW, TW, CL, CW, CL, LI, SA},
     /* RST */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+    /* ..  */ {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
     }},
     {{  // from the server
     /* SYN */ {SS, ES, SS, SA, SS, SS, SS, SS, SS, LI, SA},
     /* FIN */ {TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW},
     /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES},
     /* RST */ {CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL},
+    /* ..  */ {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
     }},
     {{  // only the client is seen
     /* SYN */ {SA, ES, ES, SR, SA, SA, SA, SA, SA, SA, SA},
     /* FIN */ {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
     /* ACK */ {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
     /* RST */ {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+    /* ..  */ {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
     }},
 }};
 // clang-format on

@@ -29,19 +29,27 @@ inline constexpr std::size_t tcp_state_count = 11;
 /// Which column of flags decides, in this order of priority.
 enum class TcpEvent : std::uint8_t { syn, fin, ack, rst, none };
 
+/// By the lowest five flags, of which PSH has no say. A table, as nobody can guess what comes next.
+inline constexpr auto tcp_events = [] {
+    std::array<TcpEvent, 32> events{};
+    for (std::size_t flags = 0; flags < events.size(); ++flags)
+        events[flags] = (flags & TcpHeader::rst) != 0   ? TcpEvent::rst
+                        : (flags & TcpHeader::syn) != 0 ? TcpEvent::syn
+                        : (flags & TcpHeader::fin) != 0 ? TcpEvent::fin
+                        : (flags & TcpHeader::ack) != 0 ? TcpEvent::ack
+                                                        : TcpEvent::none;
+    return events;
+}();
+
 constexpr TcpEvent tcp_event(std::uint8_t flags) noexcept {
-    if ((flags & TcpHeader::rst) != 0) return TcpEvent::rst;
-    if ((flags & TcpHeader::syn) != 0) return TcpEvent::syn;
-    if ((flags & TcpHeader::fin) != 0) return TcpEvent::fin;
-    if ((flags & TcpHeader::ack) != 0) return TcpEvent::ack;
-    return TcpEvent::none;
+    return tcp_events[flags % tcp_events.size()];
 }
 
 /// Who is seen to speak: a connection whose server is never heard has a table of its own.
 enum class TcpSide : std::uint8_t { from_client, from_server, client_only };
 
-/// [side][event][state], for the events that have a row of their own.
-using TcpTransitions = std::array<std::array<std::array<TcpState, tcp_state_count>, 4>, 3>;
+/// [side][event][state].
+using TcpTransitions = std::array<std::array<std::array<TcpState, tcp_state_count>, 5>, 3>;
 extern const TcpTransitions tcp_transitions;
 /// While secure_tcp is on: a connection is established by the server's word only (3.2).
 extern const TcpTransitions tcp_secure_transitions;
@@ -49,7 +57,6 @@ extern const TcpTransitions tcp_secure_transitions;
 /// The state after `event`. A segment without SYN, FIN, ACK and RST closes.
 inline TcpState tcp_next(TcpState state, TcpSide side, TcpEvent event,
                          const TcpTransitions& table = tcp_transitions) noexcept {
-    if (event == TcpEvent::none) return TcpState::close;
     return table[static_cast<std::size_t>(side)][static_cast<std::size_t>(event)]
                 [static_cast<std::size_t>(state)];
 }

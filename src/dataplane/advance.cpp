@@ -15,11 +15,13 @@ namespace {
 /// The column of the state tables, and the end of a server's silence.
 template <class F>
 TcpSide side_of(Conn<F>& conn, Direction direction) noexcept {
-    if (direction == Direction::from_server) {
-        conn.server_silent = false;
-        return TcpSide::from_server;
-    }
-    return conn.server_silent ? TcpSide::client_only : TcpSide::from_client;
+    // Without a branch, as directions come mixed.
+    static_assert(static_cast<unsigned>(TcpSide::client_only) == 2 &&
+                  static_cast<unsigned>(TcpSide::from_server) == 1);
+    const unsigned server = direction == Direction::from_server;
+    const unsigned silent = conn.server_silent & (server ^ 1U);
+    conn.server_silent = silent != 0;
+    return static_cast<TcpSide>(server | silent << 1);
 }
 
 template <class F>

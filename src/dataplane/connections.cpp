@@ -130,11 +130,11 @@ void uncount_connection(WorkerState& worker, const Conn<F>& conn, Ending how) no
 
 template <class F>
 void count_active(WorkerState& worker, Conn<F>& conn, bool active) noexcept {
-    if (conn.counted_active == active) return;
+    // Without a branch: nobody can guess whether this packet changes it.
+    const std::uint32_t before = conn.counted_active;
     conn.counted_active = active;
-    Gauge& gauge = worker.counters_of(conn.dest).active;
-    active ? gauge.add() : gauge.sub();
-    worker.load_changed(conn.dest);
+    worker.counters_of(conn.dest).active.add(active - before);
+    worker.load_changed(conn.dest, active ^ before);
 }
 
 template bool begins_anew<Ipv4>(const WorkerState&, const Conn<Ipv4>&, const PacketMeta&,

@@ -153,7 +153,9 @@ struct WorkerState {
         return Loads(shared.dest_counters, &shared.overload, shared.load_changes, id);
     }
     /// To be called when what loads() tells of a server has changed.
-    void load_changed(DestId dest) noexcept { load_changes[load_group(dest)].bump(); }
+    void load_changed(DestId dest, std::uint32_t changes = 1) noexcept {
+        load_changes[load_group(dest)].bump(changes);
+    }
 
     void drop(rte_mbuf* packet, DropReason reason) noexcept {
         counters.drop(reason, packet);

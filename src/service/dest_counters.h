@@ -50,9 +50,9 @@ inline constexpr std::uint32_t load_group_size = 16;
 /// whether the server is overloaded. Written by its worker only.
 class LoadChanges {
   public:
-    /// To be called when the change is done.
-    void bump() noexcept {
-        count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    /// To be called when so many changes are done.
+    void bump(std::uint32_t changes = 1) noexcept {
+        count_.store(count_.load(std::memory_order_relaxed) + changes, std::memory_order_release);
     }
     /// To be read before the loads.
     [[nodiscard]] std::uint32_t value() const noexcept {
