@@ -19,16 +19,11 @@ constexpr unsigned looked_at_bursts = 64;
 
 /// Counts the packets that go the straight way, before they go it. It takes no time: it would touch
 /// connections before the stage that has to wait for them.
-class StraightCount {
+class StraightCount : public Nobody {
   public:
     StraightCount(WorkerState& worker, const Batch& batch) noexcept
         : worker_(worker), batch_(batch) {}
     void received() noexcept {}
-    void parsed(const ByFamily&) noexcept {}
-    template <class F>
-    void classified(const PlaceList&) noexcept {}
-    template <class F>
-    void looked_up(const PlaceList&, Claims<F>) noexcept {}
     template <class F>
     void forwards(Claims<F> claimed) noexcept {
         const StraightWay<F> way(worker_, batch_);
@@ -36,10 +31,6 @@ class StraightCount {
             straight_ +=
                 way.suits(batch_.packets[claim.place], batch_.meta[claim.place], claim) ? 1 : 0;
     }
-    template <class F>
-    void forwarded(Claims<F>, bool) noexcept {}
-    template <class F>
-    void admitted(Claims<F>) noexcept {}
     void iterated() noexcept {}
 
     [[nodiscard]] double share() const noexcept {

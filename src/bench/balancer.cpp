@@ -132,4 +132,18 @@ std::uint64_t Balancer::scheduled() const noexcept {
     return sum;
 }
 
+void Balancer::check_verdicts() const {
+    const WorkerCounters& c = counters();
+    const WorkerCounters& receiver = receiver_counters();
+    if (receiver.received.value() == c.forwarded.value() && c.conserved() && receiver.conserved() &&
+        receiver.handed_off.value() == c.taken_over.value())
+        return;
+    for (std::size_t i = 0; i < drop_reason_count; ++i)
+        if (c.dropped[i].value() != 0)
+            throw std::runtime_error(
+                std::to_string(c.dropped[i].value()) +
+                " packets were dropped: " + std::string(drop_reason_texts[i].text));
+    throw std::runtime_error("packets were received and not forwarded");
+}
+
 }  // namespace shunt::bench

@@ -66,6 +66,8 @@ class Balancer {
     [[nodiscard]] const WorkerCounters& receiver_counters() const noexcept {
         return receiver_ ? receiver_->state.counters : state_->counters;
     }
+    /// Throws std::runtime_error, which tells why, unless all that was received was forwarded.
+    void check_verdicts() const;
     template <class F>
     [[nodiscard]] const ConnTable<F>& connections() const noexcept {
         return state_->conns<F>();

@@ -118,26 +118,15 @@ class ChurningTable {
         begin(check);
         for (std::uint64_t i = 0; i < bursts; ++i) iterate();
         end();
-        check_verdicts();
+        balancer_.check_verdicts();
         if (check.wrong() != 0)
             throw std::runtime_error(std::to_string(check.wrong()) +
                                      " packets came out wrong; the first: " + check.difference());
         if (check.checked().front() == 0) throw std::runtime_error("no packet was checked");
     }
 
-    void check_verdicts() const {
-        const WorkerCounters& c = balancer_.counters();
-        if (c.received.value() == c.forwarded.value() && c.conserved()) return;
-        for (std::size_t i = 0; i < drop_reason_count; ++i)
-            if (c.dropped[i].value() != 0)
-                throw std::runtime_error(
-                    std::to_string(c.dropped[i].value()) +
-                    " packets were dropped: " + std::string(drop_reason_texts[i].text));
-        throw std::runtime_error("packets were received and not forwarded");
-    }
-
     void check_counts() const {
-        check_verdicts();
+        balancer_.check_verdicts();
         if (balancer_.scheduled() != source_.begun())
             throw std::runtime_error(std::to_string(balancer_.scheduled()) +
                                      " connections were made of " +

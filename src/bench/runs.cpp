@@ -62,7 +62,7 @@ class ForwardRuns {
                                .measure(options_.seconds, iterate);
         if (options_.account)
             run.account = measure_account(balancer_, device_, source_, options_.seconds);
-        check_verdicts();
+        balancer_.check_verdicts();
     }
 
     [[nodiscard]] const ConnTable<F>& table() const noexcept {
@@ -89,20 +89,6 @@ class ForwardRuns {
             throw std::runtime_error(std::to_string(check.wrong()) + " of " +
                                      std::to_string(check.checked()) +
                                      " packets came out wrong; the first: " + check.difference());
-    }
-
-    void check_verdicts() const {
-        const WorkerCounters& c = balancer_.counters();
-        const WorkerCounters& receiver = balancer_.receiver_counters();
-        if (receiver.received.value() == c.forwarded.value() && c.conserved() &&
-            receiver.conserved() && receiver.handed_off.value() == c.taken_over.value())
-            return;
-        for (std::size_t i = 0; i < drop_reason_count; ++i)
-            if (c.dropped[i].value() != 0)
-                throw std::runtime_error(
-                    std::to_string(c.dropped[i].value()) +
-                    " packets were dropped: " + std::string(drop_reason_texts[i].text));
-        throw std::runtime_error("packets were received and not forwarded");
     }
 
     const Options& options_;

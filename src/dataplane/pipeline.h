@@ -10,6 +10,21 @@ namespace shunt {
 template <class F>
 using Claims = std::span<const Claimed<F>>;
 
+/// A listener that does not listen; one that hears a few things derives from it.
+struct Nobody {
+    void parsed(const ByFamily&) noexcept {}
+    template <class F>
+    void classified(const PlaceList&) noexcept {}
+    template <class F>
+    void looked_up(const PlaceList&, Claims<F>) noexcept {}
+    template <class F>
+    void forwards(Claims<F>) noexcept {}
+    template <class F>
+    void forwarded(Claims<F>, bool) noexcept {}
+    template <class F>
+    void admitted(Claims<F>) noexcept {}
+};
+
 /// A packet without a connection, or one that opens another in the place of its own.
 template <class F, class Listener>
 void run_newcomer(WorkerState& worker, Batch& batch, std::uint8_t place,
