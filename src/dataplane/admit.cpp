@@ -81,8 +81,8 @@ template <class F>
 const RealServer* choose(const WorkerState& worker, const VirtualService& service,
                          const Opening<F>& what) noexcept {
     if (!takes_port<F>(service, what.tuple)) return nullptr;
-    const auto choice =
-        service.choose(worker.loads(), key_of<F>(what), worker.now, worker.tunables());
+    const auto choice = service.choose(
+        worker.loads(), [&] { return key_of<F>(what); }, worker.now, worker.tunables());
     return choice ? &service.servers[*choice] : nullptr;
 }
 

@@ -2,7 +2,6 @@
 #include "sched/least_connection.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "sched/least_loaded.h"
 
@@ -23,19 +22,6 @@ using Contenders = std::span<const SchedulerTable::Contender>;
     }
     if (best.position == LeastLoaded::nobody) return {};
     return best.position;
-}
-
-/// The same where loads alone decide: the place of the smallest word of load and, for equals,
-/// place. No branch on what the loads are, which nobody can guess. There is somebody.
-std::size_t first_of_even(std::span<const DestId> ids, const Loads& loads) noexcept {
-    static_assert(std::has_single_bit(LoadCache::least_servers));
-    constexpr std::uint64_t places = LoadCache::least_servers;
-    return loads.look_at_many([ids](auto load) {
-        auto best = std::numeric_limits<std::uint64_t>::max();
-        for (std::size_t i = 0; i < ids.size(); ++i)
-            best = std::min(best, weigh(load(ids[i])) * places + i);
-        return best % places;
-    });
 }
 
 /// Have all the same weight, and nobody a limit?
@@ -67,8 +53,8 @@ std::optional<std::size_t> LeastConnection::choose(const Candidates& from,
                                                    const SchedulingKey& /*key*/) const noexcept {
     if (from.table == nullptr) return of_many(from);
     const SchedulerTable& table = *from.table;
-    if (table.even.empty()) return first_of(table.contenders, from.loads);
-    return table.contenders[first_of_even(table.even, from.loads)].position;
+    return table.even.empty() ? first_of(table.contenders, from.loads)
+                              : least_of_even(table, from.loads);
 }
 
 std::optional<std::size_t> LeastConnection::of_many(const Candidates& from) const noexcept {

@@ -37,12 +37,8 @@ std::optional<std::size_t> least_loaded(const Candidates& from, Load load, Weigh
     return best.position;
 }
 
-/// 256 * active + all connections (ipvs-behaviour 4.1): what lc, wlc and twos weigh.
-[[nodiscard]] inline std::uint64_t weigh(Loads::Load load) noexcept {
-    return std::uint64_t{load.active} * 256 + load.total;
-}
 [[nodiscard]] inline std::uint64_t load_of(DestId id, const Loads& loads) noexcept {
-    return weigh(loads.of(id));
+    return loads.of(id).weight();
 }
 [[nodiscard]] inline std::uint64_t load_of(const RealServer& server, const Loads& loads) noexcept {
     return load_of(server.id, loads);

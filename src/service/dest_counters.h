@@ -69,6 +69,10 @@ class Loads {
     struct Load {
         std::uint32_t active = 0;
         std::uint32_t total = 0;
+        /// 256 * active + all connections (ipvs-behaviour 4.1): what lc, wlc and twos weigh.
+        [[nodiscard]] std::uint64_t weight() const noexcept {
+            return std::uint64_t{active} * 256 + total;
+        }
     };
 
     /// `workers`: one array a worker, indexed by DestId; all outlive this view. Without `overload`

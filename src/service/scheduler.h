@@ -2,6 +2,7 @@
 #pragma once
 // The interface between a virtual service and the rule that picks a real server for each new
 // connection. Implementations live in src/sched, one file each.
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
@@ -77,6 +78,21 @@ struct SchedulerTable {
     std::uint64_t weight = 0;  ///< of all servers together, for a scheduler that needs it
     bool operator==(const SchedulerTable&) const = default;
 };
+
+/// What a table with `even` chooses, for no scheduler need be asked then: the position of the
+/// server with the smallest word of load and, for equals, place. No branch on what the loads are,
+/// which nobody can guess.
+[[nodiscard]] inline std::size_t least_of_even(const SchedulerTable& table,
+                                               const Loads& loads) noexcept {
+    static_assert(std::has_single_bit(LoadCache::least_servers));
+    constexpr std::uint64_t places = LoadCache::least_servers;
+    return loads.look_at_many([&table, ids = std::span(table.even)](auto load) -> std::size_t {
+        auto least = std::numeric_limits<std::uint64_t>::max();
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            least = std::min(least, load(ids[i]).weight() * places + i);
+        return table.contenders[least % places].position;
+    });
+}
 
 /// An address as one word in host order, as hash schedulers take it (ipvs-behaviour 4.4).
 [[nodiscard]] inline std::uint32_t fold(const Ipv4Address& address) noexcept {

@@ -56,15 +56,18 @@ struct VirtualService {
     std::shared_ptr<const SchedulerTable> table;  ///< Scheduler::build() of the servers
     std::shared_ptr<LoadCache> cache;             ///< of the servers; null: each is looked at
 
-    /// The position of the server for a new connection, or nothing. Thread: any worker.
-    [[nodiscard]] std::optional<std::size_t> choose(const Loads& loads, const SchedulingKey& key,
+    /// The position of the server for a new connection, or nothing. `make_key()` returns the
+    /// SchedulingKey, if it is asked for. Thread: any worker.
+    template <class MakeKey>
+    [[nodiscard]] std::optional<std::size_t> choose(const Loads& loads, MakeKey&& make_key,
                                                     TickTime now,
                                                     const Tunables& tunables) const noexcept {
+        if (table && !table->even.empty()) return least_of_even(*table, loads);
         Candidates from{servers, loads, *state, table.get(), scheduler_flags, scheduler_options};
         if (cache && loads.counts_changes()) from.cache = cache->of(loads.self());
         from.now = now;
         from.lblcr_expiration = tunables.lblcr_expiration;
-        return scheduler->choose(from, key);
+        return scheduler->choose(from, make_key());
     }
 };
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t most_workers = 3;
 constexpr std::uint32_t slots = 1024;
+constexpr auto no_key = [] { return SchedulingKey{}; };
 
 struct Setting {
     const char* scheduler;
@@ -88,7 +89,7 @@ class World {
     RealServer& some_server() { return service_.servers[random_() % service_.servers.size()]; }
     std::optional<std::size_t> choice(WorkerId worker) {
         const auto changes = std::span(change_arrays_).first(setting_.workers);
-        return service_.choose(Loads(arrays(), &overload_, changes, worker), {}, {}, {});
+        return service_.choose(Loads(arrays(), &overload_, changes, worker), no_key, {}, {});
     }
     [[nodiscard]] std::span<DestCounters* const> arrays() const {
         return std::span(arrays_).first(setting_.workers);
@@ -220,10 +221,10 @@ TEST(RememberedLoads, NobodyIsChosenWhereNobodyMayBe) {
         service.scheduler = find_scheduler(name);
         service.servers[70].weight = 0;
         service.cache = std::make_shared<LoadCache>(service.servers, 1);
-        EXPECT_EQ(service.choose(loads, {}, {}, {}), std::nullopt) << name;
+        EXPECT_EQ(service.choose(loads, no_key, {}, {}), std::nullopt) << name;
         service.servers[70].weight = 1;
         service.cache = std::make_shared<LoadCache>(service.servers, 1);
-        EXPECT_EQ(service.choose(loads, {}, {}, {}), 70U) << name;
+        EXPECT_EQ(service.choose(loads, no_key, {}, {}), 70U) << name;
     }
 }
 
