@@ -3,6 +3,7 @@
 // The virtual services and real servers of one moment: immutable, shared by all workers, replaced
 // as a whole. The control thread builds it; workers read it between two RCU quiescent states. A new
 // one shares with the one before what has not changed (docs/decisions/0016).
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <span>
@@ -56,9 +57,15 @@ struct VirtualService {
     std::shared_ptr<const SchedulerTable> table;  ///< Scheduler::build() of the servers
     std::shared_ptr<LoadCache> cache;             ///< of the servers; null: each is looked at
 
-    /// The position of the server for a new connection, or nothing. `make_key()` returns the
-    /// SchedulingKey, if it is asked for. Thread: any worker.
-    template <class MakeKey>
+    /// The position of the server for a new connection, or nothing. Thread: any worker.
+    [[nodiscard]] std::optional<std::size_t> choose(const Loads& loads, const SchedulingKey& key,
+                                                    TickTime now,
+                                                    const Tunables& tunables) const noexcept {
+        return choose(
+            loads, [&]() -> const SchedulingKey& { return key; }, now, tunables);
+    }
+    /// The same; `make_key()` returns the key, if it is asked for.
+    template <std::invocable MakeKey>
     [[nodiscard]] std::optional<std::size_t> choose(const Loads& loads, MakeKey&& make_key,
                                                     TickTime now,
                                                     const Tunables& tunables) const noexcept {
